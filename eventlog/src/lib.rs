@@ -1,0 +1,10 @@
+//! The ledger: records, hash chain, signatures, Merkle tree, proofs, sealing, stores.
+//!
+//! Architecture invariant: no business word. Event bodies are bytes here, and actor kinds are numbers.
+//! Without features this crate is the offline verifier: no async, no SQL, no C.
+//!
+//! Read in this order: [`record`] (the bytes of one entry), [`seal`] (who can read a body), [`sign`] (commits and keys),
+//! [`chain`] (how appends become records), [`tree`] and [`checkpoint`] (what the ledger contains), [`bundle`] and
+//! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
+
+pub mod record;

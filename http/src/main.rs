@@ -1,0 +1,2 @@
+//! keiin
+fn main() {}
