@@ -8,3 +8,7 @@
 //! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
 
 pub mod record;
+pub mod checkpoint;
+pub mod clear;
+pub mod seal;
+pub mod sign;

@@ -1,0 +1,475 @@
+//! Sealing: who can read a body. Layout: `docs/LOG-FORMAT.md`, section 4.
+//!
+//! Every sealing uses a key of its own, derived from a fresh random salt, so a nonce of zeros is safe and a retry or a
+//! restored backup cannot use a key twice. A box commits to its key: handing out the secret of one record opens that
+//! record and nothing else, and it cannot open it to two different texts.
+//!
+//! Architecture invariant: everything here is pure. Salts, nonces and keys are arguments; `fresh_salt`, `fresh_nonce`
+//! and `fresh_key` are the only functions that ask the system, and only a writer has them.
+
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::{Aes256Gcm, Nonce};
+use hkdf::Hkdf;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::record::{Hash, Leaf, MAX_BODY};
+
+/// Random bytes that make each sealing's key its own.
+pub type Salt = [u8; 16];
+/// Random bytes for wrapping a key.
+pub type WrapNonce = [u8; 12];
+
+/// Bytes that a box adds to its plaintext: salt, commitment, tag.
+pub const OVERHEAD: usize = 16 + 32 + 16;
+/// Longest plaintext of a body, so that its box fits into [`MAX_BODY`].
+pub const MAX_PLAINTEXT: usize = MAX_BODY - OVERHEAD;
+/// Longest plaintext of one chunk of a blob.
+pub const MAX_CHUNK: usize = 1 << 20;
+/// Bytes of a wrapped key: nonce, key, tag.
+pub const WRAPPED: usize = 12 + 32 + 16;
+
+/// 32 secret bytes: wiped when dropped, never printed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// A key of these bytes.
+    pub fn new(bytes: [u8; 32]) -> Key {
+        Key(bytes)
+    }
+
+    /// The secret bytes, for a key file or a disclosure. Everything else passes the key itself.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(secret)")
+    }
+}
+
+/// Why something was not sealed or opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SealError {
+    /// The plaintext does not fit.
+    #[error("the text is too long to be sealed")]
+    TooLong,
+    /// Shorter than any box, or longer than allowed.
+    #[error("the sealed bytes are cut off or too long")]
+    Length,
+    /// The record is in the clear.
+    #[error("the record is not sealed")]
+    NotSealed,
+    /// The box was sealed under another key, or changed.
+    #[error("the key does not belong to these sealed bytes")]
+    WrongKey,
+    /// The key fits, the bytes or their surroundings were changed.
+    #[error("the sealed bytes or what they belong to were changed")]
+    Changed,
+}
+
+/// `L(s)` of the format: a length byte, then the text.
+fn name(text: &str) -> Vec<u8> {
+    let len = u8::try_from(text.len()).expect("labels, kinds and namespaces are constants below 256 bytes");
+    [&[len], text.as_bytes()].concat()
+}
+
+/// HKDF-Expand-SHA256 with `key` as the pseudo-random key (RFC 5869, section 2.3).
+pub fn kdf(key: &Key, label: &str, context: &[&[u8]]) -> Key {
+    let label = name(label);
+    let info: Vec<&[u8]> = [&label[..]].into_iter().chain(context.iter().copied()).collect();
+    let mut out = [0; 32];
+    let expand = Hkdf::<Sha256>::from_prk(&key.0).expect("32 bytes are a whole pseudo-random key");
+    expand.expand_multi_info(&info, &mut out).expect("32 bytes are one block");
+    Key(out)
+}
+
+// ---- Boxes: one secret, one box
+
+fn cipher(key: &Key) -> Aes256Gcm {
+    Aes256Gcm::new((&key.0).into())
+}
+
+fn close_box(secret: &Key, salt: &Salt, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+    let payload = Payload { msg: plaintext, aad };
+    let text = cipher(&kdf(secret, "keiin/v1/key", &[])).encrypt(&Nonce::from([0; 12]), payload);
+    let text = text.expect("AES-GCM takes any text below 64 GiB");
+    [&salt[..], kdf(secret, "keiin/v1/commitment", &[]).expose(), &text].concat()
+}
+
+fn open_box(secret: &Key, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    if sealed.len() < OVERHEAD {
+        return Err(SealError::Length);
+    }
+    // The commitment comes first: a ciphertext alone could be made to open under two keys.
+    let commitment = kdf(secret, "keiin/v1/commitment", &[]);
+    if !bool::from(commitment.expose()[..].ct_eq(&sealed[16..48])) {
+        return Err(SealError::WrongKey);
+    }
+    let payload = Payload { msg: &sealed[48..], aad };
+    let open = cipher(&kdf(secret, "keiin/v1/key", &[])).decrypt(&Nonce::from([0; 12]), payload);
+    open.map_err(|_| SealError::Changed)
+}
+
+/// The salt at the head of a box.
+pub fn salt_of(sealed: &[u8]) -> Result<Salt, SealError> {
+    if sealed.len() < OVERHEAD {
+        return Err(SealError::Length);
+    }
+    Ok(sealed[..16].try_into().expect("16 bytes"))
+}
+
+// ---- Bodies
+
+/// What a body belongs to. It is authenticated with the body, so a body cannot be moved to another ledger or kind.
+#[derive(Clone, Copy, Debug)]
+pub struct BodyPlace<'a> {
+    /// The tenant.
+    pub ledger: Uuid,
+    /// Version of the event's layout.
+    pub event_version: u16,
+    /// `noun.verb_past`.
+    pub event_kind: &'a str,
+}
+
+impl<'a> BodyPlace<'a> {
+    /// The place that a leaf names.
+    pub fn of(leaf: &'a Leaf) -> BodyPlace<'a> {
+        BodyPlace { ledger: leaf.ledger, event_version: leaf.event_version, event_kind: &leaf.event_kind }
+    }
+
+    fn aad(&self) -> Vec<u8> {
+        let version = self.event_version.to_be_bytes();
+        [&name("keiin/v1/body-aad")[..], self.ledger.as_bytes(), &version, &name(self.event_kind)].concat()
+    }
+}
+
+/// The secret of one record: opens its body and no other. `data_key` is the tenant's key of this epoch.
+pub fn record_secret(data_key: &Key, ledger: Uuid, epoch: u32, salt: &Salt) -> Key {
+    let root = kdf(data_key, "keiin/v1/body", &[ledger.as_bytes(), &epoch.to_be_bytes()]);
+    kdf(&root, "keiin/v1/record", &[salt])
+}
+
+/// Seals a body. `salt` must be fresh at every sealing, also of the same event.
+pub fn seal_body(data_key: &Key, epoch: u32, place: BodyPlace, salt: &Salt, text: &[u8]) -> Result<Vec<u8>, SealError> {
+    if text.len() > MAX_PLAINTEXT {
+        return Err(SealError::TooLong);
+    }
+    let secret = record_secret(data_key, place.ledger, epoch, salt);
+    Ok(close_box(&secret, salt, &place.aad(), text))
+}
+
+/// The record secret of a stored record, for disclosing it. Errors when the key is not the one that sealed the body.
+pub fn disclose(data_key: &Key, leaf: &Leaf, body: &[u8]) -> Result<Key, SealError> {
+    let epoch = leaf.sealed_epoch.ok_or(SealError::NotSealed)?;
+    let secret = record_secret(data_key, leaf.ledger, epoch, &salt_of(body)?);
+    open_disclosed(&secret, leaf, body)?;
+    Ok(secret)
+}
+
+/// Opens a stored body with the tenant's data key of the leaf's epoch.
+pub fn open_body(data_key: &Key, leaf: &Leaf, body: &[u8]) -> Result<Vec<u8>, SealError> {
+    let epoch = leaf.sealed_epoch.ok_or(SealError::NotSealed)?;
+    open_disclosed(&record_secret(data_key, leaf.ledger, epoch, &salt_of(body)?), leaf, body)
+}
+
+/// Opens a stored body with its disclosed record secret.
+pub fn open_disclosed(secret: &Key, leaf: &Leaf, body: &[u8]) -> Result<Vec<u8>, SealError> {
+    open_box(secret, &BodyPlace::of(leaf).aad(), body)
+}
+
+// ---- Personal fields
+
+/// Whose field it is, and under which of their keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SubjectKeyId {
+    /// The tenant.
+    pub ledger: Uuid,
+    /// The person.
+    pub subject: Uuid,
+    /// Version of the person's key.
+    pub version: u16,
+}
+
+impl SubjectKeyId {
+    fn secret(&self, subject_key: &Key, salt: &Salt) -> Key {
+        let version = self.version.to_be_bytes();
+        kdf(subject_key, "keiin/v1/value", &[self.ledger.as_bytes(), self.subject.as_bytes(), &version, salt])
+    }
+
+    fn aad(&self) -> Vec<u8> {
+        [&name("keiin/v1/value-aad")[..], self.ledger.as_bytes(), self.subject.as_bytes()].concat()
+    }
+}
+
+/// Seals personal fields of one subject. The box goes into an event's body.
+pub fn seal_value(subject_key: &Key, id: SubjectKeyId, salt: &Salt, text: &[u8]) -> Result<Vec<u8>, SealError> {
+    if text.len() > MAX_PLAINTEXT {
+        return Err(SealError::TooLong);
+    }
+    Ok(close_box(&id.secret(subject_key, salt), salt, &id.aad(), text))
+}
+
+/// Opens what [`seal_value`] made.
+pub fn open_value(subject_key: &Key, id: SubjectKeyId, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    open_box(&id.secret(subject_key, &salt_of(sealed)?), &id.aad(), sealed)
+}
+
+// ---- Wrapped keys
+
+/// Which key is wrapped. Its parent is the deployment's key for a root, the tenant root for the others.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum KeyType {
+    /// A tenant's root key; id nil, version 0 or what the caller counts.
+    TenantRoot = 1,
+    /// Seals bodies; the version is the epoch.
+    Data = 2,
+    /// Seals one person's fields; the id is the subject.
+    Subject = 3,
+}
+
+/// The name of a wrapped key, authenticated with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyName {
+    /// What it is for.
+    pub key_type: KeyType,
+    /// The tenant.
+    pub ledger: Uuid,
+    /// Subject, or nil.
+    pub id: Uuid,
+    /// Epoch or version.
+    pub version: u32,
+}
+
+impl KeyName {
+    fn aad(&self) -> Vec<u8> {
+        let version = self.version.to_be_bytes();
+        let label = name("keiin/v1/wrap-aad");
+        [&label[..], &[self.key_type as u8], self.ledger.as_bytes(), self.id.as_bytes(), &version].concat()
+    }
+}
+
+/// Wraps a key under its parent. `nonce` must be fresh.
+pub fn wrap_key(parent: &Key, key_name: KeyName, nonce: &WrapNonce, key: &Key) -> [u8; WRAPPED] {
+    let payload = Payload { msg: key.expose(), aad: &key_name.aad() };
+    let text = cipher(&kdf(parent, "keiin/v1/wrap", &[])).encrypt(&Nonce::from(*nonce), payload);
+    let mut out = [0; WRAPPED];
+    out[..12].copy_from_slice(nonce);
+    out[12..].copy_from_slice(&text.expect("32 bytes are not too long"));
+    out
+}
+
+/// Unwraps what [`wrap_key`] made, under the same name only.
+pub fn unwrap_key(parent: &Key, key_name: KeyName, wrapped: &[u8]) -> Result<Key, SealError> {
+    if wrapped.len() != WRAPPED {
+        return Err(SealError::Length);
+    }
+    let nonce: WrapNonce = wrapped[..12].try_into().expect("12 bytes");
+    let payload = Payload { msg: &wrapped[12..], aad: &key_name.aad() };
+    let open = cipher(&kdf(parent, "keiin/v1/wrap", &[])).decrypt(&Nonce::from(nonce), payload);
+    let mut open = open.map_err(|_| SealError::Changed)?;
+    let key = Key(open[..].try_into().map_err(|_| SealError::Length)?);
+    open.zeroize();
+    Ok(key)
+}
+
+// ---- Keyed names: fingerprints and append ids
+
+fn keyed_id(tenant_root: &Key, ledger: Uuid, parts: &[&[u8]]) -> Uuid {
+    let key = kdf(tenant_root, "keiin/v1/fingerprint", &[ledger.as_bytes()]);
+    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    parts.iter().for_each(|part| mac.update(part));
+    let tag = mac.finalize().into_bytes();
+    Uuid::from_bytes(tag[..16].try_into().expect("16 of 32 bytes"))
+}
+
+/// The stream id of a unique fact. `fact` must be canonical already (NFKC, trimmed; addresses in lower case);
+/// `namespace` is a constant such as `invoice_number`.
+pub fn fingerprint(tenant_root: &Key, ledger: Uuid, namespace: &str, fact: &str) -> Uuid {
+    keyed_id(tenant_root, ledger, &[&name(namespace), fact.as_bytes()])
+}
+
+/// The append id of a command that came with an Idempotency-Key: a retry gets the same one.
+pub fn append_id(tenant_root: &Key, ledger: Uuid, principal: Uuid, command: &str, idempotency_key: &str) -> Uuid {
+    let retry = Hash::of(idempotency_key.as_bytes());
+    keyed_id(tenant_root, ledger, &[&name("append"), principal.as_bytes(), &name(command), &retry.0])
+}
+
+// ---- Blobs
+
+fn chunk_aad(chunk: u32, last: bool) -> Vec<u8> {
+    [&name("keiin/v1/blob-aad")[..], &chunk.to_be_bytes(), &[u8::from(last)]].concat()
+}
+
+/// Seals one chunk of a blob, numbered from 0; exactly the final one is `last`. `salt` must be fresh.
+pub fn seal_chunk(blob_key: &Key, chunk: u32, last: bool, salt: &Salt, text: &[u8]) -> Result<Vec<u8>, SealError> {
+    if text.len() > MAX_CHUNK {
+        return Err(SealError::TooLong);
+    }
+    Ok(close_box(&kdf(blob_key, "keiin/v1/blob", &[salt]), salt, &chunk_aad(chunk, last), text))
+}
+
+/// Opens what [`seal_chunk`] made, at the same place only.
+pub fn open_chunk(blob_key: &Key, chunk: u32, last: bool, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+    if sealed.len() > MAX_CHUNK + OVERHEAD {
+        return Err(SealError::Length);
+    }
+    let secret = kdf(blob_key, "keiin/v1/blob", &[&salt_of(sealed)?]);
+    open_box(&secret, &chunk_aad(chunk, last), sealed)
+}
+
+// ---- Randomness, for writers only
+
+#[cfg(feature = "store")]
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("without the system's randomness nothing can be sealed");
+    bytes
+}
+
+/// A salt from the operating system.
+#[cfg(feature = "store")]
+pub fn fresh_salt() -> Salt {
+    random()
+}
+
+/// A nonce for [`wrap_key`] from the operating system.
+#[cfg(feature = "store")]
+pub fn fresh_nonce() -> WrapNonce {
+    random()
+}
+
+/// A key from the operating system.
+#[cfg(feature = "store")]
+pub fn fresh_key() -> Key {
+    Key(random())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEDGER: Uuid = Uuid::from_u128(0x018f0000_0000_7000_8000_00000000000a);
+    const BODY: &str = "404142434445464748494a4b4c4d4e4f21def2c9d630a0937bb746011e303b41eb805911439e39dc6f19ad03e960ed5e249c271c44b1a301136f8b5a580cfd4ed8aa6b569d";
+    const SECRET: &str = "c67faa1c1f0a5a4640f570e494b0df51431b26e62f749bae93adc767ad2c27bf";
+
+    fn counting(from: u8) -> [u8; 32] {
+        std::array::from_fn(|i| from + i as u8)
+    }
+
+    fn salt() -> Salt {
+        std::array::from_fn(|i| 0x40 + i as u8)
+    }
+
+    fn place() -> BodyPlace<'static> {
+        BodyPlace { ledger: LEDGER, event_version: 1, event_kind: "member.invited" }
+    }
+
+    /// The vector of the format (`docs/LOG-FORMAT.md`, section 6).
+    #[test]
+    fn the_vector_seals_alike() {
+        let data_key = Key::new(counting(0));
+        let body = seal_body(&data_key, 1, place(), &salt(), b"hello").unwrap();
+        assert_eq!(hex::encode(&body), BODY);
+        let secret = record_secret(&data_key, LEDGER, 1, &salt());
+        assert_eq!(hex::encode(secret.expose()), SECRET);
+        assert_eq!(open_box(&secret, &place().aad(), &body).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn no_changed_byte_opens() {
+        let data_key = Key::new(counting(0));
+        let body = hex::decode(BODY).unwrap();
+        let secret = record_secret(&data_key, LEDGER, 1, &salt());
+        for at in 0..body.len() {
+            let mut other = body.clone();
+            other[at] ^= 1;
+            let secret = if at < 16 { record_secret(&data_key, LEDGER, 1, &salt_of(&other).unwrap()) } else { secret.clone() };
+            assert!(open_box(&secret, &place().aad(), &other).is_err(), "byte {at}");
+            assert!(open_box(&secret, &place().aad(), &body[..at]).is_err(), "cut at {at}");
+        }
+        let elsewhere = BodyPlace { event_kind: "member.removed", ..place() };
+        assert_eq!(open_box(&secret, &elsewhere.aad(), &body), Err(SealError::Changed));
+        assert_eq!(open_box(&Key::new(counting(1)), &place().aad(), &body), Err(SealError::WrongKey));
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let data_key = Key::new(counting(0));
+        let longest = seal_body(&data_key, 1, place(), &salt(), &vec![0; MAX_PLAINTEXT]).unwrap();
+        assert_eq!(longest.len(), MAX_BODY);
+        let longer = seal_body(&data_key, 1, place(), &salt(), &vec![0; MAX_PLAINTEXT + 1]);
+        assert_eq!(longer, Err(SealError::TooLong));
+    }
+
+    #[test]
+    fn a_value_opens_for_its_subject_and_key_version_only() {
+        let key = Key::new(counting(7));
+        let id = SubjectKeyId { ledger: LEDGER, subject: Uuid::from_u128(5), version: 1 };
+        let sealed = seal_value(&key, id, &salt(), "田中 花子".as_bytes()).unwrap();
+        assert_eq!(open_value(&key, id, &sealed).unwrap(), "田中 花子".as_bytes());
+        for other in [
+            SubjectKeyId { subject: Uuid::from_u128(6), ..id },
+            SubjectKeyId { version: 2, ..id },
+            SubjectKeyId { ledger: Uuid::nil(), ..id },
+        ] {
+            assert_eq!(open_value(&key, other, &sealed), Err(SealError::WrongKey));
+        }
+    }
+
+    #[test]
+    fn a_wrapped_key_opens_under_its_name_only() {
+        let (parent, key) = (Key::new(counting(1)), Key::new(counting(2)));
+        let key_name = KeyName { key_type: KeyType::Data, ledger: LEDGER, id: Uuid::nil(), version: 3 };
+        let wrapped = wrap_key(&parent, key_name, &[9; 12], &key);
+        assert_eq!(unwrap_key(&parent, key_name, &wrapped).unwrap().expose(), key.expose());
+        for other in [
+            KeyName { key_type: KeyType::Subject, ..key_name },
+            KeyName { ledger: Uuid::nil(), ..key_name },
+            KeyName { id: LEDGER, ..key_name },
+            KeyName { version: 4, ..key_name },
+        ] {
+            assert_eq!(unwrap_key(&parent, other, &wrapped).err(), Some(SealError::Changed));
+        }
+        assert_eq!(unwrap_key(&key, key_name, &wrapped).err(), Some(SealError::Changed));
+        assert_eq!(unwrap_key(&parent, key_name, &wrapped[1..]).err(), Some(SealError::Length));
+    }
+
+    #[test]
+    fn a_chunk_opens_at_its_place_only() {
+        let key = Key::new(counting(3));
+        let sealed = seal_chunk(&key, 4, false, &salt(), b"page").unwrap();
+        assert_eq!(open_chunk(&key, 4, false, &sealed).unwrap(), b"page");
+        assert_eq!(open_chunk(&key, 5, false, &sealed), Err(SealError::Changed));
+        assert_eq!(open_chunk(&key, 4, true, &sealed), Err(SealError::Changed));
+    }
+
+    #[test]
+    fn keyed_names_differ_by_every_part() {
+        let root = Key::new(counting(0));
+        let all = [
+            fingerprint(&root, LEDGER, "invoice_number", "A-1"),
+            fingerprint(&root, LEDGER, "invoice_numberA", "-1"),
+            fingerprint(&root, Uuid::nil(), "invoice_number", "A-1"),
+            append_id(&root, LEDGER, Uuid::from_u128(1), "invite_member", "k"),
+            append_id(&root, LEDGER, Uuid::from_u128(2), "invite_member", "k"),
+            append_id(&root, LEDGER, Uuid::from_u128(1), "remove_member", "k"),
+            append_id(&root, LEDGER, Uuid::from_u128(1), "invite_member", "l"),
+        ];
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(all[0], fingerprint(&root, LEDGER, "invoice_number", "A-1"));
+    }
+
+    #[test]
+    fn a_key_is_never_printed() {
+        assert_eq!(format!("{:?}", Key::new(counting(0))), "Key(secret)");
+    }
+}
