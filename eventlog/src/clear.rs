@@ -6,13 +6,26 @@
 use uuid::Uuid;
 
 use crate::checkpoint::Origin;
-use crate::record::Hash;
+use crate::record::{Hash, LeafError, is_clear_kind};
 use crate::sign::{self, PublicKey};
 
 /// The version of every clear body so far.
 pub const VERSION: u16 = 1;
 /// The stream kind of these records; the stream's id is the ledger's.
 pub const STREAM: &str = "ledger";
+
+/// Kind of the record at position 0.
+pub const OPENED: &str = "ledger.opened";
+/// Kind of a record that names the next signer, signed by the one before.
+pub const KEY_ROTATED: &str = "ledger.key_rotated";
+/// Kind of a record that puts a new signer in the place of a lost one.
+pub const KEY_REPLACED: &str = "ledger.key_replaced";
+/// Kind of a generation's first record, from the second on.
+pub const RESTORED: &str = "ledger.restored";
+/// Kind of a record that says whose keys were destroyed.
+pub const SUBJECT_ERASED: &str = "ledger.subject_erased";
+/// Kind of a ledger's last record.
+pub const CLOSED: &str = "ledger.closed";
 
 /// What a clear record says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -61,16 +74,22 @@ pub enum Clear {
 #[error("clear body: {0}")]
 pub struct ClearError(pub &'static str);
 
+impl From<ClearError> for LeafError {
+    fn from(error: ClearError) -> LeafError {
+        LeafError(error.0)
+    }
+}
+
 impl Clear {
     /// The event kind.
     pub fn kind(&self) -> &'static str {
         match self {
-            Clear::Opened { .. } => "ledger.opened",
-            Clear::KeyRotated { .. } => "ledger.key_rotated",
-            Clear::KeyReplaced { .. } => "ledger.key_replaced",
-            Clear::Restored { .. } => "ledger.restored",
-            Clear::SubjectErased { .. } => "ledger.subject_erased",
-            Clear::Closed => "ledger.closed",
+            Clear::Opened { .. } => OPENED,
+            Clear::KeyRotated { .. } => KEY_ROTATED,
+            Clear::KeyReplaced { .. } => KEY_REPLACED,
+            Clear::Restored { .. } => RESTORED,
+            Clear::SubjectErased { .. } => SUBJECT_ERASED,
+            Clear::Closed => CLOSED,
         }
     }
 
@@ -107,7 +126,7 @@ impl Clear {
             value.ok_or(ClearError("a line has another name"))
         };
         let clear = match kind {
-            "ledger.opened" => Clear::Opened {
+            OPENED => Clear::Opened {
                 origin: origin(value("origin")?)?,
                 signer: signer(value("signer")?)?,
                 recovery: match value("recovery")? {
@@ -115,19 +134,19 @@ impl Clear {
                     key => Some(signer(key)?),
                 },
             },
-            "ledger.key_rotated" => Clear::KeyRotated { signer: signer(value("signer")?)? },
-            "ledger.key_replaced" => {
+            KEY_ROTATED => Clear::KeyRotated { signer: signer(value("signer")?)? },
+            KEY_REPLACED => {
                 Clear::KeyReplaced { signer: signer(value("signer")?)?, proof: bytes(value("proof")?)? }
             }
-            "ledger.restored" => Clear::Restored {
+            RESTORED => Clear::Restored {
                 origin: origin(value("origin")?)?,
                 lost_size: value("lost_size")?.parse().map_err(|_| ClearError("size is not a number"))?,
                 lost_root: Hash(bytes(value("lost_root")?)?),
             },
-            "ledger.subject_erased" => Clear::SubjectErased {
+            SUBJECT_ERASED => Clear::SubjectErased {
                 subject: value("subject")?.parse().map_err(|_| ClearError("subject is not a UUID"))?,
             },
-            "ledger.closed" => Clear::Closed,
+            CLOSED => Clear::Closed,
             _ => return Err(ClearError("unknown kind")),
         };
         // One rule for line ends, letter case, leading zeros and surplus lines: it must be what we would write.
@@ -136,6 +155,25 @@ impl Clear {
         }
         Ok(clear)
     }
+}
+
+/// The signer that the first record of a ledger names.
+pub fn opened_signer(kind: &str, body: &[u8]) -> Result<PublicKey, ClearError> {
+    match Clear::parse(kind, VERSION, body)? {
+        Clear::Opened { signer, .. } => Ok(signer),
+        _ => Err(ClearError("first record is not ledger.opened")),
+    }
+}
+
+/// The signer that this record puts into force, if it is a key record. Sealed kinds never do.
+pub fn new_signer(kind: &str, body: &[u8]) -> Result<Option<PublicKey>, ClearError> {
+    if !is_clear_kind(kind) {
+        return Ok(None);
+    }
+    Ok(match Clear::parse(kind, VERSION, body)? {
+        Clear::Opened { signer, .. } | Clear::KeyRotated { signer } | Clear::KeyReplaced { signer, .. } => Some(signer),
+        Clear::Restored { .. } | Clear::SubjectErased { .. } | Clear::Closed => None,
+    })
 }
 
 fn origin(text: &str) -> Result<Origin, ClearError> {

@@ -7,8 +7,9 @@
 //! [`chain`] (how appends become records), [`tree`] and [`checkpoint`] (what the ledger contains), [`bundle`] and
 //! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
 
-pub mod record;
+pub mod chain;
 pub mod checkpoint;
 pub mod clear;
+pub mod record;
 pub mod seal;
 pub mod sign;

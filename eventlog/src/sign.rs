@@ -21,6 +21,12 @@ pub trait Signer: Send + Sync {
     fn sign(&self, message: &[u8]) -> [u8; 64];
 }
 
+/// The keys at hand: the one in force, and during a rotation the next.
+pub trait Signers: Send + Sync {
+    /// The signer whose public key this is, if it is here.
+    fn signer(&self, public: &PublicKey) -> Option<&dyn Signer>;
+}
+
 /// What a commit signature covers: through the chain, every record up to `last`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Commit {
@@ -39,16 +45,7 @@ pub struct Commit {
 impl Commit {
     /// The 83 bytes that are signed.
     pub fn message(&self) -> Vec<u8> {
-        let mut m = domain("keiin/v1/commit", self.ledger, self.generation);
-        m.extend(self.first.to_be_bytes());
-        m.extend(self.last.to_be_bytes());
-        m.extend(self.last_hash.0);
-        m
-    }
-
-    /// The signature of this commit.
-    pub fn sign(&self, signer: &dyn Signer) -> [u8; 64] {
-        signer.sign(&self.message())
+        commit_message(self.ledger, self.generation, self.first, self.last, &self.last_hash)
     }
 
     /// Whether `signature` is this commit's under `public`.
@@ -81,6 +78,15 @@ impl KeyReplacement {
         m.extend(self.new_signer);
         m
     }
+}
+
+/// The 83 bytes that are signed for a commit; the arguments are the fields of [`Commit`].
+pub fn commit_message(ledger: Uuid, generation: u16, first: u64, last: u64, last_hash: &Hash) -> Vec<u8> {
+    let mut m = domain("keiin/v1/commit", ledger, generation);
+    m.extend(first.to_be_bytes());
+    m.extend(last.to_be_bytes());
+    m.extend(last_hash.0);
+    m
 }
 
 // A zero byte at the front: no note begins with one, so no bytes are valid both as a note and as this.
@@ -165,7 +171,7 @@ mod tests {
     /// The vector of the format (`docs/LOG-FORMAT.md`, section 6).
     #[test]
     fn the_vector_signs_alike() {
-        let signature = commit().sign(&signer());
+        let signature = signer().sign(&commit().message());
         assert_eq!(commit().message().len(), 83);
         assert_eq!(
             hex::encode(signature),
@@ -176,7 +182,7 @@ mod tests {
 
     #[test]
     fn every_field_is_signed() {
-        let signature = commit().sign(&signer());
+        let signature = signer().sign(&commit().message());
         for other in [
             Commit { ledger: Uuid::nil(), ..commit() },
             Commit { generation: 2, ..commit() },
