@@ -1,0 +1,196 @@
+//! Commands: what somebody wants to happen. `decide` is a pure function from state to events or a rejection.
+
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::event::{DecodeError, Event, Stored};
+use crate::role::Permission;
+
+/// A rule said no. The code is stable and documented at `/problems/<code>`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rejection {
+    /// `noun.reason`.
+    pub code: &'static str,
+    /// Where in the request, as JSON Pointers with the text's arguments; may be empty.
+    pub at: Vec<Fault>,
+}
+
+/// One place in the request that a rule refuses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// RFC 6901.
+    pub pointer: String,
+    /// What would be right, where that is one value.
+    pub expected: Option<String>,
+}
+
+impl Rejection {
+    /// Concerns the request as a whole.
+    pub fn new(code: &'static str) -> Rejection {
+        Rejection { code, at: vec![] }
+    }
+
+    /// Concerns one place in the request.
+    pub fn at(code: &'static str, pointer: impl Into<String>) -> Rejection {
+        Rejection { code, at: vec![Fault { pointer: pointer.into(), expected: None }] }
+    }
+}
+
+/// State folded from one stream.
+pub trait Aggregate: Default {
+    /// What its records say.
+    type Event: Event;
+    /// Stream kind: the singular noun.
+    const STREAM: &'static str;
+    /// Takes one event in. Total: what was written once is accepted for ever.
+    fn apply(&mut self, event: Self::Event);
+}
+
+/// An aggregate with its place: id, version, state.
+#[derive(Debug)]
+pub struct On<A> {
+    /// Stream id.
+    pub id: Uuid,
+    /// Version of the last record; `None` = nothing has happened yet.
+    pub version: Option<u64>,
+    /// Folded state.
+    pub state: A,
+}
+
+impl<A> std::ops::Deref for On<A> {
+    type Target = A;
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+impl<A: Aggregate> On<A> {
+    /// Folds what a stream holds.
+    pub fn fold(id: Uuid, events: &[Stored]) -> Result<Self, DecodeError> {
+        let mut on = On { id, version: None, state: A::default() };
+        for stored in events {
+            on.state.apply(A::Event::read(stored)?);
+            on.version = Some(on.version.map_or(0, |v| v + 1));
+        }
+        Ok(on)
+    }
+
+    /// An event to be appended to this stream.
+    pub fn emit(&self, event: impl Into<A::Event>) -> Emit {
+        Emit { stream: A::STREAM, id: self.id, event: event.into().store() }
+    }
+
+    /// Has anything happened to it?
+    pub fn exists(&self) -> bool {
+        self.version.is_some()
+    }
+}
+
+/// An event and the stream it goes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Emit {
+    /// Stream kind.
+    pub stream: &'static str,
+    /// Stream id.
+    pub id: Uuid,
+    /// Encoded event.
+    pub event: Stored,
+}
+
+/// What a command reads: one aggregate or several. Every stream named here is expected unmoved by the append, also those
+/// that are only read: a rule across aggregates names its boundary stream here.
+pub trait State: Sized {
+    /// Stream kinds, in the order of the ids that [`Command::streams`] gives. The first is the command's object.
+    const KINDS: &'static [&'static str];
+    /// Folds the streams' records, in that order.
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError>;
+    /// Version of each stream, in that order.
+    fn versions(&self) -> Vec<Option<u64>>;
+}
+
+impl<A: Aggregate> State for On<A> {
+    const KINDS: &'static [&'static str] = &[A::STREAM];
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        On::fold(parts[0].0, &parts[0].1)
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        vec![self.version]
+    }
+}
+
+impl<A: Aggregate, B: Aggregate> State for (On<A>, On<B>) {
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM];
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?))
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        vec![self.0.version, self.1.version]
+    }
+}
+
+impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, On<B>, On<C>) {
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        Ok((
+            On::fold(parts[0].0, &parts[0].1)?,
+            On::fold(parts[1].0, &parts[1].1)?,
+            On::fold(parts[2].0, &parts[2].1)?,
+        ))
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        vec![self.0.version, self.1.version, self.2.version]
+    }
+}
+
+/// How a command is reached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path below the host, `{id}` where the object's id stands.
+    pub path: &'static str,
+    /// Makes a new object: no If-Match, answer 201.
+    pub creates: bool,
+}
+
+impl Route {
+    /// Makes a new object.
+    pub const fn create(path: &'static str) -> Route {
+        Route { method: "POST", path, creates: true }
+    }
+    /// A command on an existing object.
+    pub const fn post(path: &'static str) -> Route {
+        Route { method: "POST", path, creates: false }
+    }
+    /// Replaces a part of an existing object.
+    pub const fn put(path: &'static str) -> Route {
+        Route { method: "PUT", path, creates: false }
+    }
+    /// Changes fields of an existing object.
+    pub const fn patch(path: &'static str) -> Route {
+        Route { method: "PATCH", path, creates: false }
+    }
+}
+
+/// What somebody wants to happen, with its policy as constants.
+pub trait Command: Sized + Clone + DeserializeOwned + utoipa::ToSchema + Send + Sync + 'static {
+    /// What it reads and writes.
+    type On: State + Send;
+    /// Imperative, snake case; the operationId.
+    const NAME: &'static str;
+    /// Where it is reached.
+    const ROUTE: Route;
+    /// Who may.
+    const PERMISSION: Permission;
+    /// Every code that `decide` and `streams` can reject with.
+    const REJECTS: &'static [&'static str];
+    /// Mail, post or money follows: the caller must send an Idempotency-Key.
+    const NEEDS_KEY: bool = false;
+    /// Ids of the streams of `On`, in its order. `target` is the id in the path, or a fresh one.
+    fn streams(&self, target: Uuid, _ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![target])
+    }
+    /// The decision. Nothing to do = no events.
+    fn decide(self, on: &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection>;
+}

@@ -1,0 +1,85 @@
+//! Everything impure that a decision may use enters here: who, when, fresh ids, keys, secrets.
+
+use uuid::Uuid;
+
+use crate::date::Date;
+use crate::role::Role;
+use crate::sealed::{Personal, Sealed};
+
+/// Frozen codes of who can act (leaf field "actor kind").
+pub mod actor_kind {
+    /// The server itself; nil id.
+    pub const SYSTEM: u8 = 1;
+    /// A natural person with an account.
+    pub const MEMBER: u8 = 2;
+    /// A program with credentials of its own.
+    pub const API_CLIENT: u8 = 3;
+    /// A kiosk.
+    pub const DEVICE: u8 = 4;
+    /// Who holds a link or a pass.
+    pub const LINK_HOLDER: u8 = 5;
+    /// Who runs the deployment.
+    pub const OPERATOR: u8 = 6;
+    /// Nobody we know; nil id.
+    pub const ANONYMOUS: u8 = 7;
+}
+
+/// Who acts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Actor {
+    /// See [`actor_kind`].
+    pub kind: u8,
+    /// Member, device, link … id.
+    pub id: Uuid,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What the layer below supplies. One command has one of it; ids, keys and secrets that a decision mints live in memory
+/// until the command is executed, and are durable before its append.
+pub trait World {
+    /// A new UUIDv7.
+    fn fresh_id(&mut self) -> Uuid;
+    /// Seals bytes for one person; makes the person's key if there is none. Returns (key version, box).
+    fn seal(&mut self, subject: Uuid, plain: &[u8]) -> (u16, Vec<u8>);
+    /// The person behind a personal fact (an address, a phone number): always the same id for the same fact.
+    fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid;
+    /// The stream id of a fact that is not personal: always the same for the same fact.
+    fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid;
+    /// A new secret of a kind (`lnk`, `inv`, `pas`, `kio`, `pat`) that leads to `owner`; only its SHA-256 comes back,
+    /// events hold nothing else.
+    fn secret(&mut self, kind: &'static str, owner: Uuid) -> [u8; 32];
+    /// A new number for people to type that leads to `owner`; unused in this company. It comes back in the clear.
+    fn passcode(&mut self, owner: Uuid, digits: u32) -> String;
+    /// What a secret or passcode of a kind leads to in this company; `None` if there is none, or no more.
+    fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid>;
+    /// Hashes a password and keeps the hash for this member, apart from the ledger.
+    fn set_password(&mut self, member: Uuid, password: &str);
+}
+
+/// What a decision knows beside the state.
+pub struct Context<'a> {
+    /// The company.
+    pub tenant: Uuid,
+    /// Who acts.
+    pub actor: Actor,
+    /// The writer's clock, microseconds since 1970-01-01 UTC.
+    pub now_us: i64,
+    /// The civil date in the company's zone that rules use.
+    pub today: Date,
+    /// The rest.
+    pub world: &'a mut dyn World,
+}
+
+impl Context<'_> {
+    /// A new id.
+    pub fn fresh_id(&mut self) -> Uuid {
+        self.world.fresh_id()
+    }
+
+    /// Personal fields of one person, ready for an event.
+    pub fn seal<T: Personal>(&mut self, subject: Uuid, value: &T) -> Sealed<T> {
+        let (version, sealed) = self.world.seal(subject, &crate::event::encode(value));
+        Sealed::new(subject, version, sealed)
+    }
+}

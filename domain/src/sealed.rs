@@ -1,0 +1,97 @@
+//! Personal data inside events: sealed under a key of the person's own, so that erasing the person erases the fields and
+//! leaves the record. Plain data here; the keys are elsewhere.
+//!
+//! Invariant: state that a rule uses never depends on what is inside, so a replay after an erasure decides the same.
+
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+/// A struct of personal fields. `CLASS` names it in the catalog and never changes.
+pub trait Personal: Serialize + DeserializeOwned {
+    /// Snake-case name.
+    const CLASS: &'static str;
+}
+
+/// One person's fields in one event: whose, under which version of their key, and the box.
+#[derive(Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Sealed<T> {
+    /// The person. Their keys are found, and destroyed, by this id.
+    pub subject: Uuid,
+    /// Version of the subject key, from 1.
+    pub key_version: u16,
+    /// The box of `docs/LOG-FORMAT.md`, section 4.
+    pub sealed: Vec<u8>,
+    #[serde(skip)]
+    class: PhantomData<fn() -> T>,
+}
+
+impl<T: Personal> Sealed<T> {
+    /// Joins what the vault made.
+    pub fn new(subject: Uuid, key_version: u16, sealed: Vec<u8>) -> Self {
+        Sealed { subject, key_version, sealed, class: PhantomData }
+    }
+
+    /// The fields, if `open` still can.
+    pub fn open(&self, open: &dyn Open) -> Option<T> {
+        crate::event::decode(&open.open(self.subject, self.key_version, &self.sealed)?)
+    }
+}
+
+/// Opens boxes; answers `None` once the person was erased.
+pub trait Open {
+    /// The bytes that were sealed.
+    fn open(&self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>>;
+}
+
+impl<T> Clone for Sealed<T> {
+    fn clone(&self) -> Self {
+        Sealed { subject: self.subject, key_version: self.key_version, sealed: self.sealed.clone(), class: PhantomData }
+    }
+}
+
+impl<T> PartialEq for Sealed<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.subject, self.key_version, &self.sealed) == (other.subject, other.key_version, &other.sealed)
+    }
+}
+
+impl<T> Eq for Sealed<T> {}
+
+impl<T> std::fmt::Debug for Sealed<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sealed({} v{}, {} bytes)", self.subject, self.key_version, self.sealed.len())
+    }
+}
+
+/// A member, a contact or a guest, as far as they told us.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Person {
+    /// As the person writes it; a space between family and given name.
+    pub name: String,
+    /// Reading in kana; may be empty.
+    pub kana: String,
+    /// Mail address; may be empty.
+    pub email: String,
+    /// Company as the person gave it; may be empty.
+    pub company: String,
+}
+
+impl Personal for Person {
+    const CLASS: &'static str = "person";
+}
+
+/// Where a request came from.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// Address of the peer, or what a trusted proxy reported.
+    pub ip: String,
+    /// As sent, cut at 200 characters.
+    pub user_agent: String,
+}
+
+impl Personal for Origin {
+    const CLASS: &'static str = "origin";
+}

@@ -1,0 +1,184 @@
+//! The company: its name, how it rounds tax, what it prints on documents.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
+use crate::context::Context;
+use crate::member::{Member, OwnerAdded, Owners, Registered, check_password};
+use crate::role::{Permission, Role};
+use crate::sealed::Person;
+use crate::{events, registration_number, text};
+
+events! {
+    /// What happens to the company as a whole.
+    TenantEvent {
+        Opened = "tenant.opened" v 1;
+        Changed = "tenant.changed" v 1;
+    }
+}
+
+/// The company signed up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Opened {
+    /// Registered name.
+    pub name: String,
+    /// Short name in addresses; changeable, so it is in no leaf and no origin.
+    pub slug: String,
+    /// Version of the terms that were accepted.
+    pub terms: String,
+}
+
+/// The company said something else of itself: everything after the change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Changed {
+    /// Registered name.
+    pub name: String,
+    /// Normalised, or empty.
+    pub registration_number: String,
+    /// One line.
+    pub address: String,
+    /// Several lines.
+    pub bank_details: String,
+}
+
+/// State of the company.
+#[derive(Debug, Default)]
+pub struct Tenant {
+    /// Registered name.
+    pub name: String,
+    /// Normalised, or empty: without it no qualified invoice can be issued.
+    pub registration_number: String,
+    /// One line.
+    pub address: String,
+    /// Several lines.
+    pub bank_details: String,
+}
+
+impl Aggregate for Tenant {
+    type Event = TenantEvent;
+    const STREAM: &'static str = "tenant";
+    fn apply(&mut self, event: TenantEvent) {
+        match event {
+            TenantEvent::Opened(e) => self.name = e.name,
+            TenantEvent::Changed(e) => {
+                self.name = e.name;
+                self.registration_number = e.registration_number;
+                self.address = e.address;
+                self.bank_details = e.bank_details;
+            }
+        }
+    }
+}
+
+/// `[a-z0-9-]`, 3 to 40 characters, no hyphen at either end.
+pub fn is_slug(slug: &str) -> bool {
+    (3..=40).contains(&slug.len())
+        && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !slug.starts_with('-')
+        && !slug.ends_with('-')
+}
+
+/// Signs a company up: the first command in its ledger, after the ledger was opened. Whether the slug is free is decided
+/// in the root ledger before.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignUp {
+    /// Registered name of the company, at most 80 characters.
+    pub company: String,
+    /// Short name in addresses: `[a-z0-9-]`, 3 to 40 characters.
+    pub slug: String,
+    /// Name of the first owner, at most 80 characters.
+    pub name: String,
+    /// Address of the first owner.
+    pub email: String,
+    /// 15 to 128 characters.
+    pub password: String,
+}
+
+/// Version of the terms that a sign-up accepts.
+pub const TERMS: &str = "2026-11-01";
+
+impl SignUp {
+    /// Everything that can be said before a ledger exists: `decide` says the same.
+    pub fn check(&self) -> Result<(), Rejection> {
+        text::line(&self.company, "/company", 80)?;
+        text::line(&self.name, "/name", 80)?;
+        if !is_slug(&self.slug) {
+            return Err(Rejection::at("tenant.bad_slug", "/slug"));
+        }
+        text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
+        check_password(&self.password)
+    }
+}
+
+impl Command for SignUp {
+    type On = (On<Tenant>, On<Member>, On<Owners>);
+    const NAME: &'static str = "sign_up";
+    const ROUTE: Route = Route::create("/v1/tenants");
+    const PERMISSION: Permission = Permission("tenant.sign_up");
+    const REJECTS: &'static [&'static str] = &[
+        "tenant.bad_slug", "tenant.slug_taken", "tenant.exists", "member.bad_email", "member.password_too_short",
+        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
+    ];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
+        Ok(vec![ctx.tenant, ctx.world.subject_for("member", &email), ctx.tenant])
+    }
+    fn decide(self, (tenant, member, owners): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        self.check()?;
+        if tenant.exists() {
+            return Err(Rejection::new("tenant.exists"));
+        }
+        let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
+        let person = Person { name: text::line(&self.name, "/name", 80)?, email, ..Person::default() };
+        ctx.world.set_password(member.id, &self.password);
+        Ok(vec![
+            tenant.emit(Opened { name: text::line(&self.company, "/company", 80)?, slug: self.slug, terms: TERMS.into() }),
+            member.emit(Registered { person: ctx.seal(member.id, &person), role: Role::Owner }),
+            owners.emit(OwnerAdded { member: member.id }),
+        ])
+    }
+}
+
+/// Replaces what the company says of itself. Absent = empty.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeTenant {
+    /// Registered name, at most 80 characters.
+    pub name: String,
+    /// Qualified-invoice number (`T` and 13 digits) or empty.
+    #[serde(default)]
+    pub registration_number: String,
+    /// One line as printed on documents, at most 200 characters.
+    #[serde(default)]
+    pub address: String,
+    /// As printed on documents, at most 400 characters.
+    #[serde(default)]
+    pub bank_details: String,
+}
+
+impl Command for ChangeTenant {
+    type On = On<Tenant>;
+    const NAME: &'static str = "change_tenant";
+    const ROUTE: Route = Route::put("/v1/tenant");
+    const PERMISSION: Permission = Permission("tenant.change");
+    const REJECTS: &'static [&'static str] =
+        &["registration_number.wrong_check_digit", "registration_number.bad_format", "text.required", "text.too_long", "text.control_character"];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![ctx.tenant])
+    }
+    fn decide(self, tenant: &On<Tenant>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let number = match self.registration_number.trim() {
+            "" => String::new(),
+            number => registration_number::corporate(number, "/registration_number")?,
+        };
+        Ok(vec![tenant.emit(Changed {
+            name: text::line(&self.name, "/name", 80)?,
+            registration_number: number,
+            address: text::optional_line(&self.address, "/address", 200)?,
+            bank_details: text::prose(&self.bank_details, "/bank_details", 400)?,
+        })])
+    }
+}

@@ -1,0 +1,78 @@
+//! Text that people type: normalised to NFC, trimmed, free of control characters, bounded in characters.
+
+use unicode_normalization::UnicodeNormalization;
+
+use crate::command::Rejection;
+
+/// Codes that [`line`], [`optional_line`] and [`prose`] reject with.
+pub const REJECTS: [&str; 3] = ["text.required", "text.too_long", "text.control_character"];
+
+/// One line that must not be empty, at most `max` characters.
+pub fn line(text: &str, pointer: &str, max: usize) -> Result<String, Rejection> {
+    let text = optional_line(text, pointer, max)?;
+    if text.is_empty() { Err(Rejection::at("text.required", pointer)) } else { Ok(text) }
+}
+
+/// One line that may be empty.
+pub fn optional_line(text: &str, pointer: &str, max: usize) -> Result<String, Rejection> {
+    checked(text, pointer, max, |c| c.is_control())
+}
+
+/// Several lines (LF; CRLF becomes LF), may be empty.
+pub fn prose(text: &str, pointer: &str, max: usize) -> Result<String, Rejection> {
+    checked(&text.replace("\r\n", "\n"), pointer, max, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+fn checked(text: &str, pointer: &str, max: usize, refused: fn(char) -> bool) -> Result<String, Rejection> {
+    let text: String = text.trim().nfc().collect();
+    if text.chars().any(|c| refused(c) || is_direction_override(c)) {
+        return Err(Rejection::at("text.control_character", pointer));
+    }
+    if text.chars().count() > max { Err(Rejection::at("text.too_long", pointer)) } else { Ok(text) }
+}
+
+/// Characters that make text read in another order than it is stored (Unicode TR 36, bidirectional spoofing).
+fn is_direction_override(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A mail address as we store and compare it: NFKC, trimmed, lower case. `None` if it has no shape of one: exactly one
+/// `@`, a local part of 1 to 64, a host of dot-separated labels, no spaces or control characters, 254 bytes at most
+/// (RFC 5321 section 4.5.3.1).
+pub fn email(text: &str) -> Option<String> {
+    let text: String = text.trim().nfkc().collect::<String>().to_lowercase();
+    let (local, host) = text.split_once('@')?;
+    let label = |l: &str| {
+        !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-')
+            && l.chars().all(|c| c.is_alphanumeric() || c == '-')
+    };
+    let host_ok = host.contains('.') && host.split('.').all(label);
+    let local_ok = (1..=64).contains(&local.len())
+        && !local.starts_with('.') && !local.ends_with('.') && !local.contains("..")
+        && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
+    (text.len() <= 254 && host_ok && local_ok).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_normalised_and_bounded() {
+        assert_eq!(line(" か\u{3099}す ", "/name", 10).as_deref(), Ok("がす"));
+        assert_eq!(line("\u{3000}", "/name", 10).unwrap_err().code, "text.required");
+        assert_eq!(line("a\0b", "/name", 10).unwrap_err().code, "text.control_character");
+        assert_eq!(line("a\nb", "/name", 10).unwrap_err().code, "text.control_character");
+        assert_eq!(line("evil\u{202E}fdp.exe", "/name", 99).unwrap_err().code, "text.control_character");
+        assert_eq!(line("長い長い", "/name", 3).unwrap_err().code, "text.too_long");
+        assert_eq!(prose("a\r\nb", "/note", 10).as_deref(), Ok("a\nb"));
+    }
+
+    #[test]
+    fn addresses_are_compared_in_one_form() {
+        assert_eq!(email(" Ｔａｎａｋａ@Example.JP ").as_deref(), Some("tanaka@example.jp"));
+        for bad in ["", "a", "a@b", "a@@b.jp", "a b@c.jp", "a@b.jp\r\nBcc: x@y.jp", ".a@b.jp", "a@-b.jp", "a@b..jp"] {
+            assert_eq!(email(bad), None, "{bad:?}");
+        }
+    }
+}
