@@ -155,6 +155,10 @@ pub struct Route {
 }
 
 impl Route {
+    /// Not reached from outside: the server itself does it. In the catalog all the same.
+    pub const fn internal() -> Route {
+        Route { method: "", path: "", creates: false }
+    }
     /// Makes a new object.
     pub const fn create(path: &'static str) -> Route {
         Route { method: "POST", path, creates: true }
