@@ -304,7 +304,10 @@ mod tests {
         let leaf = Leaf::decode(&bytes).unwrap();
         assert_eq!(leaf.encode(), bytes);
         assert_eq!(leaf.event_kind, "member.invited");
-        assert_eq!(Hash::of_leaf(&bytes).to_string(), "398b94667375863e49fffa14f46e9eda336885e7c7d3c971ebb458804d4514e5");
+        assert_eq!(
+            Hash::of_leaf(&bytes).to_string(),
+            "398b94667375863e49fffa14f46e9eda336885e7c7d3c971ebb458804d4514e5"
+        );
     }
 
     #[test]
