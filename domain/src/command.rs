@@ -132,11 +132,7 @@ impl<A: Aggregate, B: Aggregate> State for (On<A>, On<B>) {
 impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, On<B>, On<C>) {
     const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
-        Ok((
-            On::fold(parts[0].0, &parts[0].1)?,
-            On::fold(parts[1].0, &parts[1].1)?,
-            On::fold(parts[2].0, &parts[2].1)?,
-        ))
+        Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?, On::fold(parts[2].0, &parts[2].1)?))
     }
     fn versions(&self) -> Vec<Option<u64>> {
         vec![self.0.version, self.1.version, self.2.version]

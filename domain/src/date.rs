@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn days_that_do_not_exist_are_refused() {
-        for text in ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "0000-01-01", "2026/01/01", "２０２６-01-01", ""] {
+        for text in
+            ["2026-02-29", "2026-13-01", "2026-00-10", "2026-1-01", "0000-01-01", "2026/01/01", "２０２６-01-01", ""]
+        {
             assert_eq!(Date::parse(text), None, "{text}");
         }
         assert_eq!(Date::parse("2028-02-29").map(|d| d.plus(1).to_string()).as_deref(), Some("2028-03-01"));

@@ -35,7 +35,14 @@ mod tests {
 
     #[test]
     fn published_numbers_pass_and_slips_do_not() {
-        for good in ["T7000012050002", "T4011001098993", "t７０００012050002", "T7123456789012", "T7010705000725", "T9000000000000"] {
+        for good in [
+            "T7000012050002",
+            "T4011001098993",
+            "t７０００012050002",
+            "T7123456789012",
+            "T7010705000725",
+            "T9000000000000",
+        ] {
             assert!(corporate(good, "").is_ok(), "{good}");
         }
         assert_eq!(corporate("T8000012050002", "").unwrap_err().code, "registration_number.wrong_check_digit");

@@ -103,7 +103,9 @@ impl Role {
                     || matches!(permission.0, "member.read" | "event.read_own" | "log.read")
             }
             Role::Receptionist => {
-                noun == "visit" || (reads && noun == "tenant") || matches!(permission.0, "member.read" | "event.read_own" | "log.read")
+                noun == "visit"
+                    || (reads && noun == "tenant")
+                    || matches!(permission.0, "member.read" | "event.read_own" | "log.read")
             }
             Role::Auditor => (reads && noun != "effect") || permission.0 == "log.export",
             Role::Device | Role::LinkHolder => false,

@@ -119,8 +119,15 @@ impl Command for SignUp {
     const ROUTE: Route = Route::create("/v1/tenants");
     const PERMISSION: Permission = Permission("tenant.sign_up");
     const REJECTS: &'static [&'static str] = &[
-        "tenant.bad_slug", "tenant.slug_taken", "tenant.exists", "member.bad_email", "member.password_too_short",
-        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
+        "tenant.bad_slug",
+        "tenant.slug_taken",
+        "tenant.exists",
+        "member.bad_email",
+        "member.password_too_short",
+        "member.password_too_long",
+        "text.required",
+        "text.too_long",
+        "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
@@ -135,7 +142,11 @@ impl Command for SignUp {
         let person = Person { name: text::line(&self.name, "/name", 80)?, email, ..Person::default() };
         ctx.world.set_password(member.id, &self.password);
         Ok(vec![
-            tenant.emit(Opened { name: text::line(&self.company, "/company", 80)?, slug: self.slug, terms: TERMS.into() }),
+            tenant.emit(Opened {
+                name: text::line(&self.company, "/company", 80)?,
+                slug: self.slug,
+                terms: TERMS.into(),
+            }),
             member.emit(Registered { person: ctx.seal(member.id, &person), role: Role::Owner }),
             owners.emit(OwnerAdded { member: member.id }),
         ])
@@ -164,8 +175,13 @@ impl Command for ChangeTenant {
     const NAME: &'static str = "change_tenant";
     const ROUTE: Route = Route::put("/v1/tenant");
     const PERMISSION: Permission = Permission("tenant.change");
-    const REJECTS: &'static [&'static str] =
-        &["registration_number.wrong_check_digit", "registration_number.bad_format", "text.required", "text.too_long", "text.control_character"];
+    const REJECTS: &'static [&'static str] = &[
+        "registration_number.wrong_check_digit",
+        "registration_number.bad_format",
+        "text.required",
+        "text.too_long",
+        "text.control_character",
+    ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![ctx.tenant])
     }

@@ -43,12 +43,17 @@ pub fn email(text: &str) -> Option<String> {
     let text: String = text.trim().nfkc().collect::<String>().to_lowercase();
     let (local, host) = text.split_once('@')?;
     let label = |l: &str| {
-        !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-')
+        !l.is_empty()
+            && l.len() <= 63
+            && !l.starts_with('-')
+            && !l.ends_with('-')
             && l.chars().all(|c| c.is_alphanumeric() || c == '-')
     };
     let host_ok = host.contains('.') && host.split('.').all(label);
     let local_ok = (1..=64).contains(&local.len())
-        && !local.starts_with('.') && !local.ends_with('.') && !local.contains("..")
+        && !local.starts_with('.')
+        && !local.ends_with('.')
+        && !local.contains("..")
         && local.chars().all(|c| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c));
     (text.len() <= 254 && host_ok && local_ok).then_some(text)
 }

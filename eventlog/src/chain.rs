@@ -59,7 +59,10 @@ pub struct Append {
 impl Append {
     /// Bytes that this append adds to the limits of append and commit.
     pub fn bytes(&self) -> usize {
-        self.drafts.iter().map(|d| crate::record::FIXED + 2 + d.stream.kind.len() + d.event_kind.len() + d.body.len()).sum()
+        self.drafts
+            .iter()
+            .map(|d| crate::record::FIXED + 2 + d.stream.kind.len() + d.event_kind.len() + d.body.len())
+            .sum()
     }
 
     /// Does it hold a key record or another `ledger.*` kind? Such an append is always a commit of its own.
@@ -213,7 +216,8 @@ pub fn chain(
         signer = at.signer;
     }
     let message = sign::commit_message(head.ledger, at.generation, head.size, at.size - 1, &at.last);
-    let signature = signers.signer(&signer).ok_or(LeafError("the key that must sign this ledger is not here"))?.sign(&message);
+    let signature =
+        signers.signer(&signer).ok_or(LeafError("the key that must sign this ledger is not here"))?.sign(&message);
     commit.records.last_mut().ok_or(LeafError("commit without records"))?.signature = Some(signature);
     commit.head = at;
     Ok(commit)

@@ -20,7 +20,9 @@ pub struct Origin {
 
 /// A text that is no origin, or a log name that is not like a host name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("an origin is <log name>/<ledger uuid in lower case>, then /<generation> from 2 on; the log name is like a host name, at most 64 of a-z 0-9 . -")]
+#[error(
+    "an origin is <log name>/<ledger uuid in lower case>, then /<generation> from 2 on; the log name is like a host name, at most 64 of a-z 0-9 . -"
+)]
 pub struct BadOrigin;
 
 impl Origin {

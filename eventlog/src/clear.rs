@@ -135,9 +135,7 @@ impl Clear {
                 },
             },
             KEY_ROTATED => Clear::KeyRotated { signer: signer(value("signer")?)? },
-            KEY_REPLACED => {
-                Clear::KeyReplaced { signer: signer(value("signer")?)?, proof: bytes(value("proof")?)? }
-            }
+            KEY_REPLACED => Clear::KeyReplaced { signer: signer(value("signer")?)?, proof: bytes(value("proof")?)? },
             RESTORED => Clear::Restored {
                 origin: origin(value("origin")?)?,
                 lost_size: value("lost_size")?.parse().map_err(|_| ClearError("size is not a number"))?,
@@ -210,7 +208,11 @@ mod tests {
     fn all() -> Vec<Clear> {
         vec![
             opened(),
-            Clear::Opened { origin: Origin::new("log", LEDGER, 1).unwrap(), signer: public(0), recovery: Some(public(9)) },
+            Clear::Opened {
+                origin: Origin::new("log", LEDGER, 1).unwrap(),
+                signer: public(0),
+                recovery: Some(public(9)),
+            },
             Clear::KeyRotated { signer: public(1) },
             Clear::KeyReplaced { signer: public(2), proof: [7; 64] },
             Clear::Restored { origin: Origin::new("log", LEDGER, 2).unwrap(), lost_size: 9, lost_root: Hash([5; 32]) },

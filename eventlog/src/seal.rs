@@ -328,6 +328,7 @@ pub fn open_chunk(blob_key: &Key, chunk: u32, last: bool, sealed: &[u8]) -> Resu
 // ---- Randomness, for writers only
 
 #[cfg(feature = "store")]
+#[expect(clippy::disallowed_methods, reason = "the one place where salts and keys are made")]
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("without the system's randomness nothing can be sealed");
@@ -391,7 +392,8 @@ mod tests {
         for at in 0..body.len() {
             let mut other = body.clone();
             other[at] ^= 1;
-            let secret = if at < 16 { record_secret(&data_key, LEDGER, 1, &salt_of(&other).unwrap()) } else { secret.clone() };
+            let secret =
+                if at < 16 { record_secret(&data_key, LEDGER, 1, &salt_of(&other).unwrap()) } else { secret.clone() };
             assert!(open_box(&secret, &place().aad(), &other).is_err(), "byte {at}");
             assert!(open_box(&secret, &place().aad(), &body[..at]).is_err(), "cut at {at}");
         }

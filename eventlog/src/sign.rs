@@ -96,7 +96,8 @@ fn domain(label: &str, ledger: Uuid, generation: u16) -> Vec<u8> {
 
 /// Strict check of one signature. Keys that are no points, or of small order, verify nothing.
 pub fn verify(public: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+    VerifyingKey::from_bytes(public)
+        .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
 /// Whether a signer may be named by this key: a point of full order.
