@@ -10,6 +10,10 @@
 pub mod chain;
 pub mod checkpoint;
 pub mod clear;
+pub mod note;
+pub mod proof;
 pub mod record;
 pub mod seal;
 pub mod sign;
+pub mod tiles;
+pub mod tree;
