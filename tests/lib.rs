@@ -1,8 +1,17 @@
-//! What the stories share: the repository, the report, and the switches of `tests/run`.
+//! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
+//! [`server`], a client for its API in [`client`], a real browser in [`browser`].
+
+pub mod browser;
+pub mod client;
+pub mod server;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use browser::Browser;
+pub use client::{Answer, Call, Client};
+pub use server::{Demo, Server, keiin};
 
 /// The repository's folder.
 pub fn root() -> &'static Path {
@@ -58,4 +67,51 @@ pub fn report_line(line: &str) {
 #[macro_export]
 macro_rules! report {
     ($($part:tt)*) => { $crate::report_line(&format!($($part)*)) };
+}
+
+/// Full path of a program that a test needs; a missing one fails the test and names the Debian package.
+pub fn tool(program: &str, package: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(program))
+        .find(|file| file.is_file())
+        .unwrap_or_else(|| panic!("{program} is not installed: apt-get install {package}"))
+}
+
+/// A Python that has the package `cryptography`.
+pub fn python() -> PathBuf {
+    let candidates =
+        std::env::var_os("KEIIN_TEST_PYTHON").into_iter().chain(["python3".into(), "/usr/bin/python3".into()]);
+    candidates
+        .map(PathBuf::from)
+        .find(|python| {
+            let probe = Command::new(python).args(["-c", "import cryptography"]).output();
+            probe.is_ok_and(|out| out.status.success())
+        })
+        .expect("no python3 with `cryptography`: apt-get install python3-cryptography")
+}
+
+/// Numbers that look random and are the same for the same seed: SplitMix64. Stories print their seed.
+pub struct Seeded(pub u64);
+
+impl Seeded {
+    /// The seed from `KEIIN_TEST_SEED`, or this one.
+    pub fn from_env_or(seed: u64) -> Seeded {
+        let given = std::env::var("KEIIN_TEST_SEED").ok();
+        Seeded(given.map_or(seed, |text| text.parse().expect("KEIIN_TEST_SEED is a number")))
+    }
+
+    /// The next 64 bits.
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number in `from..=to`.
+    pub fn between(&mut self, from: u64, to: u64) -> u64 {
+        from + self.bits() % (to - from + 1)
+    }
 }

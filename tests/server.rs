@@ -1,0 +1,296 @@
+//! The real binary: one-shot commands, servers on free ports, and the demonstration company to work on.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::client::{Call, Client};
+
+/// Longest wait for a server to print its address or to be ready. Debug builds on a busy machine are slow.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The binary under test: `KEIIN_TEST_BIN`, else the one that was built beside this test.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("KEIIN_TEST_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let binary = test.ancestors().skip(1).map(|folder| folder.join("keiin")).find(|file| file.is_file());
+    binary.expect("keiin is not built: cargo build --package keiin, or tests/run")
+}
+
+/// `keiin` with a clean environment: no settings of the caller, no terminal, admin port free.
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("KEIIN_")) {
+        command.env_remove(name);
+    }
+    command.env("KEIIN__ADMIN_LISTEN", "127.0.0.1:0").env("LANG", "C.UTF-8").args(args).stdin(Stdio::null());
+    command
+}
+
+/// What a finished command said.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code; 128 + signal if it was killed.
+    pub code: i32,
+    /// Results.
+    pub stdout: String,
+    /// Progress, log, errors.
+    pub stderr: String,
+}
+
+impl Ran {
+    /// Itself if the exit code is this one; fails with both outputs otherwise.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Ran {
+        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The last line of stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let line = self.stdout.lines().last().unwrap_or_default();
+        serde_json::from_str(line).unwrap_or_else(|e| panic!("{line:?} is no JSON: {e}\n{}", self.stderr))
+    }
+}
+
+/// Runs `keiin ARGS` to its end.
+pub fn keiin(args: &[&str]) -> Ran {
+    let out = command(args).output().expect("keiin runs");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code: code(out.status), stdout: text(out.stdout), stderr: text(out.stderr) }
+}
+
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// A running server. Dropping it kills it.
+pub struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`, the real one.
+    pub url: String,
+    /// The JSON line that it printed when it was up, if it printed one.
+    pub printed: Value,
+    /// Where its stderr goes.
+    pub log: PathBuf,
+    _stdout: Receiver<String>,
+}
+
+impl Server {
+    /// `keiin serve` on a data directory, and waits until it is ready.
+    pub fn serve(data: &Path) -> Server {
+        Server::start(data, &["serve"])
+    }
+
+    /// `keiin ARGS --data DATA --listen 127.0.0.1:0 --format json`, and waits until it is ready. Its log is appended to
+    /// `DATA.log`, beside the data directory.
+    pub fn start(data: &Path, args: &[&str]) -> Server {
+        let server = Server::start_unready(data, args);
+        server.wait_ready();
+        server
+    }
+
+    /// Like [`Server::start`], but only waits for the address.
+    pub fn start_unready(data: &Path, args: &[&str]) -> Server {
+        let log = data.with_extension("log");
+        let stderr = File::options().append(true).create(true).open(&log).expect("the log can be written");
+        let data_arg = data.to_str().expect("temporary paths are text");
+        let mut child = command(args)
+            .args(["--data", data_arg, "--listen", "127.0.0.1:0", "--format", "json"])
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("keiin starts");
+        let stdout = lines_of(child.stdout.take().expect("piped"));
+        let mut server = Server { child, url: String::new(), printed: Value::Null, log, _stdout: stdout };
+        let deadline = Instant::now() + PATIENCE;
+        while server.url.is_empty() {
+            match server._stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    server.printed = serde_json::from_str(&line).unwrap_or(Value::Null);
+                    let url = server.printed["url"].as_str().map(str::to_owned).or_else(|| url_in(&line));
+                    server.url = url.unwrap_or_default().trim_end_matches('/').to_owned();
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!("keiin printed no address in {PATIENCE:?}\n{}", server.log_tail())
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = server.child.wait().expect("it ended");
+                    panic!("keiin {args:?} ended with {status} and printed no address\n{}", server.log_tail());
+                }
+            }
+        }
+        server
+    }
+
+    /// Waits until `/readyz` answers 200.
+    pub fn wait_ready(&self) {
+        let (client, deadline) = (self.client(), Instant::now() + PATIENCE);
+        while !client.try_send(&Call::new("GET", "/readyz")).is_ok_and(|answer| answer.status == 200) {
+            assert!(Instant::now() < deadline, "{} is not ready after {PATIENCE:?}\n{}", self.url, self.log_tail());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A client without a credential.
+    pub fn client(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// Process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A link that was printed for another address, on this server.
+    pub fn rebase(&self, link: &str) -> String {
+        let path = link.split_once("://").map_or(link, |(_, rest)| rest.find('/').map_or("/", |at| &rest[at..]));
+        format!("{}{path}", self.url)
+    }
+
+    /// SIGKILL, and waits until the process is gone.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("our own child can be killed");
+        self.child.wait().expect("our own child can be waited for");
+    }
+
+    /// SIGTERM, and waits for the orderly end; the exit code.
+    pub fn stop(mut self) -> i32 {
+        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill runs");
+        assert!(killed.success(), "the server had ended before\n{}", self.log_tail());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {
+                return code(status);
+            }
+            assert!(Instant::now() < deadline, "the server did not stop after SIGTERM\n{}", self.log_tail());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The last lines of the log, for messages.
+    pub fn log_tail(&self) -> String {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<_> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing left to do.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lines of a pipe, read by a thread of their own so that the writer never blocks.
+pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            // Nobody may be listening any more; the pipe must still be emptied.
+            let _ = send.send(line);
+        }
+    });
+    receive
+}
+
+/// The first `http://HOST:PORT` in a line.
+fn url_in(line: &str) -> Option<String> {
+    let from = &line[line.find("http://")?..];
+    let end = from.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(from.len());
+    let path = from["http://".len()..end].find('/').map_or(end, |at| at + "http://".len());
+    Some(from[..path].to_owned())
+}
+
+/// The demonstration company in a directory of its own: made once per test run, copied for each story.
+pub struct Demo {
+    /// The line that `demo --no-serve --format json` printed; `data` and the port are those of the original.
+    pub info: Value,
+    folder: TempDir,
+}
+
+impl Demo {
+    /// A fresh copy.
+    pub fn copy() -> Demo {
+        let (template, info) = template();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let copied =
+            Command::new("cp").arg("-a").arg(&template).arg(folder.path().join("data")).status().expect("cp runs");
+        assert!(copied.success(), "{} cannot be copied", template.display());
+        Demo { info, folder }
+    }
+
+    /// The data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The folder around the data directory: exports and logs go here.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A field of the printed line: `slug`, `api_token`, `vkey`, …
+    #[track_caller]
+    pub fn text(&self, field: &str) -> &str {
+        self.info[field].as_str().unwrap_or_else(|| panic!("demo printed no {field}: {}", self.info))
+    }
+
+    /// A server on this copy, and a client with the owner's token.
+    pub fn serve(&self) -> (Server, Client) {
+        let server = Server::serve(&self.data());
+        let client = server.client().with_token(self.text("api_token"));
+        (server, client)
+    }
+}
+
+/// The original: made by whichever story comes first, in a folder that names our process, so that a later run can
+/// clear away what dead ones left.
+fn template() -> (PathBuf, Value) {
+    static MADE: OnceLock<Mutex<Option<(PathBuf, Value)>>> = OnceLock::new();
+    let mut made = MADE.get_or_init(Mutex::default).lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(made) = &*made {
+        return made.clone();
+    }
+    const NAME: &str = "keiin-test-demo-";
+    for entry in fs::read_dir(std::env::temp_dir()).expect("the temporary folder can be listed").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.strip_prefix(NAME).is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    let folder = std::env::temp_dir().join(format!("{NAME}{}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    let data = folder.join("data");
+    let ran = keiin(&["demo", "--no-serve", "--format", "json", "--data", data.to_str().expect("text")]).expect(0);
+    *made = Some((data, ran.json()));
+    made.clone().expect("just made")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_printed_lines() {
+        assert_eq!(
+            url_in("listening on http://127.0.0.1:4711/ (Ctrl-C ends)").as_deref(),
+            Some("http://127.0.0.1:4711")
+        );
+        assert_eq!(url_in("open http://127.0.0.1:4711/login?t=x").as_deref(), Some("http://127.0.0.1:4711"));
+        assert_eq!(url_in("no address"), None);
+    }
+}
