@@ -217,14 +217,8 @@ impl Command for InviteMember {
     const ROUTE: Route = Route::create("/v1/members");
     const PERMISSION: Permission = Permission("member.invite");
     const REJECTS: &'static [&'static str] = &[
-        "member.bad_email",
-        "member.bad_role",
-        "member.already_invited",
-        "member.already_member",
-        "member.owner_only",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
+        "member.bad_email", "member.bad_role", "member.already_invited", "member.already_member", "member.owner_only",
+        "text.required", "text.too_long", "text.control_character",
     ];
     const NEEDS_KEY: bool = true;
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
@@ -292,14 +286,8 @@ impl Command for AcceptInvitation {
     const ROUTE: Route = Route::post("/v1/invitations/{token}/accept");
     const PERMISSION: Permission = Permission("invitation.accept");
     const REJECTS: &'static [&'static str] = &[
-        "member.unknown",
-        "member.invitation_expired",
-        "member.invitation_gone",
-        "member.password_too_short",
-        "member.password_too_long",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
+        "member.unknown", "member.invitation_expired", "member.invitation_gone", "member.password_too_short",
+        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
     ];
     fn decide(self, member: &On<Member>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         match member.status {
@@ -386,13 +374,8 @@ impl Command for SuspendMember {
     const ROUTE: Route = Route::post("/v1/members/{id}/suspend");
     const PERMISSION: Permission = Permission("member.suspend");
     const REJECTS: &'static [&'static str] = &[
-        "member.unknown",
-        "member.wrong_state",
-        "member.owner_only",
-        "member.last_owner",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
+        "member.unknown", "member.wrong_state", "member.owner_only", "member.last_owner", "text.required",
+        "text.too_long", "text.control_character",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])

@@ -119,15 +119,8 @@ impl Command for SignUp {
     const ROUTE: Route = Route::create("/v1/tenants");
     const PERMISSION: Permission = Permission("tenant.sign_up");
     const REJECTS: &'static [&'static str] = &[
-        "tenant.bad_slug",
-        "tenant.slug_taken",
-        "tenant.exists",
-        "member.bad_email",
-        "member.password_too_short",
-        "member.password_too_long",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
+        "tenant.bad_slug", "tenant.slug_taken", "tenant.exists", "member.bad_email", "member.password_too_short",
+        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;

@@ -228,7 +228,10 @@ mod tests {
             for flip in [1, 0x20, 0x80, 0xff] {
                 let mut other = NOTE.as_bytes().to_vec();
                 other[at] ^= flip;
-                assert!(Note::parse(&other).and_then(|n| n.verify(&[key()]).map(|_| ())).is_err(), "byte {at} ^ {flip}");
+                assert!(
+                    Note::parse(&other).and_then(|n| n.verify(&[key()]).map(|_| ())).is_err(),
+                    "byte {at} ^ {flip}"
+                );
             }
             assert!(Note::parse(&NOTE.as_bytes()[..at]).is_err(), "cut at {at}");
         }

@@ -138,7 +138,8 @@ mod tests {
         for at in 0..text.len() {
             let mut other = text.clone().into_bytes();
             other[at] ^= 1;
-            let read = String::from_utf8(other).map_err(|_| ProofError::Form("not text")).and_then(|t| t.parse::<Proof>());
+            let read =
+                String::from_utf8(other).map_err(|_| ProofError::Form("not text")).and_then(|t| t.parse::<Proof>());
             assert!(read.and_then(|p| p.verify(&leaf(5), &key)).is_err(), "byte {at}");
         }
     }

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::str::FromStr;
 
@@ -161,12 +162,14 @@ impl<R: TileReader> Subtrees for TiledTree<'_, R> {
         let tile = Tile::of(tile_level, first / u64::from(WIDTH), self.size);
         let tile = tile.expect("a full subtree of the tree lies in a tile of the tree");
         let mut read = self.read.borrow_mut();
-        if !read.contains_key(&(tile_level, tile.index)) {
-            let hashes = self.reader.tile(tile_level, tile.index, tile.width).map_err(TileError::Reader)?;
-            read.insert((tile_level, tile.index), hashes);
-        }
+        let hashes = match read.entry((tile_level, tile.index)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                new.insert(self.reader.tile(tile_level, tile.index, tile.width).map_err(TileError::Reader)?)
+            }
+        };
         let at = (first % u64::from(WIDTH)) as usize;
-        let hashes = read[&(tile_level, tile.index)].get(at..at + (1 << inner)).ok_or(TileError::Short(tile))?;
+        let hashes = hashes.get(at..at + (1 << inner)).ok_or(TileError::Short(tile))?;
         Ok(root_of_full(hashes))
     }
 }
@@ -226,7 +229,8 @@ impl Edge {
             let (index, width) = (hashes / u64::from(WIDTH), (hashes % u64::from(WIDTH)) as u16);
             let level = edge.levels.len() as u8;
             let tile = Tile { holds: Holds::Hashes(level), index, width };
-            let mut list = if width == 0 { vec![] } else { reader.tile(level, index, width).map_err(TileError::Reader)? };
+            let mut list =
+                if width == 0 { vec![] } else { reader.tile(level, index, width).map_err(TileError::Reader)? };
             if list.len() < usize::from(width) {
                 return Err(TileError::Short(tile));
             }
@@ -333,8 +337,9 @@ mod tests {
             assert_eq!(path.parse(), Ok(tile));
         }
         for bad in [
-            "tile/0/0", "tile/0/001/000", "tile/0/x000/001", "tile/64/000", "tile/00/000", "tile/0/000.p/0", "tile/0/000.p/256",
-            "tile/0/000.p/01", "tile/0/", "tile/0/000/", "tile/-1/000", "/tile/0/000", "tile/0/x001", "tile/0/00x1", "tile/0/+01",
+            "tile/0/0", "tile/0/001/000", "tile/0/x000/001", "tile/64/000", "tile/00/000", "tile/0/000.p/0",
+            "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/", "tile/0/000/", "tile/-1/000", "/tile/0/000",
+            "tile/0/x001", "tile/0/00x1", "tile/0/+01",
         ] {
             assert_eq!(bad.parse::<Tile>(), Err(BadTile), "{bad}");
         }
