@@ -1,7 +1,8 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
-//! [`server`], a client for its API in [`client`], a real browser in [`browser`].
+//! [`server`], a client for its API in [`client`], a real browser in [`browser`], a search through files in [`canary`].
 
 pub mod browser;
+pub mod canary;
 pub mod client;
 pub mod server;
 

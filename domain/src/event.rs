@@ -62,7 +62,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 
 /// Declares an aggregate's events:
 ///
-/// ```ignore
+/// ```text
 /// events! { MemberEvent {
 ///     Invited = "member.invited" v 2, was InvitedV1 v 1;   // From<InvitedV1> for Invited is the upcast
 ///     Removed = "member.removed" v 1;

@@ -16,7 +16,7 @@ const VENDORED: &[&str] = &["LICENSE", "Cargo.lock", "http/assets/htmx", "eventl
 /// Where the text speaks of a machine, or of how it was written, instead of the product.
 const FOREIGN: &[&str] = &["../shared", "/work/", "handoff", "hand-off", "previous session", "next session"];
 /// Work that was put off.
-const PUT_OFF: &[&str] = &["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "#[ignore"];
+const PUT_OFF: &[&str] = &["TODO", "FIXME", "XXX", "todo!(", "unimplemented!(", "#[ignore", "```ignore"];
 /// This file has to spell the words out.
 const SELF: &str = "tests/stories/tidy.rs";
 
