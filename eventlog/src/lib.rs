@@ -7,6 +7,7 @@
 //! [`chain`] (how appends become records), [`tree`] and [`checkpoint`] (what the ledger contains), [`bundle`] and
 //! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
 
+pub mod bundle;
 pub mod chain;
 pub mod checkpoint;
 pub mod clear;
@@ -15,5 +16,6 @@ pub mod proof;
 pub mod record;
 pub mod seal;
 pub mod sign;
+pub mod tamper;
 pub mod tiles;
 pub mod tree;
