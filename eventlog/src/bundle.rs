@@ -110,7 +110,11 @@ impl Evidence {
             input.frame(&mut entry)?;
             key_records.push(KeyRecord { path, record: entry.record() });
         }
-        if input.bytes.is_empty() { Ok(Evidence { left, right, key_records }) } else { Err(input.broken("bytes after its end")) }
+        if input.bytes.is_empty() {
+            Ok(Evidence { left, right, key_records })
+        } else {
+            Err(input.broken("bytes after its end"))
+        }
     }
 }
 

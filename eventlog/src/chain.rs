@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::clear;
+use crate::clear::{self, CLOSED, Clear, OPENED, RESTORED};
 use crate::record::{Hash, Leaf, LeafError, MAX_BODY, MAX_BYTES, MAX_RECORDS, Party, Record, Stream, is_clear_kind};
-use crate::sign::{self, Signer};
+use crate::sign::{self, Signers};
 
 /// One record to be, without place in the ledger yet.
 #[derive(Clone, Debug)]
@@ -79,11 +79,80 @@ impl Append {
         must(!self.is_clear() || self.drafts.len() == 1, "a ledger.* record stands alone in its append")?;
         for draft in &self.drafts {
             must(draft.body.len() <= MAX_BODY, "body too long")?;
+            must(draft.sealed_epoch != Some(0), "data-key epoch is 0")?;
             must(draft.sealed_epoch.is_none() == is_clear_kind(&draft.event_kind), "sealing does not fit the kind")?;
             must(crate::record::is_stream_kind(&draft.stream.kind), "stream kind is not a name")?;
             must(crate::record::is_event_kind(&draft.event_kind), "event kind is not a name")?;
+            must(draft.event_version >= 1, "event version is 0")?;
+            if is_clear_kind(&draft.event_kind) {
+                draft.clear()?;
+                must(draft.stream == Stream::new(clear::STREAM, self.ledger), "ledger.* record in another stream")?;
+            }
         }
         Ok(())
+    }
+
+    /// Can it follow `head`? All that can go wrong with one append goes wrong here, so that a bad one fails alone.
+    pub fn check_on(&self, head: &Head) -> Result<(), LeafError> {
+        let must = |holds: bool, what| if holds { Ok(()) } else { Err(LeafError(what)) };
+        self.check()?;
+        must(!head.closed, "the ledger is closed")?;
+        let clear = if self.is_clear() { Some(self.drafts[0].clear()?) } else { None };
+        must(head.size > 0 || matches!(clear, Some(Clear::Opened { .. })), "the ledger is not open yet")?;
+        match clear {
+            Some(Clear::Opened { origin, .. }) => {
+                must(head.size == 0, "the ledger is open already")?;
+                must(
+                    origin.ledger() == self.ledger && origin.generation() == 1,
+                    "origin of another ledger or generation",
+                )?;
+            }
+            Some(Clear::Restored { origin, .. }) => {
+                let next = head.generation.checked_add(1).ok_or(LeafError("no generation left"))?;
+                must(
+                    origin.ledger() == self.ledger && origin.generation() == next,
+                    "origin of another ledger or generation",
+                )?;
+            }
+            _ => {}
+        }
+        let mut last = self.leaf(self.drafts.len() - 1, head, 0);
+        last.position = head.size + self.drafts.len() as u64 - 1;
+        last.prev = Hash::ZERO;
+        last.check()
+    }
+
+    /// Draft `index` as the record that follows `at`.
+    fn leaf(&self, index: usize, at: &Head, stream_version: u64) -> Leaf {
+        let draft = &self.drafts[index];
+        Leaf {
+            sealed_epoch: draft.sealed_epoch,
+            time_went_back: at.size > 0 && self.time_us < at.last_time_us,
+            generation: at.generation,
+            event_version: draft.event_version,
+            position: at.size,
+            ledger: at.ledger,
+            prev: at.last,
+            time_us: self.time_us,
+            append_id: self.append_id,
+            index: index as u16,
+            count: self.drafts.len() as u16,
+            cause: self.cause,
+            stream: draft.stream.clone(),
+            stream_version,
+            actor: self.actor,
+            on_behalf_of: self.on_behalf_of,
+            body_len: draft.body.len() as u32,
+            body_hash: Hash::of(&draft.body),
+            event_kind: draft.event_kind.clone(),
+        }
+    }
+}
+
+impl Draft {
+    /// What a `ledger.*` draft says.
+    fn clear(&self) -> Result<Clear, LeafError> {
+        Ok(Clear::parse(&self.event_kind, self.event_version, &self.body)?)
     }
 }
 
@@ -149,59 +218,40 @@ pub struct Commit {
 /// Turns the appends of one ledger into one signed commit on top of `head`.
 ///
 /// `next_version` holds, for every stream that is written, the version its next record gets; absent = 0. The caller has
-/// checked expectations and limits, and has put an append with a `ledger.*` record into a commit of its own.
+/// asked [`Append::check_on`] and the expectations, kept the limits of a commit, and put an append with a `ledger.*`
+/// record into a commit of its own. The only error left is a signing key that is not here.
 pub fn chain(
     head: &Head,
     appends: &[&Append],
     next_version: &mut HashMap<Stream, u64>,
-    signers: &dyn sign::Signers,
+    signers: &dyn Signers,
 ) -> Result<Commit, LeafError> {
-    if head.closed {
-        return Err(LeafError("the ledger is closed"));
-    }
     let mut at = head.clone();
     let mut commit = Commit { records: vec![], leaves: vec![], spans: vec![], head: head.clone() };
     let mut signer = head.signer;
     for append in appends {
-        append.check()?;
         let first = at.size;
         for (index, draft) in append.drafts.iter().enumerate() {
-            if at.size == 0 {
-                signer = clear::opened_signer(&draft.event_kind, &draft.body)?;
-                at.signer = signer;
-            }
-            if draft.event_kind == clear::RESTORED {
-                at.generation += 1;
+            let clear = if is_clear_kind(&draft.event_kind) { Some(draft.clear()?) } else { None };
+            match clear {
+                Some(Clear::Opened { signer: new, .. }) => {
+                    signer = new;
+                    at.signer = new;
+                }
+                Some(Clear::KeyRotated { signer: new }) => at.signer = new,
+                // A lost signer cannot sign its own replacement: the recovery key's proof in the body speaks for the new one.
+                Some(Clear::KeyReplaced { signer: new, .. }) => {
+                    signer = new;
+                    at.signer = new;
+                }
+                Some(Clear::Restored { .. }) => at.generation += 1,
+                Some(Clear::Closed) => at.closed = true,
+                Some(Clear::SubjectErased { .. }) | None => {}
             }
             let version = next_version.entry(draft.stream.clone()).or_insert(0);
-            let leaf = Leaf {
-                sealed_epoch: draft.sealed_epoch,
-                time_went_back: append.time_us < at.last_time_us,
-                generation: at.generation,
-                event_version: draft.event_version,
-                position: at.size,
-                ledger: head.ledger,
-                prev: at.last,
-                time_us: append.time_us,
-                append_id: append.append_id,
-                index: index as u16,
-                count: append.drafts.len() as u16,
-                cause: append.cause,
-                stream: draft.stream.clone(),
-                stream_version: *version,
-                actor: append.actor,
-                on_behalf_of: append.on_behalf_of,
-                body_len: draft.body.len() as u32,
-                body_hash: Hash::of(&draft.body),
-                event_kind: draft.event_kind.clone(),
-            };
-            leaf.check()?;
+            let leaf = append.leaf(index, &at, *version);
             *version += 1;
             let record = Record { leaf: leaf.encode(), body: Some(draft.body.clone()), signature: None };
-            if let Some(new) = clear::new_signer(&draft.event_kind, &draft.body)? {
-                at.signer = new;
-            }
-            at.closed |= draft.event_kind == clear::CLOSED;
             at.size += 1;
             at.last = record.hash();
             at.last_time_us = append.time_us;
@@ -211,13 +261,9 @@ pub fn chain(
         }
         commit.spans.push(Span { first, last: at.size - 1 });
     }
-    // A replaced key cannot sign its own replacement: the lost signer is gone, the recovery proof in the body speaks.
-    if commit.leaves.last().is_some_and(|leaf| leaf.event_kind == clear::KEY_REPLACED) {
-        signer = at.signer;
-    }
     let message = sign::commit_message(head.ledger, at.generation, head.size, at.size - 1, &at.last);
     let signature =
-        signers.signer(&signer).ok_or(LeafError("the key that must sign this ledger is not here"))?.sign(&message);
+        signers.sign_as(&signer, &message).ok_or(LeafError("the key that must sign this ledger is not here"))?;
     commit.records.last_mut().ok_or(LeafError("commit without records"))?.signature = Some(signature);
     commit.head = at;
     Ok(commit)
@@ -231,16 +277,16 @@ pub fn check_link(before: Option<(&Leaf, Hash)>, leaf: &Leaf) -> Result<(), Leaf
         must(leaf.generation == 1, "first generation is not 1")?;
         must(!leaf.time_went_back, "time flag without a previous record")?;
         must(leaf.index == 0, "append begins in the middle")?;
-        return must(leaf.event_kind == clear::OPENED, "first record is not ledger.opened");
+        return must(leaf.event_kind == OPENED, "first record is not ledger.opened");
     };
     must(leaf.position == last.position + 1, "position does not follow")?;
     must(leaf.ledger == last.ledger, "record of another ledger")?;
     must(leaf.prev == last_hash, "link to the previous record does not match")?;
     must(leaf.time_went_back == (leaf.time_us < last.time_us), "time flag does not match the times")?;
-    let restored = leaf.event_kind == clear::RESTORED;
+    let restored = leaf.event_kind == RESTORED;
     must(leaf.generation == last.generation + u16::from(restored), "generation does not follow")?;
-    must(last.event_kind != clear::CLOSED, "record after ledger.closed")?;
-    must(leaf.event_kind != clear::OPENED, "ledger.opened a second time")?;
+    must(last.event_kind != CLOSED, "record after ledger.closed")?;
+    must(leaf.event_kind != OPENED, "ledger.opened a second time")?;
     if last.index + 1 < last.count {
         must(leaf.index == last.index + 1, "append is not complete")?;
         must(leaf.append_id == last.append_id && leaf.count == last.count, "append is not complete")?;
@@ -250,12 +296,5 @@ pub fn check_link(before: Option<(&Leaf, Hash)>, leaf: &Leaf) -> Result<(), Leaf
     } else {
         must(leaf.index == 0, "append begins in the middle")?;
         must(leaf.append_id != last.append_id, "two appends with one id")
-    }
-}
-
-/// A signer that knows exactly one key.
-impl<S: Signer> sign::Signers for S {
-    fn signer(&self, public: &[u8; 32]) -> Option<&dyn Signer> {
-        (self.public() == *public).then_some(self)
     }
 }

@@ -6,16 +6,29 @@
 //! Read in this order: [`record`] (the bytes of one entry), [`seal`] (who can read a body), [`sign`] (commits and keys),
 //! [`chain`] (how appends become records), [`tree`] and [`checkpoint`] (what the ledger contains), [`bundle`] and
 //! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
+//!
+//! A writer (features `store`, `sqlite`) holds four things:
+//! * `keys::Keyring`: the key files (`create`, `open`, `current`, `rotate_signing`, `kek`); it signs for the store.
+//! * `store::sqlite::SqliteStore` (`open`, `open_reader`, `on_fatal`) behind `store::Store`.
+//! * `log::Log` (`open`, `append`, reads, `changed`): group commit over all ledgers. Everybody else holds this one.
 
 pub mod bundle;
 pub mod chain;
 pub mod checkpoint;
 pub mod clear;
+#[cfg(feature = "store")]
+pub mod keys;
+#[cfg(feature = "store")]
+pub mod log;
 pub mod note;
 pub mod proof;
 pub mod record;
 pub mod seal;
 pub mod sign;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "store")]
+pub mod store;
 pub mod tamper;
 pub mod tiles;
 pub mod tree;

@@ -23,8 +23,15 @@ pub trait Signer: Send + Sync {
 
 /// The keys at hand: the one in force, and during a rotation the next.
 pub trait Signers: Send + Sync {
-    /// The signer whose public key this is, if it is here.
-    fn signer(&self, public: &PublicKey) -> Option<&dyn Signer>;
+    /// The signature of `message` under the key with this public half, if it is here.
+    fn sign_as(&self, public: &PublicKey, message: &[u8]) -> Option<[u8; 64]>;
+}
+
+/// A signer that knows exactly one key.
+impl<S: Signer> Signers for S {
+    fn sign_as(&self, public: &PublicKey, message: &[u8]) -> Option<[u8; 64]> {
+        (self.public() == *public).then(|| self.sign(message))
+    }
 }
 
 /// What a commit signature covers: through the chain, every record up to `last`.

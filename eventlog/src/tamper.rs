@@ -51,7 +51,8 @@ pub fn tamper(input: impl Read, output: impl Write, position: Option<u64>) -> Re
     let mut at = first;
     while reader.read(&mut entry)? {
         if at == position {
-            let (part, bytes) = if entry.body.is_empty() { ("leaf", &mut entry.leaf) } else { ("body", &mut entry.body) };
+            let (part, bytes) =
+                if entry.body.is_empty() { ("leaf", &mut entry.leaf) } else { ("body", &mut entry.body) };
             let byte = bytes.len() / 2;
             bytes[byte] ^= 0xff;
             flipped = Flipped { position, part, byte };

@@ -6,8 +6,17 @@ use std::pin::Pin;
 
 use uuid::Uuid;
 
+pub mod faulty;
+pub mod memory;
+mod page;
+mod plan;
+
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
 pub use crate::chain::{Append, Draft, Expectation, Head, Span};
 use crate::record::{Hash, Record, Stream};
+pub use crate::sign::Signers;
 
 /// A future that an engine hands out.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -30,6 +39,8 @@ pub enum Outcome {
     Refused(String),
     /// No room. Nothing was written; the same append may succeed later.
     Full,
+    /// Too many appends are waiting already. Nothing was written; try again shortly.
+    Busy,
     /// It may be durable or not. The same append, sent again, finds out and never doubles.
     Unknown(String),
 }
@@ -87,14 +98,19 @@ pub trait Store: Send + Sync + 'static {
     fn heads(&self, after: Option<Uuid>, limit: usize) -> Pending<'_, Read<Vec<Head>>>;
     /// Records from position `from` on, at most `limit`, in position order; empty past the end.
     fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>>;
+    /// Version of the last record of a stream; `None` before its first.
+    fn stream_version(&self, ledger: Uuid, stream: Stream) -> Pending<'_, Read<Option<u64>>>;
     /// Records of one stream from stream version `from` on, at most `limit`.
     fn read_stream(&self, ledger: Uuid, stream: Stream, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>>;
-    /// Where the append with this id stands, if it is durable.
+    /// Where the append with this id stands, if it is durable. An engine that cannot tell a durable append from one
+    /// that is merely visible answers `Unavailable`.
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>>;
     /// One tile; `None` if it was never stored.
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>>;
     /// Stores or replaces tiles. They are a cache: losing them loses nothing.
     fn put_tiles(&self, ledger: Uuid, tiles: Vec<TileRow>) -> Pending<'_, Read<()>>;
+    /// Takes the bodies of a closed ledger away, for good; leaves and signatures stay.
+    fn drop_bodies(&self, ledger: Uuid) -> Pending<'_, Read<()>>;
     /// Changes whenever something was committed; wakes followers, carries no data.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
 }

@@ -1,0 +1,97 @@
+//! How every SQLite file of ours is opened: one place for the settings that durability rests on.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite_migration::Migrations;
+
+/// First release without the WAL-reset corruption bug.
+const LEAST_VERSION: i32 = 3_051_003;
+
+/// Why a database file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// SQLite said no.
+    #[error("{path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: String,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+    /// A setting or a check that everything rests on does not hold.
+    #[error("{path}: {reason}")]
+    Unfit {
+        /// The file.
+        path: String,
+        /// What does not hold, and what to do.
+        reason: String,
+    },
+}
+
+/// Opens (or makes, mode 0600) a file for its one writer. The tail is believed only after every byte of the write-ahead
+/// log has been synced into the file.
+pub(crate) fn open(path: &Path, migrations: &Migrations<'_>) -> Result<Connection, OpenError> {
+    let at = |source| OpenError::Sqlite { path: path.display().to_string(), source };
+    let unfit = |reason: String| OpenError::Unfit { path: path.display().to_string(), reason };
+    if rusqlite::version_number() < LEAST_VERSION {
+        return Err(unfit(format!("SQLite {} can corrupt a database; 3.51.3 is needed", rusqlite::version())));
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| unfit(format!("cannot be opened for writing: {e}")))?;
+    let mut conn = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(at)?;
+    settle(&conn).map_err(at)?;
+    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(at)?;
+    conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;").map_err(at)?;
+    let synchronous: i64 = conn.query_row("PRAGMA synchronous", [], |r| r.get(0)).map_err(at)?;
+    if mode != "wal" || synchronous != 2 {
+        return Err(unfit(format!("journal_mode {mode}, synchronous {synchronous}: WAL and FULL (2) are needed")));
+    }
+    if !checkpoint(&conn, "TRUNCATE").map_err(at)? {
+        return Err(unfit(
+            "another process is reading it; wait for that export or check to end, then start again".into(),
+        ));
+    }
+    migrations.to_latest(&mut conn).map_err(|e| unfit(format!("its tables do not fit this program: {e}")))?;
+    Ok(conn)
+}
+
+/// Opens an existing file for reading only.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
+    let at = |source| OpenError::Sqlite { path: path.display().to_string(), source };
+    let conn = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY)).map_err(at)?;
+    settle(&conn).map_err(at)?;
+    Ok(conn)
+}
+
+/// Moves the write-ahead log into the file. `false` = readers kept it from doing all of it.
+pub(crate) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool> {
+    let busy: i64 = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |r| r.get(0))?;
+    Ok(busy == 0)
+}
+
+/// Is the disk full? Then nothing was written, and the same may succeed later.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+}
+
+/// Does somebody else hold the file?
+pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+fn flags(access: OpenFlags) -> OpenFlags {
+    access | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+fn settle(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_prepared_statement_cache_capacity(64);
+    conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
+}

@@ -1,0 +1,199 @@
+//! From a call's appends to commits: known ids, expectations, limits, grouping. Every engine calls [`plan`] inside the
+//! step that holds its heads, and then writes what comes out; nothing here touches storage but through [`View`].
+
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::Outcome;
+use crate::chain::{self, Append, Commit, Expectation, Head, Span};
+use crate::clear::{CLOSED, RESTORED};
+use crate::record::{MAX_BYTES, MAX_RECORDS, Stream};
+use crate::sign::Signers;
+
+/// What an engine shows of its state while it holds it still.
+pub(super) trait View {
+    /// How reading fails.
+    type Error;
+    /// The head of a ledger.
+    fn head(&mut self, ledger: Uuid) -> Result<Option<Head>, Self::Error>;
+    /// Positions of a stored append.
+    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Option<Span>, Self::Error>;
+    /// Version of a stream's last record.
+    fn version(&mut self, ledger: Uuid, stream: &Stream) -> Result<Option<u64>, Self::Error>;
+}
+
+/// What to write, and what to answer once that is durable.
+pub(super) struct Plan {
+    /// In the order to write; several of one ledger follow each other.
+    pub commits: Vec<Commit>,
+    /// One per append, in the order given. `Committed`, and `Known` of an append of the same call, hold only after the
+    /// commits are durable; [`Plan::unwritten`] replaces them if that fails.
+    pub outcomes: Vec<Outcome>,
+    written: Vec<bool>,
+}
+
+impl Plan {
+    /// The answers when the commits were not written, or perhaps not.
+    pub fn unwritten(self, instead: Outcome) -> Vec<Outcome> {
+        let pairs = self.outcomes.into_iter().zip(self.written);
+        pairs.map(|(outcome, written)| if written { instead.clone() } else { outcome }).collect()
+    }
+}
+
+/// One ledger's part of a call.
+struct Part {
+    head: Head,
+    // What the head will be after the accepted appends, as far as the rules need it.
+    ahead: Head,
+    accepted: Vec<usize>,
+    versions: HashMap<Stream, Option<u64>>,
+    next: HashMap<Stream, u64>,
+}
+
+/// Decides what becomes of each append and chains and signs those that are written.
+pub(super) fn plan<V: View>(view: &mut V, appends: &[Append], signers: &dyn Signers) -> Result<Plan, V::Error> {
+    let mut parts: Vec<Part> = vec![];
+    let mut part_of: HashMap<Uuid, usize> = HashMap::new();
+    let mut same_call: HashMap<(Uuid, Uuid), Span> = HashMap::new();
+    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut written = vec![false; appends.len()];
+    for (at, append) in appends.iter().enumerate() {
+        let id = (append.ledger, append.append_id);
+        if let Some(span) = same_call.get(&id) {
+            written[at] = true;
+            outcomes.push(Outcome::Known(*span));
+            continue;
+        }
+        if let Some(span) = view.find_append(append.ledger, append.append_id)? {
+            outcomes.push(Outcome::Known(span));
+            continue;
+        }
+        let part = match part_of.get(&append.ledger) {
+            Some(part) => &mut parts[*part],
+            None => {
+                let head = view.head(append.ledger)?.unwrap_or_else(|| Head::empty(append.ledger));
+                part_of.insert(append.ledger, parts.len());
+                let (ahead, accepted, versions, next) = (head.clone(), vec![], HashMap::new(), HashMap::new());
+                parts.push(Part { head, ahead, accepted, versions, next });
+                parts.last_mut().expect("just pushed")
+            }
+        };
+        let outcome = part.consider(view, at, append)?;
+        if let Outcome::Committed(span) = outcome {
+            same_call.insert(id, span);
+            written[at] = true;
+        }
+        outcomes.push(outcome);
+    }
+    let mut plan = Plan { commits: vec![], outcomes, written };
+    for (accepted, result) in sign_all(parts, appends, signers) {
+        match result {
+            Ok(commits) => plan.commits.extend(commits),
+            Err(reason) => {
+                // Also appends that were found beside a refused one of the same id.
+                let ids: Vec<_> = accepted.iter().map(|at| (appends[*at].ledger, appends[*at].append_id)).collect();
+                for (at, append) in appends.iter().enumerate() {
+                    if plan.written[at] && ids.contains(&(append.ledger, append.append_id)) {
+                        plan.written[at] = false;
+                        plan.outcomes[at] = Outcome::Refused(reason.clone());
+                    }
+                }
+            }
+        }
+    }
+    Ok(plan)
+}
+
+impl Part {
+    fn consider<V: View>(&mut self, view: &mut V, at: usize, append: &Append) -> Result<Outcome, V::Error> {
+        if let Err(e) = append.check_on(&self.ahead) {
+            return Ok(Outcome::Refused(e.0.to_owned()));
+        }
+        for Expectation { stream, version } in &append.expect {
+            let now = self.version(view, stream)?;
+            if now != *version {
+                return Ok(Outcome::Moved { stream: stream.clone(), version: now });
+            }
+        }
+        for draft in &append.drafts {
+            let now = self.version(view, &draft.stream)?;
+            self.next.entry(draft.stream.clone()).or_insert(now.map_or(0, |v| v + 1));
+            self.versions.insert(draft.stream.clone(), Some(now.map_or(0, |v| v + 1)));
+        }
+        let first = self.ahead.size;
+        self.ahead.size += append.drafts.len() as u64;
+        self.ahead.last_time_us = append.time_us;
+        self.ahead.last_append = append.append_id;
+        self.ahead.closed = append.drafts[0].event_kind == CLOSED;
+        self.ahead.generation += u16::from(append.drafts[0].event_kind == RESTORED);
+        self.accepted.push(at);
+        Ok(Outcome::Committed(Span { first, last: self.ahead.size - 1 }))
+    }
+
+    fn version<V: View>(&mut self, view: &mut V, stream: &Stream) -> Result<Option<u64>, V::Error> {
+        if let Some(known) = self.versions.get(stream) {
+            return Ok(*known);
+        }
+        let stored = view.version(self.head.ledger, stream)?;
+        self.versions.insert(stream.clone(), stored);
+        Ok(stored)
+    }
+
+    /// Chains the accepted appends: one commit, unless a `ledger.*` record or a limit asks for several.
+    fn chain(&mut self, appends: &[Append], signers: &dyn Signers) -> Result<Vec<Commit>, String> {
+        let mut commits: Vec<Commit> = vec![];
+        let mut group: Vec<&Append> = vec![];
+        let (mut records, mut bytes) = (0, 0);
+        let mut head = self.head.clone();
+        let mut flush = |group: &mut Vec<&Append>, commits: &mut Vec<Commit>| -> Result<(), String> {
+            if !group.is_empty() {
+                let commit = chain::chain(&head, group, &mut self.next, signers).map_err(|e| e.0.to_owned())?;
+                head = commit.head.clone();
+                commits.push(commit);
+                group.clear();
+            }
+            Ok(())
+        };
+        for append in self.accepted.iter().map(|at| &appends[*at]) {
+            let (more, size) = (append.drafts.len(), append.bytes());
+            let clear = append.is_clear() || group.last().is_some_and(|last| last.is_clear());
+            if clear || records + more > MAX_RECORDS || bytes + size > MAX_BYTES {
+                flush(&mut group, &mut commits)?;
+                (records, bytes) = (0, 0);
+            }
+            group.push(append);
+            records += more;
+            bytes += size;
+        }
+        flush(&mut group, &mut commits)?;
+        Ok(commits)
+    }
+}
+
+type Signed = (Vec<usize>, Result<Vec<Commit>, String>);
+
+/// Hashing and signing are most of the work: with several ledgers in a call, all cores share it.
+fn sign_all(parts: Vec<Part>, appends: &[Append], signers: &dyn Signers) -> Vec<Signed> {
+    let one = |mut part: Part| {
+        let commits = part.chain(appends, signers);
+        (part.accepted, commits)
+    };
+    let mut parts: Vec<Part> = parts.into_iter().filter(|part| !part.accepted.is_empty()).collect();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(parts.len() / 4);
+    if cores < 2 {
+        return parts.into_iter().map(one).collect();
+    }
+    let share = parts.len().div_ceil(cores);
+    let mut shares = vec![];
+    while !parts.is_empty() {
+        shares.push(parts.split_off(parts.len().saturating_sub(share)));
+    }
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || share.into_iter().map(one).collect::<Vec<_>>()))
+            .collect();
+        threads.into_iter().flat_map(|t| t.join().expect("chaining and signing do not panic")).collect()
+    })
+}

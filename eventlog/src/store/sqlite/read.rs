@@ -1,0 +1,152 @@
+//! Queries of the SQLite engine. Whatever leaves here was checked against its hash.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use uuid::Uuid;
+
+use super::super::page::{self, Page};
+use crate::chain::{Head, Span};
+use crate::record::{Hash, Leaf, Record, Stream};
+use crate::store::{Read, StoreError, TileRow};
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        StoreError::Unavailable(error.to_string())
+    }
+}
+
+/// A ledger's row.
+pub(super) struct LedgerRow {
+    /// Its number in the other tables.
+    pub no: i64,
+    /// Where it ends.
+    pub head: Head,
+    /// Were the bodies taken away?
+    pub bodies_dropped: bool,
+}
+
+const LEDGER: &str =
+    "SELECT no, size, last_hash, last_time_us, last_append, generation, signer, closed, bodies_dropped, id
+    FROM ledger";
+
+fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
+    let head = Head {
+        ledger: Uuid::from_bytes(row.get(9)?),
+        size: row.get::<_, i64>(1)? as u64,
+        last: Hash(row.get(2)?),
+        last_time_us: row.get::<_, i64>(3)? as u64,
+        last_append: Uuid::from_bytes(row.get(4)?),
+        generation: row.get(5)?,
+        signer: row.get(6)?,
+        closed: row.get(7)?,
+    };
+    Ok(LedgerRow { no: row.get(0)?, head, bodies_dropped: row.get(8)? })
+}
+
+/// Runs queries that must see one state.
+pub(super) fn in_snapshot<T>(conn: &Connection, query: impl FnOnce(&Connection) -> Read<T>) -> Read<T> {
+    let snapshot = conn.unchecked_transaction()?;
+    let result = query(conn);
+    snapshot.finish()?;
+    result
+}
+
+pub(super) fn ledger(conn: &Connection, ledger: Uuid) -> rusqlite::Result<Option<LedgerRow>> {
+    let mut query = conn.prepare_cached(&format!("{LEDGER} WHERE id = ?1"))?;
+    query.query_row([ledger.as_bytes()], ledger_row).optional()
+}
+
+pub(super) fn heads(conn: &Connection, after: Option<Uuid>, limit: usize) -> Read<Vec<Head>> {
+    let after = after.map_or(vec![], |id| id.as_bytes().to_vec());
+    let mut query = conn.prepare_cached(&format!("{LEDGER} WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
+    let rows = query.query_map(params![after, number(limit)], |row| Ok(ledger_row(row)?.head))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+pub(super) fn find_append(conn: &Connection, ledger: i64, id: Uuid) -> rusqlite::Result<Option<Span>> {
+    let mut query = conn.prepare_cached("SELECT first, last FROM append WHERE ledger = ?1 AND id = ?2")?;
+    let span = |row: &Row<'_>| Ok(Span { first: row.get::<_, i64>(0)? as u64, last: row.get::<_, i64>(1)? as u64 });
+    query.query_row(params![ledger, id.as_bytes()], span).optional()
+}
+
+/// Number and version of a stream.
+pub(super) fn stream(conn: &Connection, ledger: i64, stream: &Stream) -> rusqlite::Result<Option<(i64, u64)>> {
+    let mut query =
+        conn.prepare_cached("SELECT no, version FROM stream WHERE ledger = ?1 AND id = ?2 AND kind = ?3")?;
+    let both = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64));
+    query.query_row(params![ledger, stream.id.as_bytes(), stream.kind], both).optional()
+}
+
+/// Records from `from` on. Reads one neighbour on each side, which the checks need.
+pub(super) fn page(conn: &Connection, row: &LedgerRow, from: u64, limit: usize) -> Read<Vec<Record>> {
+    let ledger = row.head.ledger;
+    let expected = row.head.size.saturating_sub(from).min(limit as u64) as usize;
+    if expected == 0 {
+        return Ok(vec![]);
+    }
+    let mut query = conn.prepare_cached(
+        "SELECT r.leaf, r.body, CASE WHEN r.no = c.record + c.last - c.first THEN c.signature END
+         FROM ledger_commit c CROSS JOIN record r
+           ON r.no BETWEEN c.record + max(0, ?2 - c.first) AND c.record + c.last - c.first
+         WHERE c.ledger = ?1 AND c.last >= ?2 ORDER BY c.last, r.no LIMIT ?3",
+    )?;
+    let start = from.saturating_sub(1);
+    let more = expected + (from - start) as usize + 1;
+    let rows = query.query_map(params![row.no, start as i64, number(more)], |row| {
+        Ok(Record { leaf: row.get(0)?, body: row.get(1)?, signature: row.get(2)? })
+    })?;
+    let mut records = rows.collect::<rusqlite::Result<Vec<Record>>>()?;
+    let damaged = |position: u64, reason: &str| StoreError::Damaged { ledger, position, reason: reason.to_owned() };
+    let before = if from > start && !records.is_empty() { Some(records.remove(0).leaf) } else { None };
+    if records.len() < expected {
+        return Err(damaged(from + records.len() as u64, "record is missing"));
+    }
+    let last_hash = match records.get(expected) {
+        Some(next) => Leaf::decode(&next.leaf).map_err(|e| damaged(from + expected as u64, e.0))?.prev,
+        None => row.head.last,
+    };
+    records.truncate(expected);
+    Page { first: from, before, records, last_hash, bodies_dropped: row.bodies_dropped }.check(ledger)
+}
+
+pub(super) fn stream_records(
+    conn: &Connection,
+    row: &LedgerRow,
+    of: &Stream,
+    from: u64,
+    limit: usize,
+) -> Read<Vec<Record>> {
+    let ledger = row.head.ledger;
+    let Some((no, version)) = stream(conn, row.no, of)? else { return Ok(vec![]) };
+    let expected = (version + 1).saturating_sub(from).min(limit as u64) as usize;
+    let mut query = conn.prepare_cached(
+        "SELECT position FROM stream_record WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3",
+    )?;
+    let positions = query.query_map(params![no, from as i64, number(expected)], |row| row.get::<_, i64>(0))?;
+    let positions = positions.map(|p| p.map(|p| p as u64)).collect::<rusqlite::Result<Vec<u64>>>()?;
+    let mut records = Vec::with_capacity(positions.len());
+    // Records that stand in a row are read in a row.
+    for run in positions.chunk_by(|a, b| a + 1 == *b) {
+        records.extend(page(conn, row, run[0], run.len())?);
+    }
+    for ((version, position), record) in (from..).zip(&positions).zip(&records) {
+        page::check_in_stream(record, ledger, *position, of, version)?;
+    }
+    if records.len() < expected {
+        let position = positions.last().copied().unwrap_or_default();
+        return Err(StoreError::Damaged { ledger, position, reason: "the stream's next record is missing".to_owned() });
+    }
+    Ok(records)
+}
+
+pub(super) fn tile(conn: &Connection, ledger: i64, level: u8, index: u64) -> Read<Option<TileRow>> {
+    let mut query = conn.prepare_cached("SELECT hashes FROM tile WHERE ledger = ?1 AND level = ?2 AND idx = ?3")?;
+    let bytes: Option<Vec<u8>> = query.query_row(params![ledger, level, index as i64], |row| row.get(0)).optional()?;
+    Ok(bytes.map(|bytes| {
+        let hashes = bytes.as_chunks::<32>().0.iter().map(|hash| Hash(*hash)).collect();
+        TileRow { level, index, hashes }
+    }))
+}
+
+fn number(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
