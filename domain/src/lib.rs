@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod command;
 pub mod context;
 pub mod date;
+pub mod envelope;
 pub mod event;
 pub mod member;
 pub mod registration_number;

@@ -32,3 +32,5 @@ pub mod store;
 pub mod tamper;
 pub mod tiles;
 pub mod tree;
+#[cfg(feature = "sqlite")]
+pub mod vault;

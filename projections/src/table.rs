@@ -1,0 +1,370 @@
+//! Tables of read models, and what a fold may do to them. Declared as data, so that one fold serves the live tables, the
+//! rebuild in memory and the scrub after an erasure.
+//!
+//! Every table's key begins with the ledger: no query can forget whose rows it reads.
+
+use std::collections::BTreeMap;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+use uuid::Uuid;
+
+/// A column after the key.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Portable type: BIGINT, TEXT or BLOB.
+    pub kind: &'static str,
+    /// Emptied when the row's `subject` is erased.
+    pub personal: bool,
+}
+
+/// A number, a time or a flag.
+pub const fn int(name: &'static str) -> Column {
+    Column { name, kind: "BIGINT", personal: false }
+}
+
+/// Text that concerns nobody in person.
+pub const fn text(name: &'static str) -> Column {
+    Column { name, kind: "TEXT", personal: false }
+}
+
+/// An id, a hash or encoded bytes.
+pub const fn blob(name: &'static str) -> Column {
+    Column { name, kind: "BLOB", personal: false }
+}
+
+/// Text about the person whose id is in the column `subject`.
+pub const fn personal(name: &'static str) -> Column {
+    Column { name, kind: "TEXT", personal: true }
+}
+
+/// A table of a read model. Its primary key is (ledger, `key`).
+#[derive(Debug)]
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Key columns after the ledger.
+    pub key: &'static [Column],
+    /// The others. One called `subject` makes the personal columns erasable.
+    pub columns: &'static [Column],
+    /// Column lists of further indexes, each behind the ledger.
+    pub indexes: &'static [&'static str],
+}
+
+impl Table {
+    /// Statements that make this table under another name (for a rebuild beside the live one).
+    fn ddl(&self, name: &str) -> Vec<String> {
+        let all = || self.key.iter().chain(self.columns);
+        let columns: Vec<String> = all().map(|c| format!("{} {}", c.name, c.kind)).collect();
+        let key: Vec<&str> = self.key.iter().map(|c| c.name).collect();
+        let mut statements = vec![format!(
+            "CREATE TABLE {name} (ledger BLOB NOT NULL, {}, PRIMARY KEY (ledger, {})) WITHOUT ROWID",
+            columns.join(", "),
+            key.join(", ")
+        )];
+        let subject = self.is_personal().then_some("subject");
+        for (n, columns) in self.indexes.iter().copied().chain(subject).enumerate() {
+            statements.push(format!("CREATE INDEX {name}_{n} ON {name} (ledger, {columns})"));
+        }
+        statements
+    }
+
+    fn is_personal(&self) -> bool {
+        self.columns.iter().any(|c| c.personal)
+    }
+
+    fn place(&self, column: &str) -> usize {
+        let at = self.columns.iter().position(|c| c.name == column);
+        at.unwrap_or_else(|| panic!("{} has no column {column}", self.name))
+    }
+}
+
+/// One change of a row.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Inserts or replaces: values of key and columns, in the table's order.
+    Put(&'static Table, Vec<Value>, Vec<Value>),
+    /// Sets some columns of a row, if it is there.
+    Set(&'static Table, Vec<Value>, Vec<(&'static str, Value)>),
+    /// Adds to a number of a row, if it is there.
+    Add(&'static Table, Vec<Value>, &'static str, i64),
+    /// Removes a row.
+    Delete(&'static Table, Vec<Value>),
+}
+
+/// The changes of one fold, in order.
+#[derive(Default, Debug)]
+pub struct Writes(pub Vec<Write>);
+
+impl Writes {
+    /// Inserts or replaces a row.
+    pub fn put(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, row: impl Into<Vec<Value>>) {
+        let (key, row) = (key.into(), row.into());
+        debug_assert_eq!((key.len(), row.len()), (table.key.len(), table.columns.len()), "{}", table.name);
+        self.0.push(Write::Put(table, key, row));
+    }
+    /// Sets some columns.
+    pub fn set(
+        &mut self,
+        table: &'static Table,
+        key: impl Into<Vec<Value>>,
+        columns: impl Into<Vec<(&'static str, Value)>>,
+    ) {
+        self.0.push(Write::Set(table, key.into(), columns.into()));
+    }
+    /// Adds to a number.
+    pub fn add(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, column: &'static str, by: i64) {
+        self.0.push(Write::Add(table, key.into(), column, by));
+    }
+    /// Removes a row.
+    pub fn delete(&mut self, table: &'static Table, key: impl Into<Vec<Value>>) {
+        self.0.push(Write::Delete(table, key.into()));
+    }
+}
+
+/// An id as a column value.
+pub fn id(id: Uuid) -> Value {
+    Value::Blob(id.as_bytes().to_vec())
+}
+
+/// Text, or NULL for what was erased or never said.
+pub fn maybe(text: Option<impl Into<String>>) -> Value {
+    text.map_or(Value::Null, |t| Value::Text(t.into()))
+}
+
+/// Where folds go.
+pub trait Sink {
+    /// Applies one change for a ledger.
+    fn write(&mut self, ledger: Uuid, write: Write) -> rusqlite::Result<()>;
+    /// Empties the personal columns of every row about a person.
+    fn scrub(&mut self, ledger: Uuid, tables: &[&'static Table], subject: Uuid) -> rusqlite::Result<()>;
+}
+
+/// The live tables, inside the caller's transaction.
+pub struct Live<'a>(pub &'a Connection);
+
+impl Sink for Live<'_> {
+    fn write(&mut self, ledger: Uuid, write: Write) -> rusqlite::Result<()> {
+        let (sql, values) = match write {
+            Write::Put(table, key, row) => {
+                let marks = vec!["?"; 1 + key.len() + row.len()].join(", ");
+                (format!("INSERT OR REPLACE INTO {} VALUES ({marks})", table.name), [key, row].concat())
+            }
+            Write::Set(table, key, columns) => {
+                let names: Vec<String> = columns.iter().map(|(name, _)| format!("{name} = ?")).collect();
+                let values =
+                    columns.into_iter().map(|(_, value)| value).chain([id(ledger)]).chain(key).collect::<Vec<_>>();
+                let sql = format!("UPDATE {} SET {} WHERE {}", table.name, names.join(", "), key_is(table));
+                self.0.prepare_cached(&sql)?.execute(params_from_iter(values))?;
+                return Ok(());
+            }
+            Write::Add(table, key, column, by) => {
+                let sql = format!("UPDATE {} SET {column} = {column} + {by} WHERE {}", table.name, key_is(table));
+                (sql, key)
+            }
+            Write::Delete(table, key) => (format!("DELETE FROM {} WHERE {}", table.name, key_is(table)), key),
+        };
+        self.0.prepare_cached(&sql)?.execute(params_from_iter([id(ledger)].into_iter().chain(values)))?;
+        Ok(())
+    }
+
+    fn scrub(&mut self, ledger: Uuid, tables: &[&'static Table], subject: Uuid) -> rusqlite::Result<()> {
+        for table in tables.iter().filter(|t| t.is_personal()) {
+            let empty: Vec<String> =
+                table.columns.iter().filter(|c| c.personal).map(|c| format!("{} = NULL", c.name)).collect();
+            let sql = format!("UPDATE {} SET {} WHERE ledger = ? AND subject = ?", table.name, empty.join(", "));
+            self.0.execute(&sql, [id(ledger), id(subject)])?;
+        }
+        Ok(())
+    }
+}
+
+fn key_is(table: &Table) -> String {
+    let names: Vec<String> = table.key.iter().map(|c| format!(" AND {} = ?", c.name)).collect();
+    format!("ledger = ?{}", names.join(""))
+}
+
+/// Rows in memory while a rebuild folds; written out sorted, in bulk. Keys are compared as SQLite compares them.
+#[derive(Default)]
+pub struct Memory {
+    tables: BTreeMap<&'static str, (&'static Table, Rows)>,
+}
+
+type Rows = BTreeMap<Vec<Ordered>, Vec<Value>>;
+
+/// A key value in SQLite's order within one type.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Ordered {
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Ordered {
+    fn of(value: &Value) -> Ordered {
+        match value {
+            Value::Integer(n) => Ordered::Int(*n),
+            Value::Text(t) => Ordered::Text(t.clone()),
+            Value::Blob(b) => Ordered::Blob(b.clone()),
+            other => panic!("{other:?} cannot be part of a key"),
+        }
+    }
+    fn value(&self) -> Value {
+        match self {
+            Ordered::Int(n) => Value::Integer(*n),
+            Ordered::Text(t) => Value::Text(t.clone()),
+            Ordered::Blob(b) => Value::Blob(b.clone()),
+        }
+    }
+}
+
+impl Memory {
+    fn rows(&mut self, table: &'static Table) -> &mut Rows {
+        &mut self.tables.entry(table.name).or_insert_with(|| (table, Rows::new())).1
+    }
+
+    /// Writes everything into fresh tables beside the live ones, then swaps, inside the caller's transaction: no reader
+    /// sees a part. Rows of other ledgers are not touched by a rebuild, because it covers all ledgers.
+    pub fn swap_in(self, connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<()> {
+        for table in tables {
+            let beside = format!("{}_beside", table.name);
+            connection.execute_batch(&format!("DROP TABLE IF EXISTS {beside}"))?;
+            // Only the table: its indexes are made after the swap, when their names are free again.
+            let ddl = table.ddl(&beside);
+            connection.execute_batch(&ddl[0])?;
+            if let Some((_, rows)) = self.tables.get(table.name) {
+                let marks = vec!["?"; table.key.len() + table.columns.len()].join(", ");
+                let mut insert = connection.prepare(&format!("INSERT INTO {beside} VALUES (?, {marks})"))?;
+                for (key, row) in rows {
+                    insert.execute(params_from_iter(key.iter().map(Ordered::value).chain(row.iter().cloned())))?;
+                }
+            }
+            connection.execute_batch(&format!("DROP TABLE {0}; ALTER TABLE {beside} RENAME TO {0}", table.name))?;
+            for index in &table.ddl(table.name)[1..] {
+                connection.execute_batch(index)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Memory {
+    fn write(&mut self, ledger: Uuid, write: Write) -> rusqlite::Result<()> {
+        let full = |key: &[Value]| -> Vec<Ordered> { [id(ledger)].iter().chain(key).map(Ordered::of).collect() };
+        match write {
+            Write::Put(table, key, row) => {
+                self.rows(table).insert(full(&key), row);
+            }
+            Write::Set(table, key, columns) => {
+                if let Some(row) = self.rows(table).get_mut(&full(&key)) {
+                    for (name, value) in columns {
+                        row[table.place(name)] = value;
+                    }
+                }
+            }
+            Write::Add(table, key, column, by) => {
+                if let Some(row) = self.rows(table).get_mut(&full(&key))
+                    && let Value::Integer(n) = &mut row[table.place(column)]
+                {
+                    *n += by;
+                }
+            }
+            Write::Delete(table, key) => {
+                self.rows(table).remove(&full(&key));
+            }
+        }
+        Ok(())
+    }
+
+    fn scrub(&mut self, ledger: Uuid, tables: &[&'static Table], subject: Uuid) -> rusqlite::Result<()> {
+        for table in tables.iter().filter(|t| t.is_personal()) {
+            let (at, subject) = (table.place("subject"), id(subject));
+            let of_ledger = Ordered::of(&id(ledger));
+            for (_, row) in self.rows(table).iter_mut().filter(|(key, row)| key[0] == of_ledger && row[at] == subject) {
+                for (column, value) in table.columns.iter().zip(row) {
+                    if column.personal {
+                        *value = Value::Null;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes the tables that are not there yet.
+pub fn create(connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<()> {
+    for table in tables {
+        let there: bool =
+            connection
+                .query_row("SELECT count(*) FROM sqlite_master WHERE name = ?", [table.name], |row| row.get(0))?;
+        if !there {
+            for statement in table.ddl(table.name) {
+                connection.execute_batch(&statement)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every row of every table as text, in key order: two read models are the same if their dumps are.
+pub fn dump(connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<String> {
+    let mut out = String::new();
+    for table in tables {
+        let mut rows = connection.prepare(&format!("SELECT * FROM {}", table.name))?;
+        let columns = rows.column_count();
+        let mut rows = rows.query([])?;
+        while let Some(row) = rows.next()? {
+            out.push_str(table.name);
+            for at in 0..columns {
+                out.push_str(&format!(" {:?}", row.get::<_, Value>(at)?));
+            }
+            out.push('\n');
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static PEOPLE: Table = Table {
+        name: "people",
+        key: &[blob("id")],
+        columns: &[blob("subject"), personal("name"), int("visits")],
+        indexes: &["visits"],
+    };
+
+    fn writes() -> Vec<Write> {
+        let [a, b] = [1, 2].map(|n| vec![id(Uuid::from_u128(n))]);
+        let row = |n: u128, name: &str| vec![id(Uuid::from_u128(n)), Value::Text(name.into()), Value::Integer(0)];
+        let mut w = Writes::default();
+        w.put(&PEOPLE, b.clone(), row(20, "佐藤 健"));
+        w.put(&PEOPLE, a.clone(), row(10, "田中 花子"));
+        w.add(&PEOPLE, a.clone(), "visits", 2);
+        w.set(&PEOPLE, a, vec![("name", Value::Text("田中 華子".into()))]);
+        w.delete(&PEOPLE, vec![id(Uuid::from_u128(3))]);
+        w.0
+    }
+
+    #[test]
+    fn live_and_rebuilt_tables_are_the_same_also_after_a_scrub() {
+        let ledger = Uuid::from_u128(99);
+        let connection = Connection::open_in_memory().unwrap();
+        create(&connection, &[&PEOPLE]).unwrap();
+        let mut memory = Memory::default();
+        for write in writes() {
+            Live(&connection).write(ledger, write.clone()).unwrap();
+            memory.write(ledger, write).unwrap();
+        }
+        Live(&connection).scrub(ledger, &[&PEOPLE], Uuid::from_u128(20)).unwrap();
+        memory.scrub(ledger, &[&PEOPLE], Uuid::from_u128(20)).unwrap();
+        let live = dump(&connection, &[&PEOPLE]).unwrap();
+        memory.swap_in(&connection, &[&PEOPLE]).unwrap();
+        assert_eq!(dump(&connection, &[&PEOPLE]).unwrap(), live);
+        assert!(live.contains("田中 華子") && !live.contains("佐藤") && live.contains("Integer(2)"), "{live}");
+    }
+}
