@@ -34,3 +34,4 @@ pub mod tiles;
 pub mod tree;
 #[cfg(feature = "sqlite")]
 pub mod vault;
+pub mod verify;
