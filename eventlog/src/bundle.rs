@@ -67,7 +67,7 @@ pub struct KeyRecord {
 impl Evidence {
     /// Evidence for the records from `first` to `end` − 1 in the tree of `size` leaves; `None` when that is the whole tree.
     /// `key_records` are the `ledger.*` records outside that range, each with its position, in order.
-    pub fn new<S: Subtrees>(
+    pub fn new<S: Subtrees + ?Sized>(
         tree: &S,
         (first, end, size): (u64, u64, u64),
         key_records: Vec<(u64, Record)>,

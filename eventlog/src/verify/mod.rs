@@ -351,7 +351,9 @@ fn compare_with_known(
         match root {
             Some(root) if root == known.root => {}
             Some(_) => {
-                return Err(refuted(format!("rewritten: the first {size} records are not those of a known checkpoint")));
+                return Err(refuted(format!(
+                    "rewritten: the first {size} records are not those of a known checkpoint"
+                )));
             }
             None => {
                 let (first, end) = (header.first, header.end());
