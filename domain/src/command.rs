@@ -1,6 +1,7 @@
 //! Commands: what somebody wants to happen. `decide` is a pure function from state to events or a rejection.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use crate::context::Context;
@@ -35,6 +36,16 @@ impl Rejection {
     pub fn at(code: &'static str, pointer: impl Into<String>) -> Rejection {
         Rejection { code, at: vec![Fault { pointer: pointer.into(), expected: None }] }
     }
+
+    /// Concerns one place in the request, where only one value would be right.
+    pub fn expected(code: &'static str, pointer: impl Into<String>, value: impl Into<String>) -> Rejection {
+        Rejection { code, at: vec![Fault { pointer: pointer.into(), expected: Some(value.into()) }] }
+    }
+}
+
+/// Reads an optional field of a command: absent is `None`, and `null` is refused (absent, not null).
+pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
 }
 
 /// State folded from one stream.
@@ -101,6 +112,8 @@ pub struct Emit {
 /// What a command reads: one aggregate or several. Every stream named here is expected unmoved by the append, also those
 /// that are only read: a rule across aggregates names its boundary stream here.
 pub trait State: Sized {
+    /// The first aggregate: the command's object.
+    type Object: Aggregate;
     /// Stream kinds, in the order of the ids that [`Command::streams`] gives. The first is the command's object.
     const KINDS: &'static [&'static str];
     /// Folds the streams' records, in that order.
@@ -110,6 +123,7 @@ pub trait State: Sized {
 }
 
 impl<A: Aggregate> State for On<A> {
+    type Object = A;
     const KINDS: &'static [&'static str] = &[A::STREAM];
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
         On::fold(parts[0].0, &parts[0].1)
@@ -120,6 +134,7 @@ impl<A: Aggregate> State for On<A> {
 }
 
 impl<A: Aggregate, B: Aggregate> State for (On<A>, On<B>) {
+    type Object = A;
     const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM];
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
         Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?))
@@ -130,12 +145,29 @@ impl<A: Aggregate, B: Aggregate> State for (On<A>, On<B>) {
 }
 
 impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, On<B>, On<C>) {
+    type Object = A;
     const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
         Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?, On::fold(parts[2].0, &parts[2].1)?))
     }
     fn versions(&self) -> Vec<Option<u64>> {
         vec![self.0.version, self.1.version, self.2.version]
+    }
+}
+
+impl<A: Aggregate, B: Aggregate, C: Aggregate, D: Aggregate> State for (On<A>, On<B>, On<C>, On<D>) {
+    type Object = A;
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM, D::STREAM];
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        Ok((
+            On::fold(parts[0].0, &parts[0].1)?,
+            On::fold(parts[1].0, &parts[1].1)?,
+            On::fold(parts[2].0, &parts[2].1)?,
+            On::fold(parts[3].0, &parts[3].1)?,
+        ))
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        vec![self.0.version, self.1.version, self.2.version, self.3.version]
     }
 }
 
@@ -183,13 +215,18 @@ pub trait Command: Sized + Clone + DeserializeOwned + utoipa::ToSchema + Send + 
     const ROUTE: Route;
     /// Who may.
     const PERMISSION: Permission;
-    /// Every code that `decide` and `streams` can reject with.
+    /// Every code that `streams`, `linked` and `decide` can reject with.
     const REJECTS: &'static [&'static str];
     /// Mail, post or money follows: the caller must send an Idempotency-Key.
     const NEEDS_KEY: bool = false;
-    /// Ids of the streams of `On`, in its order. `target` is the id in the path, or a fresh one.
+    /// Ids of the first streams of `On`, in its order. `target` is the id in the path, or a fresh one.
     fn streams(&self, target: Uuid, _ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target])
+    }
+    /// Ids of the other streams of `On`, where only the object's own state names them (its client, its series). Asked
+    /// after the object was read; `streams` and `linked` together give one id for each of [`State::KINDS`].
+    fn linked(&self, _object: &On<<Self::On as State>::Object>, _ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![])
     }
     /// The decision. Nothing to do = no events.
     fn decide(self, on: &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection>;

@@ -49,10 +49,14 @@ pub trait World {
     /// A new secret of a kind (`lnk`, `inv`, `pas`, `kio`, `pat`) that leads to `owner`; only its SHA-256 comes back,
     /// events hold nothing else.
     fn secret(&mut self, kind: &'static str, owner: Uuid) -> [u8; 32];
-    /// A new number for people to type that leads to `owner`; unused in this company. It comes back in the clear.
+    /// A new number for people to type that leads to `owner`; never used before in this company. It comes
+    /// back in the clear; [`World::owner_of`] knows it as one of the kind `pas`.
     fn passcode(&mut self, owner: Uuid, digits: u32) -> String;
-    /// What a secret or passcode of a kind leads to in this company; `None` if there is none, or no more.
+    /// What a secret or passcode of a kind leads to in this company. One that was withdrawn still leads to its owner, whose
+    /// state knows that it is withdrawn and says so; `None` if there never was such a one, or its owner was erased.
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid>;
+    /// The SHA-256 of a secret's text: what [`World::secret`] returned for it.
+    fn hash(&mut self, secret: &str) -> [u8; 32];
     /// Hashes a password and keeps the hash for this member, apart from the ledger.
     fn set_password(&mut self, member: Uuid, password: &str);
 }

@@ -1,4 +1,5 @@
-//! Civil dates: days since 1970-01-01, no zone, no clock. The proleptic Gregorian calendar of ISO 8601.
+//! Civil dates and instants: no clock here. Dates are days since 1970-01-01 in the proleptic Gregorian calendar of
+//! ISO 8601; instants are i64 microseconds UTC inside and RFC 3339 outside.
 
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,60 @@ impl Date {
     pub fn plus(self, days: i32) -> Date {
         Date(self.0 + days)
     }
+}
+
+/// Seconds that every company's civil time is ahead of UTC: Japan, which has no summer time.
+pub const ZONE_S: i64 = 32_400;
+/// One day.
+pub const DAY_US: i64 = 86_400 * 1_000_000;
+
+/// Reads an RFC 3339 instant (`2026-11-02T09:00:00+09:00`, `…Z`, up to 9 places of a second, of which 6 are kept) as
+/// microseconds UTC. `None` for anything else, also for leap seconds.
+pub fn parse_instant(text: &str) -> Option<i64> {
+    let (day, rest) = (text.get(..10)?, text.get(10..)?);
+    let clock = rest.strip_prefix(['T', 't'])?;
+    let days = i64::from(Date::parse(day)?.0);
+    let two = |at: usize, most: i64| -> Option<i64> {
+        let digits = clock.get(at..at + 2).filter(|d| d.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse().ok().filter(|n| *n <= most)
+    };
+    let colons = clock.get(2..3) == Some(":") && clock.get(5..6) == Some(":");
+    let seconds = two(0, 23)? * 3_600 + two(3, 59)? * 60 + two(6, 59)?;
+    let (micros, zone) = match clock.get(8..)?.strip_prefix('.') {
+        None => (0, clock.get(8..)?),
+        Some(rest) => {
+            let places = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let digits = (1..=9).contains(&places).then(|| &rest[..places])?;
+            (format!("{digits:0<6}")[..6].parse().ok()?, &rest[places..])
+        }
+    };
+    let offset_s = match zone {
+        "Z" | "z" => 0,
+        _ => {
+            let sign = if zone.starts_with('+') { 1 } else { -1 };
+            let shaped = zone.len() == 6
+                && zone.bytes().enumerate().all(|(i, b)| match i {
+                    0 => b == b'+' || b == b'-',
+                    3 => b == b':',
+                    _ => b.is_ascii_digit(),
+                });
+            let part = |from: usize, most: i64| zone.get(from..from + 2)?.parse().ok().filter(|n: &i64| *n <= most);
+            if !shaped {
+                return None;
+            }
+            sign * (part(1, 23)? * 3_600 + part(4, 59)? * 60)
+        }
+    };
+    colons.then_some((days * 86_400 + seconds - offset_s) * 1_000_000 + micros)
+}
+
+/// Writes microseconds UTC as RFC 3339 with `Z`; places of a second only where there are some.
+pub fn instant(time_us: i64) -> String {
+    let date = Date::at(time_us, 0);
+    let in_day_us = time_us.rem_euclid(DAY_US);
+    let (seconds, micros) = (in_day_us / 1_000_000, in_day_us % 1_000_000);
+    let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
+    format!("{date}T{:02}:{:02}:{:02}{fraction}Z", seconds / 3_600, seconds / 60 % 60, seconds % 60)
 }
 
 impl std::fmt::Display for Date {
@@ -118,5 +173,26 @@ mod tests {
     fn an_evening_in_greenwich_is_tomorrow_in_tokyo() {
         let new_years_eve_15z = Date::of(2026, 12, 31).0 as i64 * 86_400_000_000 + 15 * 3_600_000_000;
         assert_eq!(Date::at(new_years_eve_15z, 32_400).to_string(), "2027-01-01");
+    }
+
+    #[test]
+    fn instants_are_read_in_any_zone_and_written_in_utc() {
+        for (text, written) in [
+            ("2026-11-02T09:00:00+09:00", "2026-11-02T00:00:00Z"),
+            ("2026-12-31T15:00:00Z", "2026-12-31T15:00:00Z"),
+            ("2027-01-01t00:00:00.5z", "2027-01-01T00:00:00.500000Z"),
+            ("2026-11-02T09:00:00.123456789-00:30", "2026-11-02T09:30:00.123456Z"),
+            ("1969-12-31T23:59:59.999999Z", "1969-12-31T23:59:59.999999Z"),
+        ] {
+            assert_eq!(parse_instant(text).map(instant).as_deref(), Some(written), "{text}");
+        }
+        for text in [
+            "", "2026-11-02", "2026-11-02T09:00:00", "2026-11-02 09:00:00Z", "2026-11-02T24:00:00Z",
+            "2026-11-02T23:59:60Z", "2026-11-02T09:00Z", "2026-11-02T09:00:00+0900", "2026-11-02T09:00:00+9:00",
+            "2026-11-02T09:00:00.Z", "2026-11-02T09:00:00Z ", "2026-02-29T09:00:00Z", "2026-11-02T0９:00:00Z",
+            "2026-11-02T+9:00:00Z", "2026-11-02T09:00:00+24:00", "日本",
+        ] {
+            assert_eq!(parse_instant(text), None, "{text}");
+        }
     }
 }

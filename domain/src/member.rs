@@ -52,6 +52,7 @@ pub struct Invited {
     /// What they will be.
     pub role: Role,
     /// SHA-256 of the link's secret.
+    #[serde(with = "crate::event::hex32")]
     pub secret_hash: [u8; 32],
     /// Until when, microseconds UTC.
     pub expires_at_us: i64,
@@ -347,7 +348,9 @@ impl Command for ChangeRole {
         if self.role == Role::Owner && member.status != Some(MemberStatus::Active) {
             return Err(Rejection::new("member.wrong_state"));
         }
-        let boundary = owners.moved(member.id, from == Role::Owner, self.role == Role::Owner)?;
+        // A suspended owner has left the boundary already.
+        let was_owner = from == Role::Owner && member.status == Some(MemberStatus::Active);
+        let boundary = owners.moved(member.id, was_owner, self.role == Role::Owner)?;
         Ok([Some(member.emit(RoleChanged { from, to: self.role })), boundary].into_iter().flatten().collect())
     }
 }

@@ -66,7 +66,7 @@ impl<T> std::fmt::Debug for Sealed<T> {
     }
 }
 
-/// A member, a contact or a guest, as far as they told us.
+/// A member, a contact, a recipient or a visitor, as far as they or others told us.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Person {
     /// As the person writes it; a space between family and given name.
@@ -77,6 +77,8 @@ pub struct Person {
     pub email: String,
     /// Company as the person gave it; may be empty.
     pub company: String,
+    /// Free words about or to the person (a visit's note, the message of a mail); may be empty.
+    pub note: String,
 }
 
 impl Personal for Person {

@@ -36,6 +36,11 @@ fn is_direction_override(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The same letters in one width (NFKC): half-width kana become kana, full-width digits become digits.
+pub fn compatible(text: &str) -> String {
+    text.trim().nfkc().collect()
+}
+
 /// A mail address as we store and compare it: NFKC, trimmed, lower case. `None` if it has no shape of one: exactly one
 /// `@`, a local part of 1 to 64, a host of dot-separated labels, no spaces or control characters, 254 bytes at most
 /// (RFC 5321 section 4.5.3.1).
@@ -58,6 +63,18 @@ pub fn email(text: &str) -> Option<String> {
     (text.len() <= 254 && host_ok && local_ok).then_some(text)
 }
 
+/// A Japanese postal code as we store it: seven digits. `Some("")` for nothing, `None` for anything else; a hyphen, 〒 and
+/// digits of any width are accepted.
+pub fn postal_code(text: &str) -> Option<String> {
+    let text: String = text
+        .trim()
+        .nfkc()
+        .filter(|c| !matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | 'ー' | '〒' | ' '))
+        .collect();
+    let shaped = text.is_empty() || (text.len() == 7 && text.bytes().all(|b| b.is_ascii_digit()));
+    shaped.then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +95,17 @@ mod tests {
         assert_eq!(email(" Ｔａｎａｋａ@Example.JP ").as_deref(), Some("tanaka@example.jp"));
         for bad in ["", "a", "a@b", "a@@b.jp", "a b@c.jp", "a@b.jp\r\nBcc: x@y.jp", ".a@b.jp", "a@-b.jp", "a@b..jp"] {
             assert_eq!(email(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn postal_codes_are_seven_digits() {
+        for good in ["105-0011", "1050011", "〒１０５−００１１", "105‐0011"] {
+            assert_eq!(postal_code(good).as_deref(), Some("1050011"), "{good}");
+        }
+        assert_eq!(postal_code(" ").as_deref(), Some(""));
+        for bad in ["105-001", "105-00111", "abc-defg", "٠١٢٣٤٥٦"] {
+            assert_eq!(postal_code(bad), None, "{bad}");
         }
     }
 }

@@ -1,0 +1,61 @@
+//! Denials: who asked for what they may not. Counted per principal and minute by the server; the first is written, then one
+//! per minute with its count. The stream is the principal's, the ledger the caller's own.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
+use crate::context::Context;
+use crate::events;
+use crate::role::Permission;
+
+events! {
+    /// What happens at the door.
+    AccessEvent {
+        Denied = "access.denied" v 1;
+    }
+}
+
+/// Somebody asked for what they may not.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Denied {
+    /// Name of the command or query.
+    pub operation: String,
+    /// How often since the last such record.
+    pub count: u32,
+}
+
+/// Nothing is decided from denials.
+#[derive(Debug, Default)]
+pub struct Access {}
+
+impl Aggregate for Access {
+    type Event = AccessEvent;
+    const STREAM: &'static str = "access";
+    fn apply(&mut self, _: AccessEvent) {}
+}
+
+/// Writes denials down.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordDenial {
+    /// Name of the command or query.
+    pub operation: String,
+    /// How often since the last such record.
+    pub count: u32,
+}
+
+impl Command for RecordDenial {
+    type On = On<Access>;
+    const NAME: &'static str = "record_denial";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("access.record");
+    const REJECTS: &'static [&'static str] = &[];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![ctx.actor.id])
+    }
+    fn decide(self, access: &On<Access>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        Ok(vec![access.emit(Denied { operation: self.operation, count: self.count })])
+    }
+}

@@ -1,0 +1,284 @@
+//! Documents: quotes, orders, invoices and the rest. Drafted freely; once issued they change only by corrections that keep
+//! the number, raise the revision and stay in the history.
+//!
+//! What makes a create unique: nothing but its id until it is issued; then its number, unique and without gaps in the series
+//! of its type and year (`series.rs`).
+
+mod commands;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use self::commands::*;
+use crate::client::Profile;
+use crate::command::{Aggregate, On, Rejection};
+use crate::date::Date;
+use crate::money::{Decimal, Money, Rounding};
+use crate::tax::{TaxRate, Totals};
+use crate::{codes, events};
+
+/// Most lines of a document. With the lengths that lines allow, a body stays below 65,536 bytes.
+pub const MAX_LINES: usize = 100;
+
+events! {
+    /// What happens to a document.
+    DocumentEvent {
+        Drafted = "document.drafted" v 1;
+        LinesSet = "document.lines_set" v 1;
+        Changed = "document.changed" v 1;
+        Issued = "document.issued" v 1;
+        Corrected = "document.corrected" v 1;
+        Cancelled = "document.cancelled" v 1;
+        PaymentRecorded = "document.payment_recorded" v 1;
+    }
+}
+
+codes! {
+    /// What kind of paper.
+    DocumentType {
+        /// 見積書.
+        Quote = 1 "quote",
+        /// 発注書.
+        OrderSlip = 2 "order_slip",
+        /// 注文請書.
+        OrderConfirmation = 3 "order_confirmation",
+        /// 納品書.
+        DeliverySlip = 4 "delivery_slip",
+        /// 検収書.
+        Acceptance = 5 "acceptance",
+        /// 請求書.
+        Invoice = 6 "invoice",
+        /// 領収書.
+        Receipt = 7 "receipt",
+    }
+}
+
+impl DocumentType {
+    /// What its numbers begin with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            DocumentType::Quote => "QUO",
+            DocumentType::OrderSlip => "ORD",
+            DocumentType::OrderConfirmation => "CNF",
+            DocumentType::DeliverySlip => "DLV",
+            DocumentType::Acceptance => "ACC",
+            DocumentType::Invoice => "INV",
+            DocumentType::Receipt => "RCP",
+        }
+    }
+}
+
+codes! {
+    /// Where a document stands.
+    DocumentStatus {
+        /// Being written.
+        Draft = 1 "draft",
+        /// Out, numbered, immutable.
+        Issued = 2 "issued",
+        /// Paid in full.
+        Paid = 3 "paid",
+        /// Void; keeps its number.
+        Cancelled = 4 "cancelled",
+    }
+}
+
+/// One line as held. Part of events: frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Line {
+    /// What.
+    pub description: String,
+    /// How many.
+    pub quantity: Decimal,
+    /// Of what; may be empty.
+    pub unit: String,
+    /// For one.
+    pub unit_price: Decimal,
+    /// Which tax. The reduced rate is marked on paper.
+    pub tax_rate: TaxRate,
+    /// Does the price contain the tax? The same in all lines of a document.
+    pub tax_inclusive: bool,
+    /// Quantity × price, rounded as the document rounds.
+    pub amount: Money,
+}
+
+/// A new draft.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Drafted {
+    /// Never changes.
+    pub document_type: DocumentType,
+    /// To whom.
+    pub client_id: Uuid,
+    /// Subject line.
+    pub title: String,
+    /// Date of the transaction, as printed.
+    pub date: Date,
+    /// When to pay or until when it holds.
+    pub date_due: Option<Date>,
+    /// As printed; may be empty.
+    pub note: String,
+    /// Of tax and of lines.
+    pub tax_rounding: Rounding,
+    /// In order.
+    pub lines: Vec<Line>,
+    /// Computed.
+    pub totals: Totals,
+}
+
+/// Other lines in a draft.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinesSet {
+    /// In order.
+    pub lines: Vec<Line>,
+    /// Computed.
+    pub totals: Totals,
+}
+
+/// Another head of a draft: everything after the change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Changed {
+    /// To whom.
+    pub client_id: Uuid,
+    /// Subject line.
+    pub title: String,
+    /// Date of the transaction, as printed.
+    pub date: Date,
+    /// When to pay or until when it holds.
+    pub date_due: Option<Date>,
+    /// As printed; may be empty.
+    pub note: String,
+}
+
+/// Who issued it, as printed then.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, ToSchema)]
+pub struct Sender {
+    /// Registered name.
+    pub name: String,
+    /// Qualified-invoice number, or empty.
+    pub registration_number: String,
+    /// One line.
+    pub address: String,
+    /// Several lines.
+    pub bank_details: String,
+}
+
+/// Out, with everything that must not change later: number, sender, recipient, totals.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Issued {
+    /// `INV-2026-0001`.
+    pub number: String,
+    /// Civil day of the issue; its year is the series'.
+    pub issued_on: Date,
+    /// As printed.
+    pub sender: Sender,
+    /// As printed.
+    pub recipient: Profile,
+    /// As printed.
+    pub totals: Totals,
+}
+
+/// Other lines in an issued document: same number, next revision.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Corrected {
+    /// From 2 on.
+    pub revision: u32,
+    /// Why.
+    pub reason: String,
+    /// In order.
+    pub lines: Vec<Line>,
+    /// Computed.
+    pub totals: Totals,
+}
+
+/// Void. Its number is not given again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Why.
+    pub reason: String,
+}
+
+/// Money came in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PaymentRecorded {
+    /// How much.
+    pub amount: Money,
+    /// When it came.
+    pub date: Date,
+}
+
+/// State of a document.
+#[derive(Debug, Default)]
+pub struct Document {
+    /// As drafted and changed; `None` before anything happened.
+    pub draft: Option<Drafted>,
+    /// Empty until issued.
+    pub number: String,
+    /// 1 once issued, one more with each correction.
+    pub revision: u32,
+    /// What came in, in minor units.
+    pub paid: i64,
+    /// Void.
+    pub cancelled: bool,
+}
+
+impl Aggregate for Document {
+    type Event = DocumentEvent;
+    const STREAM: &'static str = "document";
+    fn apply(&mut self, event: DocumentEvent) {
+        match (event, &mut self.draft) {
+            (DocumentEvent::Drafted(e), draft) => *draft = Some(e),
+            (DocumentEvent::LinesSet(LinesSet { lines, totals }), Some(draft)) => {
+                (draft.lines, draft.totals) = (lines, totals);
+            }
+            (DocumentEvent::Changed(e), Some(draft)) => {
+                (draft.client_id, draft.title, draft.note) = (e.client_id, e.title, e.note);
+                (draft.date, draft.date_due) = (e.date, e.date_due);
+            }
+            (DocumentEvent::Issued(e), _) => (self.number, self.revision) = (e.number, 1),
+            (DocumentEvent::Corrected(e), Some(draft)) => {
+                (draft.lines, draft.totals, self.revision) = (e.lines, e.totals, e.revision);
+            }
+            (DocumentEvent::Cancelled(_), _) => self.cancelled = true,
+            (DocumentEvent::PaymentRecorded(e), _) => self.paid = self.paid.saturating_add(e.amount.amount),
+            (DocumentEvent::LinesSet(_) | DocumentEvent::Changed(_) | DocumentEvent::Corrected(_), None) => {}
+        }
+    }
+}
+
+impl Document {
+    /// `None` before anything happened.
+    pub fn status(&self) -> Option<DocumentStatus> {
+        let draft = self.draft.as_ref()?;
+        let total = draft.totals.total.amount;
+        Some(match () {
+            () if self.cancelled => DocumentStatus::Cancelled,
+            () if self.number.is_empty() => DocumentStatus::Draft,
+            () if self.paid > 0 && self.paid >= total => DocumentStatus::Paid,
+            () => DocumentStatus::Issued,
+        })
+    }
+}
+
+impl On<Document> {
+    /// The draft, if it still is one. Issued is immutable.
+    fn open(&self) -> Result<&Drafted, Rejection> {
+        let draft = self.draft.as_ref().ok_or(Rejection::new("document.unknown"))?;
+        match self.status() {
+            Some(DocumentStatus::Draft) => Ok(draft),
+            Some(DocumentStatus::Cancelled) => Err(Rejection::new("document.cancelled")),
+            _ => Err(Rejection::new("document.already_issued")),
+        }
+    }
+
+    /// What was issued, if it is out and not void.
+    fn out(&self) -> Result<&Drafted, Rejection> {
+        let draft = self.draft.as_ref().ok_or(Rejection::new("document.unknown"))?;
+        match self.status() {
+            Some(DocumentStatus::Issued | DocumentStatus::Paid) => Ok(draft),
+            Some(DocumentStatus::Cancelled) => Err(Rejection::new("document.cancelled")),
+            _ => Err(Rejection::new("document.not_issued")),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Sessions: who logged in and out, and who was refused. The server sends these commands; passwords and cookies are its
+//! business, not ours. Where from is in the record's context.
+//!
+//! What makes a create unique: nothing but its id.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
+use crate::context::Context;
+use crate::member::{Member, MemberStatus};
+use crate::role::Permission;
+use crate::{codes, events};
+
+events! {
+    /// What happens to a session.
+    SessionEvent {
+        Started = "session.started" v 1;
+        Ended = "session.ended" v 1;
+        Refused = "session.refused" v 1;
+    }
+}
+
+codes! {
+    /// How somebody showed who they are.
+    LoginMethod {
+        /// Address and password.
+        Password = 1 "password",
+        /// A link that the server printed for whoever started it.
+        LoginLink = 2 "login_link",
+        /// By accepting an invitation or signing up.
+        Joining = 3 "joining",
+    }
+}
+
+codes! {
+    /// Why a session is over.
+    SessionEnd {
+        /// Logged out.
+        Logout = 1 "logout",
+        /// Time was up.
+        Expired = 2 "expired",
+        /// Ended by somebody else, or because the member may no more.
+        Revoked = 3 "revoked",
+    }
+}
+
+codes! {
+    /// Why a login was refused.
+    LoginRefusal {
+        /// No such member.
+        UnknownMember = 1 "unknown_member",
+        /// Another password.
+        WrongPassword = 2 "wrong_password",
+        /// The member may not for now, or no more.
+        Inactive = 3 "inactive",
+        /// Too many attempts.
+        Throttled = 4 "throttled",
+    }
+}
+
+/// Somebody logged in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Started {
+    /// Who.
+    pub member_id: Uuid,
+    /// How.
+    pub method: LoginMethod,
+}
+
+/// The session is over.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Ended {
+    /// Why.
+    pub reason: SessionEnd,
+}
+
+/// A login was refused.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Refused {
+    /// Whose account it was for, where it is known.
+    pub member_id: Option<Uuid>,
+    /// Why.
+    pub reason: LoginRefusal,
+}
+
+/// State of a session.
+#[derive(Debug, Default)]
+pub struct Session {
+    /// Whose; `None` for a refused one.
+    pub member_id: Option<Uuid>,
+    /// Over.
+    pub ended: bool,
+}
+
+impl Aggregate for Session {
+    type Event = SessionEvent;
+    const STREAM: &'static str = "session";
+    fn apply(&mut self, event: SessionEvent) {
+        match event {
+            SessionEvent::Started(e) => self.member_id = Some(e.member_id),
+            SessionEvent::Ended(_) => self.ended = true,
+            SessionEvent::Refused(_) => {}
+        }
+    }
+}
+
+/// Starts a session for a member who has shown who they are.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartSession {
+    /// Who.
+    pub member_id: Uuid,
+    /// How.
+    pub method: LoginMethod,
+}
+
+impl Command for StartSession {
+    type On = (On<Session>, On<Member>);
+    const NAME: &'static str = "start_session";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("session.start");
+    const REJECTS: &'static [&'static str] = &["session.inactive_member"];
+    fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![target, self.member_id])
+    }
+    fn decide(self, (session, member): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        if member.status != Some(MemberStatus::Active) {
+            return Err(Rejection::new("session.inactive_member"));
+        }
+        Ok(vec![session.emit(Started { member_id: self.member_id, method: self.method })])
+    }
+}
+
+/// Ends a session. Over already = nothing to do.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndSession {
+    /// Why.
+    pub reason: SessionEnd,
+}
+
+impl Command for EndSession {
+    type On = On<Session>;
+    const NAME: &'static str = "end_session";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("session.end");
+    const REJECTS: &'static [&'static str] = &["session.unknown"];
+    fn decide(self, session: &On<Session>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        if session.member_id.is_none() {
+            return Err(Rejection::new("session.unknown"));
+        }
+        Ok(if session.ended { vec![] } else { vec![session.emit(Ended { reason: self.reason })] })
+    }
+}
+
+/// Writes down that a login was refused.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefuseLogin {
+    /// Whose account it was for, where it is known.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub member_id: Option<Uuid>,
+    /// Why.
+    pub reason: LoginRefusal,
+}
+
+impl Command for RefuseLogin {
+    type On = On<Session>;
+    const NAME: &'static str = "refuse_login";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("session.refuse");
+    const REJECTS: &'static [&'static str] = &[];
+    fn decide(self, session: &On<Session>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        Ok(vec![session.emit(Refused { member_id: self.member_id, reason: self.reason })])
+    }
+}

@@ -1,0 +1,259 @@
+//! Visits: who comes, when, to whom; the code that lets them in; that they came and left (RN-01 to RN-07). What is known of
+//! a visitor is sealed under a subject of its own for each visit.
+//!
+//! What makes a create unique: nothing but its id; two people may come at the same time. Codes are unique in the company.
+
+mod commands;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+pub use self::commands::*;
+use crate::command::{Aggregate, On, Rejection};
+use crate::context::Context;
+use crate::date::{Date, ZONE_S, instant};
+use crate::kiosk::Kiosk;
+use crate::sealed::{Person, Sealed};
+use crate::{codes, events};
+
+/// How long before the start a code works.
+pub const EARLY_US: i64 = 30 * 60 * 1_000_000;
+/// Longest visit, in days.
+pub const DAYS_MAX: i64 = 31;
+/// Digits of a passcode.
+pub const PASSCODE_DIGITS: u32 = 8;
+
+events! {
+    /// What happens to a visit.
+    VisitEvent {
+        Registered = "visit.registered" v 1;
+        Changed = "visit.changed" v 1;
+        Cancelled = "visit.cancelled" v 1;
+        CheckedIn = "visit.checked_in" v 1;
+        CheckedOut = "visit.checked_out" v 1;
+        WalkedIn = "visit.walked_in" v 1;
+    }
+}
+
+/// What lets a visitor in: a secret for the QR code and a number to type. Part of events: frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Code {
+    /// SHA-256 of the pass's secret.
+    #[serde(with = "crate::event::hex32")]
+    pub secret_hash: [u8; 32],
+    /// Eight digits.
+    pub passcode: String,
+}
+
+/// Somebody is expected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Registered {
+    /// Name, reading, company, address, note.
+    pub visitor: Sealed<Person>,
+    /// The member who is visited.
+    pub host_id: Uuid,
+    /// Where, as kiosks name the place.
+    pub location: String,
+    /// From when, microseconds UTC.
+    pub starts_at_us: i64,
+    /// Until when, microseconds UTC.
+    pub ends_at_us: i64,
+    /// Lets them in.
+    pub code: Code,
+}
+
+/// Everything after the change.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Changed {
+    /// Name, reading, company, address, note.
+    pub visitor: Sealed<Person>,
+    /// The member who is visited.
+    pub host_id: Uuid,
+    /// Where, as kiosks name the place.
+    pub location: String,
+    /// From when, microseconds UTC.
+    pub starts_at_us: i64,
+    /// Until when, microseconds UTC.
+    pub ends_at_us: i64,
+    /// A new one if and only if time or place moved; the one before lets nobody in any more.
+    pub code: Option<Code>,
+}
+
+/// Nobody is expected any more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Cancelled {
+    /// Why; may be empty.
+    pub reason: String,
+}
+
+/// The visitor came.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckedIn {
+    /// After the visit should have ended.
+    pub late: bool,
+    /// Civil day; a visit over several days lets its visitor in once a day.
+    pub day: Date,
+}
+
+/// The visitor left.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct CheckedOut {}
+
+/// Somebody came who was not expected.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WalkedIn {
+    /// Name and company; the note is the purpose.
+    pub visitor: Sealed<Person>,
+    /// The kiosk's.
+    pub location: String,
+    /// For checking out.
+    pub passcode: String,
+}
+
+codes! {
+    /// Where a visit stands. Nobody came = expected, and the last day is over.
+    VisitStatus {
+        /// Not here yet.
+        Expected = 1 "expected",
+        /// In the house.
+        CheckedIn = 2 "checked_in",
+        /// Left.
+        CheckedOut = 3 "checked_out",
+        /// Called off.
+        Cancelled = 4 "cancelled",
+    }
+}
+
+/// A code and where it was given out for.
+#[derive(Debug)]
+pub struct Issued {
+    /// Empty for walk-ins, who have no pass.
+    pub secret_hash: [u8; 32],
+    /// Eight digits.
+    pub passcode: String,
+    /// Where it works.
+    pub location: String,
+}
+
+/// State of a visit.
+#[derive(Debug, Default)]
+pub struct Visit {
+    /// `None` before anything happened.
+    pub status: Option<VisitStatus>,
+    /// Whose fields the visitor's are; nil before anything happened.
+    pub visitor_subject: Uuid,
+    /// Nil for walk-ins.
+    pub host_id: Uuid,
+    /// Where.
+    pub location: String,
+    /// From when, microseconds UTC.
+    pub starts_at_us: i64,
+    /// Until when, microseconds UTC.
+    pub ends_at_us: i64,
+    /// Every code ever given out, the valid one last.
+    pub codes: Vec<Issued>,
+    /// Of the last check-in.
+    pub came_on: Option<Date>,
+}
+
+impl Aggregate for Visit {
+    type Event = VisitEvent;
+    const STREAM: &'static str = "visit";
+    fn apply(&mut self, event: VisitEvent) {
+        match event {
+            VisitEvent::Registered(e) => {
+                (self.status, self.visitor_subject) = (Some(VisitStatus::Expected), e.visitor.subject);
+                (self.host_id, self.location) = (e.host_id, e.location);
+                (self.starts_at_us, self.ends_at_us) = (e.starts_at_us, e.ends_at_us);
+                self.take_code(e.code.secret_hash, e.code.passcode);
+            }
+            VisitEvent::Changed(e) => {
+                self.visitor_subject = e.visitor.subject;
+                (self.host_id, self.location) = (e.host_id, e.location);
+                (self.starts_at_us, self.ends_at_us) = (e.starts_at_us, e.ends_at_us);
+                if let Some(code) = e.code {
+                    self.take_code(code.secret_hash, code.passcode);
+                }
+            }
+            VisitEvent::Cancelled(_) => self.status = Some(VisitStatus::Cancelled),
+            VisitEvent::CheckedIn(e) => (self.status, self.came_on) = (Some(VisitStatus::CheckedIn), Some(e.day)),
+            VisitEvent::CheckedOut(_) => self.status = Some(VisitStatus::CheckedOut),
+            VisitEvent::WalkedIn(e) => {
+                (self.status, self.visitor_subject) = (Some(VisitStatus::CheckedIn), e.visitor.subject);
+                self.location = e.location;
+                self.take_code([0; 32], e.passcode);
+            }
+        }
+    }
+}
+
+impl Visit {
+    fn take_code(&mut self, secret_hash: [u8; 32], passcode: String) {
+        self.codes.push(Issued { secret_hash, passcode, location: self.location.clone() });
+    }
+
+    /// The last civil day on which the code works.
+    pub fn last_day(&self) -> Date {
+        Date::at(self.ends_at_us, ZONE_S)
+    }
+}
+
+/// A code as typed or scanned: a passcode loses what people put between its digits, a pass's secret stays as it is.
+fn plain(code: &str) -> String {
+    let digits: String = crate::text::compatible(code).chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let is_passcode = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_passcode { digits } else { code.trim().to_owned() }
+}
+
+impl On<Visit> {
+    fn must_exist(&self) -> Result<(), Rejection> {
+        if self.exists() { Ok(()) } else { Err(Rejection::new("visit.unknown")) }
+    }
+
+    /// Is this code good at this kiosk? A code of another place is unknown there; one that was replaced is answered with
+    /// the new time.
+    fn accept(&self, code: &str, kiosk: &On<Kiosk>, ctx: &mut Context) -> Result<(), Rejection> {
+        kiosk.must_be_paired()?;
+        let (code, hash) = (plain(code), ctx.world.hash(code.trim()));
+        let known = self.codes.iter().rposition(|c| c.passcode == code || (c.secret_hash == hash && hash != [0; 32]));
+        match known.filter(|i| self.codes[*i].location == kiosk.location) {
+            None => Err(Rejection::at("visit.unknown_code", "/code")),
+            Some(i) if i + 1 < self.codes.len() => {
+                Err(Rejection::expected("visit.code_replaced", "/code", instant(self.starts_at_us)))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// The visitor comes in. `early` is how long before the start that is allowed; `None` = any time.
+    fn enter(&self, early: Option<i64>, ctx: &Context) -> Result<CheckedIn, Rejection> {
+        match self.status {
+            None => return Err(Rejection::new("visit.unknown")),
+            Some(VisitStatus::Cancelled) => return Err(Rejection::new("visit.cancelled")),
+            Some(VisitStatus::CheckedIn) => return Err(Rejection::new("visit.already_checked_in")),
+            Some(VisitStatus::CheckedOut) if self.came_on.is_none_or(|day| day >= ctx.today) => {
+                return Err(Rejection::new("visit.already_checked_out"));
+            }
+            Some(VisitStatus::CheckedOut | VisitStatus::Expected) => {}
+        }
+        if ctx.today > self.last_day() {
+            return Err(Rejection::new("visit.expired"));
+        }
+        if let Some(opens_at_us) = early.map(|early| self.starts_at_us - early).filter(|opens| ctx.now_us < *opens) {
+            return Err(Rejection::expected("visit.too_early", "/code", instant(opens_at_us)));
+        }
+        Ok(CheckedIn { late: ctx.now_us > self.ends_at_us, day: ctx.today })
+    }
+
+    /// The visitor leaves.
+    fn leave(&self) -> Result<CheckedOut, Rejection> {
+        match self.status {
+            None => Err(Rejection::new("visit.unknown")),
+            Some(VisitStatus::CheckedIn) => Ok(CheckedOut {}),
+            Some(VisitStatus::CheckedOut) => Err(Rejection::new("visit.already_checked_out")),
+            Some(VisitStatus::Expected | VisitStatus::Cancelled) => Err(Rejection::new("visit.not_checked_in")),
+        }
+    }
+}
