@@ -10,6 +10,7 @@
 //! A writer (features `store`, `sqlite`) holds four things:
 //! * `keys::Keyring`: the key files (`create`, `open`, `current`, `rotate_signing`, `kek`); it signs for the store.
 //! * `store::sqlite::SqliteStore` (`open`, `open_reader`, `on_fatal`) behind `store::Store`.
+//! * `vault::Vault`: data keys, the keys of persons, fingerprints, append ids, erasure, sealed entries.
 //! * `log::Log` (`open`, `append`, reads, `changed`): group commit over all ledgers. Everybody else holds this one.
 
 pub mod bundle;

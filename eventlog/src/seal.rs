@@ -96,14 +96,14 @@ fn cipher(key: &Key) -> Aes256Gcm {
     Aes256Gcm::new((&key.0).into())
 }
 
-fn close_box(secret: &Key, salt: &Salt, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
+pub(crate) fn close_box(secret: &Key, salt: &Salt, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let payload = Payload { msg: plaintext, aad };
     let text = cipher(&kdf(secret, "keiin/v1/key", &[])).encrypt(&Nonce::from([0; 12]), payload);
     let text = text.expect("AES-GCM takes any text below 64 GiB");
     [&salt[..], kdf(secret, "keiin/v1/commitment", &[]).expose(), &text].concat()
 }
 
-fn open_box(secret: &Key, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+pub(crate) fn open_box(secret: &Key, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
     if sealed.len() < OVERHEAD {
         return Err(SealError::Length);
     }

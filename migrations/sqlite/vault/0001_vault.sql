@@ -1,14 +1,17 @@
--- Keys and secrets, apart from the ledgers. Nothing here is in the clear but ids and times; losing a row of
--- `root_key` makes a company unreadable, losing one of `subject_key` a person.
+-- Keys and secrets, apart from the log. Every key is wrapped, every value sealed: docs/LOG-FORMAT.md, section 4.
+-- Whatever is erased is overwritten and leaves the write-ahead log at once.
 
-CREATE TABLE state (
+CREATE TABLE vault (
     one        INTEGER PRIMARY KEY CHECK (one = 1),
-    generation BIGINT NOT NULL
+    -- Raised by every erasure; the anchor remembers it, so that an older copy of this file is noticed.
+    generation BIGINT NOT NULL,
+    -- 1 from an erasure until no byte of it is left in the file.
+    wipe_due   BIGINT NOT NULL
 );
-INSERT INTO state VALUES (1, 0);
+INSERT INTO vault (one, generation, wipe_due) VALUES (1, 0, 0);
 
-CREATE TABLE root_key (
-    ledger  BLOB PRIMARY KEY,
+CREATE TABLE tenant_root (
+    ledger  BLOB NOT NULL PRIMARY KEY,
     wrapped BLOB NOT NULL
 ) WITHOUT ROWID;
 
@@ -27,16 +30,22 @@ CREATE TABLE subject_key (
     PRIMARY KEY (ledger, subject, version)
 ) WITHOUT ROWID;
 
--- Which person a personal fact (an address, a phone number) leads to. The fingerprint is keyed by the company's root key.
-CREATE TABLE subject_fact (
+CREATE TABLE erased_subject (
+    ledger  BLOB NOT NULL,
+    subject BLOB NOT NULL,
+    PRIMARY KEY (ledger, subject)
+) WITHOUT ROWID;
+
+-- A keyed fingerprint of a personal fact leads to a random subject.
+CREATE TABLE fingerprint (
     ledger      BLOB NOT NULL,
     fingerprint BLOB NOT NULL,
     subject     BLOB NOT NULL,
     PRIMARY KEY (ledger, fingerprint)
 ) WITHOUT ROWID;
-CREATE INDEX subject_fact_subject ON subject_fact (ledger, subject);
+CREATE INDEX fingerprint_subject ON fingerprint (ledger, subject);
 
--- Small sealed values found by a hash: what the layer above keeps apart from its ledgers.
+-- Sealed values found by a hash.
 CREATE TABLE entry (
     kind       TEXT NOT NULL,
     lookup     BLOB NOT NULL,

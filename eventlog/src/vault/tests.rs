@@ -1,0 +1,216 @@
+//! The vault on a real file: restarts, single use, erasure down to the bytes.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Entry, NewSubjectKey, Vault, VaultError};
+use crate::keys::FileKek;
+use crate::seal::Key;
+
+const LEDGER: Uuid = Uuid::from_u128(7);
+
+fn kek(seed: u8) -> Arc<FileKek> {
+    Arc::new(FileKek::new(Key::new([seed; 32])))
+}
+
+struct Dir(std::path::PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Dir {
+        let dir = std::env::temp_dir().join(format!("keiin-vault-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Dir(dir)
+    }
+
+    fn open(&self, seed: u8) -> Vault {
+        Vault::open(&self.0.join("vault.db"), kek(seed)).unwrap()
+    }
+
+    /// Is this anywhere in the vault's files?
+    fn holds(&self, needle: &[u8]) -> bool {
+        let files = std::fs::read_dir(&self.0).unwrap();
+        files.into_iter().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(needle.len()).any(|window| window == needle)
+        })
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn entry(lookup: &str, owner: Uuid, value: &str) -> Entry {
+    Entry {
+        kind: "thing".into(),
+        lookup: lookup.as_bytes().to_vec(),
+        ledger: LEDGER,
+        owner,
+        value: value.as_bytes().to_vec(),
+        created_us: 5,
+        expires_us: Some(10),
+    }
+}
+
+#[test]
+fn keys_are_there_again_after_a_restart() {
+    let dir = Dir::new("restart");
+    let vault = dir.open(1);
+    assert!(matches!(vault.current_data_key(LEDGER), Err(VaultError::NoKeys(_))));
+    for ledger in [LEDGER, Uuid::nil()] {
+        vault.create_ledger(ledger).unwrap();
+        vault.create_ledger(ledger).unwrap();
+    }
+    let (epoch, first) = vault.current_data_key(LEDGER).unwrap();
+    assert_eq!((epoch, vault.rotate_data_key(LEDGER).unwrap()), (1, 2));
+    let (epoch, second) = vault.current_data_key(LEDGER).unwrap();
+    assert!(epoch == 2 && first.expose() != second.expose());
+    let person = vault.subject_for(LEDGER, "mail", "a@example.jp").unwrap();
+    let append = vault.append_id(LEDGER, person, "invite", "k").unwrap();
+    drop(vault);
+
+    let vault = dir.open(1);
+    assert_eq!(vault.data_key(LEDGER, 1).unwrap().expose(), first.expose());
+    assert_eq!(vault.current_data_key(LEDGER).unwrap().1.expose(), second.expose());
+    assert_eq!(vault.subject_for(LEDGER, "mail", "a@example.jp").unwrap(), person);
+    assert_eq!(vault.find_subject(LEDGER, "mail", "a@example.jp").unwrap(), Some(person));
+    assert_eq!(vault.find_subject(Uuid::nil(), "mail", "a@example.jp").unwrap(), None);
+    assert_eq!(vault.append_id(LEDGER, person, "invite", "k").unwrap(), append);
+    drop(vault);
+    assert!(matches!(dir.open(2).current_data_key(LEDGER), Err(VaultError::Sealed(_))));
+}
+
+#[test]
+fn minted_keys_may_be_put_again_but_not_replaced() {
+    let dir = Dir::new("mint");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    let minted = [NewSubjectKey::mint(), NewSubjectKey::mint()];
+    vault.put_subjects(LEDGER, &minted).unwrap();
+    vault.put_subjects(LEDGER, &minted).unwrap();
+    let other = NewSubjectKey { key: NewSubjectKey::mint().key, ..minted[0].clone() };
+    assert!(matches!(vault.put_subjects(LEDGER, &[NewSubjectKey::mint(), other]), Err(VaultError::Exists(_))));
+    let newest = vault.newest_subject_key(LEDGER, minted[1].subject).unwrap().unwrap();
+    assert_eq!((newest.0, newest.1.expose()), (1, minted[1].key.expose()));
+}
+
+#[test]
+fn what_may_be_used_once_is_taken_once() {
+    let dir = Dir::new("take");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    let owner = Uuid::from_u128(3);
+    let token = entry("hash", owner, "canary value");
+    vault.put(&[token.clone()]).unwrap();
+    assert!(!dir.holds(b"canary value"));
+    assert_eq!(vault.get("thing", b"hash").unwrap().as_ref(), Some(&token));
+    assert_eq!(vault.get("other", b"hash").unwrap(), None);
+    assert_eq!(vault.take("thing", b"hash").unwrap(), Some(token));
+    assert_eq!(vault.take("thing", b"hash").unwrap(), None);
+    for n in ["a", "b", "c"] {
+        vault.put(&[entry(n, if n == "c" { Uuid::from_u128(4) } else { owner }, n)]).unwrap();
+    }
+    assert_eq!(vault.list("thing", LEDGER, None).unwrap().len(), 3);
+    assert_eq!(vault.list("thing", LEDGER, Some(owner)).unwrap().len(), 2);
+    assert_eq!(vault.delete_owned(LEDGER, owner, "thing").unwrap(), 2);
+    assert!(!vault.delete("thing", b"a").unwrap());
+    assert_eq!((vault.purge_expired(9).unwrap(), vault.purge_expired(10).unwrap()), (0, 1));
+}
+
+/// A copied row, as somebody with the file but without keys could make one, does not open.
+#[test]
+fn an_entry_cannot_be_given_to_another_owner() {
+    let dir = Dir::new("moved");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    vault.put(&[entry("hash", Uuid::from_u128(3), "v")]).unwrap();
+    vault
+        .db()
+        .unwrap()
+        .write(|tx| tx.execute("UPDATE entry SET owner = x'00000000000000000000000000000004'", []))
+        .unwrap();
+    assert!(matches!(vault.get("thing", b"hash"), Err(VaultError::Sealed(_))));
+}
+
+#[test]
+fn erased_is_in_no_byte_of_the_files() {
+    let dir = Dir::new("erase");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    let people: Vec<Uuid> =
+        (0..400).map(|n| vault.subject_for(LEDGER, "mail", &format!("{n}@example.jp")).unwrap()).collect();
+    for (n, person) in people.iter().enumerate() {
+        vault.put(&[entry(&format!("lookup {n:05}"), *person, &"v".repeat(n))]).unwrap();
+    }
+    let victims = [people[0], people[57], people[399]];
+    let mut needles = vec![b"lookup 00057".to_vec()];
+    for victim in victims {
+        let read = "SELECT wrapped FROM subject_key WHERE subject = ?1 UNION SELECT value FROM entry WHERE owner = ?1
+                    UNION SELECT fingerprint FROM fingerprint WHERE subject = ?1";
+        let db = vault.db().unwrap();
+        let mut query = db.conn.prepare(read).unwrap();
+        let rows = query.query_map([victim.as_bytes()], |row| row.get::<_, Vec<u8>>(0)).unwrap();
+        needles.extend(rows.map(Result::unwrap));
+    }
+    assert_eq!(needles.len(), 10);
+    assert!(needles.iter().all(|needle| dir.holds(needle)), "the search finds what is there");
+    for victim in victims {
+        vault.erase_subject(LEDGER, victim).unwrap();
+    }
+    assert!(!needles.iter().any(|needle| dir.holds(needle)), "something erased was found");
+    assert_eq!(vault.generation().unwrap(), 3);
+    assert!(vault.subject_key(LEDGER, people[57], 1).unwrap().is_none());
+    assert_eq!(vault.find_subject(LEDGER, "mail", "57@example.jp").unwrap(), None);
+    assert!(vault.find_subject(LEDGER, "mail", "58@example.jp").unwrap().is_some());
+    let again = NewSubjectKey { subject: people[57], ..NewSubjectKey::mint() };
+    assert!(matches!(vault.put_subjects(LEDGER, &[again]), Err(VaultError::Erased(_))));
+}
+
+/// Killed after the erasure was durable and before the file was written anew.
+#[test]
+fn an_interrupted_erasure_is_finished_at_the_next_start() {
+    let dir = Dir::new("interrupted");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    vault.put(&[entry("canary lookup", Uuid::from_u128(3), "v")]).unwrap();
+    vault.db().unwrap().conn.execute_batch("UPDATE vault SET wipe_due = 1; DELETE FROM entry;").unwrap();
+    assert!(dir.holds(b"canary lookup"), "still in the write-ahead log");
+    drop(vault);
+    let vault = dir.open(1);
+    assert!(!dir.holds(b"canary lookup"));
+    let due: i64 = vault.db().unwrap().conn.query_row("SELECT wipe_due FROM vault", [], |row| row.get(0)).unwrap();
+    assert_eq!(due, 0);
+}
+
+#[test]
+fn a_destroyed_ledger_has_no_keys_and_the_others_have() {
+    let dir = Dir::new("destroy");
+    let vault = dir.open(1);
+    let other = Uuid::from_u128(8);
+    for ledger in [LEDGER, other] {
+        vault.create_ledger(ledger).unwrap();
+    }
+    let root = vault.db().unwrap().wrapped_root(LEDGER).unwrap().unwrap();
+    assert!(dir.holds(&root));
+    vault.destroy_ledger(LEDGER).unwrap();
+    assert!(!dir.holds(&root));
+    assert!(matches!(vault.data_key(LEDGER, 1), Err(VaultError::NoKeys(_))));
+    vault.data_key(other, 1).unwrap();
+}
+
+#[test]
+fn another_key_encryption_key_takes_over() {
+    let dir = Dir::new("rewrap");
+    let vault = dir.open(1);
+    vault.create_ledger(LEDGER).unwrap();
+    let before = vault.db().unwrap().wrapped_root(LEDGER).unwrap().unwrap();
+    let key = vault.data_key(LEDGER, 1).unwrap();
+    vault.rewrap(kek(2)).unwrap();
+    assert!(!dir.holds(&before));
+    drop(vault);
+    assert!(dir.open(1).data_key(LEDGER, 1).is_err());
+    assert_eq!(dir.open(2).data_key(LEDGER, 1).unwrap().expose(), key.expose());
+}
