@@ -31,9 +31,10 @@ pub fn permissions() -> BTreeSet<Permission> {
     all.0
 }
 
-/// Every scope that an access token can have.
+/// Every scope that an access token can have. None lets it make tokens, with more scopes than its own.
 pub fn scopes() -> BTreeSet<String> {
-    permissions().into_iter().filter(|p| !p.is_outside()).map(Permission::scope).collect()
+    let grantable = |p: &Permission| !p.is_outside() && (p.noun() != "token" || p.reads());
+    permissions().into_iter().filter(grantable).map(Permission::scope).collect()
 }
 
 /// The list.

@@ -50,7 +50,7 @@ pub trait World {
     /// events hold nothing else.
     fn secret(&mut self, kind: &'static str, owner: Uuid) -> [u8; 32];
     /// A new number for people to type that leads to `owner`; never used before in this company. It comes
-    /// back in the clear; [`World::owner_of`] knows it as one of the kind `pas`.
+    /// back in the clear; [`World::owner_of`] knows it as one of the kind `passcode`.
     fn passcode(&mut self, owner: Uuid, digits: u32) -> String;
     /// What a secret or passcode of a kind leads to in this company. One that was withdrawn still leads to its owner, whose
     /// state knows that it is withdrawn and says so; `None` if there never was such a one, or its owner was erased.
@@ -67,6 +67,8 @@ pub struct Context<'a> {
     pub tenant: Uuid,
     /// Who acts.
     pub actor: Actor,
+    /// The member behind the actor: themselves, or whose token it is.
+    pub member: Option<Uuid>,
     /// The writer's clock, microseconds since 1970-01-01 UTC.
     pub now_us: i64,
     /// The civil date in the company's zone that rules use.

@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod document;
 pub mod envelope;
 pub mod event;
+pub mod json;
 pub mod kiosk;
 pub mod log;
 pub mod mail;
@@ -26,6 +27,8 @@ pub mod series;
 pub mod session;
 pub mod tax;
 pub mod tenant;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod token;
 pub mod visit;

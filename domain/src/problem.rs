@@ -79,6 +79,7 @@ pub const PROBLEMS: &[Problem] = &[
     problem("token.already_revoked", 409),
     problem("token.bad_expiry", 422),
     problem("token.no_scopes", 422),
+    problem("token.not_a_member", 403),
     problem("token.unknown", 404),
     problem("token.unknown_scope", 422),
     problem("visit.already_checked_in", 409),

@@ -5,7 +5,8 @@
 
 use std::marker::PhantomData;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned};
 use uuid::Uuid;
 
 /// A struct of personal fields. `CLASS` names it in the catalog and never changes.
@@ -15,7 +16,7 @@ pub trait Personal: Serialize + DeserializeOwned {
 }
 
 /// One person's fields in one event: whose, under which version of their key, and the box.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(bound = "")]
 pub struct Sealed<T> {
     /// The person. Their keys are found, and destroyed, by this id.
@@ -44,6 +45,21 @@ impl<T: Personal> Sealed<T> {
 pub trait Open {
     /// The bytes that were sealed.
     fn open(&self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>>;
+}
+
+/// In a record the three fields; in JSON also the class, by which `json.rs` finds and opens it.
+impl<T: Personal> Serialize for Sealed<T> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let readable = s.is_human_readable();
+        let mut fields = s.serialize_struct("Sealed", 3 + usize::from(readable))?;
+        if readable {
+            fields.serialize_field("class", T::CLASS)?;
+        }
+        fields.serialize_field("subject", &self.subject)?;
+        fields.serialize_field("key_version", &self.key_version)?;
+        fields.serialize_field("sealed", &self.sealed)?;
+        fields.end()
+    }
 }
 
 impl<T> Clone for Sealed<T> {

@@ -77,7 +77,7 @@ impl Aggregate for Token {
 pub struct IssueToken {
     /// What people call it, at most 40 characters.
     pub name: String,
-    /// `<nouns>:read` or `<nouns>:write`, at least one.
+    /// `<nouns>:read` or `<nouns>:write`, at least one. No scope lets a token make tokens.
     pub scopes: Vec<String>,
     /// 1 to 365; 90 if absent.
     #[serde(default, deserialize_with = "present")]
@@ -91,10 +91,11 @@ impl Command for IssueToken {
     const ROUTE: Route = Route::create("/v1/tokens");
     const PERMISSION: Permission = Permission("token.issue");
     const REJECTS: &'static [&'static str] = &[
-        "token.no_scopes", "token.unknown_scope", "token.bad_expiry", "text.required", "text.too_long",
-        "text.control_character",
+        "token.not_a_member", "token.no_scopes", "token.unknown_scope", "token.bad_expiry", "text.required",
+        "text.too_long", "text.control_character",
     ];
     fn decide(mut self, token: &On<Token>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let member_id = ctx.member.ok_or(Rejection::new("token.not_a_member"))?;
         let name = text::line(&self.name, "/name", 40)?;
         if self.scopes.is_empty() {
             return Err(Rejection::at("token.no_scopes", "/scopes"));
@@ -110,7 +111,7 @@ impl Command for IssueToken {
             return Err(Rejection::at("token.bad_expiry", "/expires_in_days"));
         }
         Ok(vec![token.emit(Issued {
-            member_id: ctx.actor.id,
+            member_id,
             name,
             scopes: self.scopes,
             secret_hash: ctx.world.secret("pat", token.id),
@@ -133,7 +134,7 @@ impl Command for RevokeToken {
     fn decide(self, token: &On<Token>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let anybodys = matches!(ctx.actor.role, Role::Owner | Role::Admin | Role::System);
         // What is not yours is as unknown to you as what does not exist.
-        if !token.exists() || !(anybodys || token.member_id == ctx.actor.id) {
+        if !token.exists() || !(anybodys || Some(token.member_id) == ctx.member) {
             return Err(Rejection::new("token.unknown"));
         }
         if token.revoked {

@@ -129,7 +129,7 @@ codes! {
 /// A code and where it was given out for.
 #[derive(Debug)]
 pub struct Issued {
-    /// Empty for walk-ins, who have no pass.
+    /// Of the pass's secret; zeros for walk-ins, who have no pass.
     pub secret_hash: [u8; 32],
     /// Eight digits.
     pub passcode: String,
@@ -203,8 +203,11 @@ impl Visit {
 /// A code as typed or scanned: a passcode loses what people put between its digits, a pass's secret stays as it is.
 fn plain(code: &str) -> String {
     let digits: String = crate::text::compatible(code).chars().filter(|c| !matches!(c, ' ' | '-')).collect();
-    let is_passcode = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    if is_passcode { digits } else { code.trim().to_owned() }
+    if is_passcode(&digits) { digits } else { code.trim().to_owned() }
+}
+
+fn is_passcode(code: &str) -> bool {
+    !code.is_empty() && code.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl On<Visit> {
@@ -216,8 +219,9 @@ impl On<Visit> {
     /// the new time.
     fn accept(&self, code: &str, kiosk: &On<Kiosk>, ctx: &mut Context) -> Result<(), Rejection> {
         kiosk.must_be_paired()?;
-        let (code, hash) = (plain(code), ctx.world.hash(code.trim()));
-        let known = self.codes.iter().rposition(|c| c.passcode == code || (c.secret_hash == hash && hash != [0; 32]));
+        let code = plain(code);
+        let hash = ctx.world.hash(&code);
+        let known = self.codes.iter().rposition(|c| c.passcode == code || c.secret_hash == hash);
         match known.filter(|i| self.codes[*i].location == kiosk.location) {
             None => Err(Rejection::at("visit.unknown_code", "/code")),
             Some(i) if i + 1 < self.codes.len() => {

@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Cancelled, Changed, Code, DAYS_MAX, EARLY_US, PASSCODE_DIGITS, Registered, Visit, VisitStatus, WalkedIn, plain,
+    Cancelled, Changed, Code, DAYS_MAX, EARLY_US, PASSCODE_DIGITS, Registered, Visit, VisitStatus, WalkedIn,
+    is_passcode, plain,
 };
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
@@ -88,7 +89,7 @@ impl RegisterVisit {
 
 /// The role member handles visits to themselves; the reception, admins and owners handle all.
 fn own_visits_only(ctx: &Context, host_id: Uuid) -> Result<(), Rejection> {
-    if ctx.actor.role == Role::Member && ctx.actor.id != host_id {
+    if ctx.actor.role == Role::Member && ctx.member != Some(host_id) {
         Err(Rejection::new("visit.own_only"))
     } else {
         Ok(())
@@ -233,7 +234,9 @@ impl Command for ReleaseVisitor {
 
 /// Streams of a command that a kiosk sends with a code: the visit behind the code, and the kiosk.
 fn behind_code(code: &str, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-    let visit = ctx.world.owner_of("pas", &plain(code)).ok_or(Rejection::at("visit.unknown_code", "/code"))?;
+    let code = plain(code);
+    let kind = if is_passcode(&code) { "passcode" } else { "pas" };
+    let visit = ctx.world.owner_of(kind, &code).ok_or(Rejection::at("visit.unknown_code", "/code"))?;
     Ok(vec![visit, ctx.actor.id])
 }
 

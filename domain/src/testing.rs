@@ -1,0 +1,351 @@
+//! Given what happened, when a command comes, then these events or this rejection.
+//!
+//! ```ignore
+//! scene()
+//!     .given::<Member>(ANNA, invited())
+//!     .when(ANNA, AcceptInvitation { .. })
+//!     .then([emit::<Member>(ANNA, Joined { .. })])
+//!     .when(ANNA, AcceptInvitation { .. })
+//!     .refused("member.invitation_gone");
+//! ```
+//!
+//! Nothing here is random: ids count up, secrets are `keiin_<kind>_<n>`, a box holds its bytes as they are.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::client::{Honorific, Profile};
+use crate::command::{Aggregate, Command, Emit, On, Rejection, State};
+use crate::context::{Actor, Context, World, actor_kind};
+use crate::date::{Date, ZONE_S, parse_instant};
+use crate::event::{Stored, encode};
+use crate::role::Role;
+use crate::sealed::{Open, Person, Personal, Sealed};
+
+/// The company.
+pub const TENANT: Uuid = Uuid::from_u128(0x7e);
+/// The member who acts unless said otherwise.
+pub const ME: Uuid = Uuid::from_u128(0x3e);
+/// Somebody.
+pub const ANNA: Uuid = Uuid::from_u128(0xa);
+/// Somebody else.
+pub const BEN: Uuid = Uuid::from_u128(0xb);
+/// What the first fresh id is; the next is one more.
+pub const FRESH: Uuid = Uuid::from_u128(0xf001);
+
+/// A company in which nothing has happened. It is Monday, 2026-11-02, 09:00 in Japan, and its owner acts.
+pub fn scene() -> Scene {
+    let streams = BTreeMap::new();
+    let actor = Actor { kind: actor_kind::MEMBER, id: ME, role: Role::Owner };
+    Scene { streams, actor, member: Some(ME), now_us: 0, world: TestWorld::default() }.at("2026-11-02T09:00:00+09:00")
+}
+
+/// Everything that has happened so far, the time, and who acts next.
+#[derive(Clone)]
+pub struct Scene {
+    streams: BTreeMap<(&'static str, Uuid), Vec<Stored>>,
+    actor: Actor,
+    member: Option<Uuid>,
+    now_us: i64,
+    /// Secrets, passcodes and passwords so far.
+    pub world: TestWorld,
+}
+
+impl Scene {
+    /// One more event in the past of a stream.
+    pub fn given<A: Aggregate>(mut self, id: Uuid, event: impl Into<A::Event>) -> Scene {
+        self.happened(vec![emit::<A>(id, event)]);
+        self
+    }
+
+    /// From now on it is this time (RFC 3339).
+    pub fn at(mut self, time: &str) -> Scene {
+        self.now_us = us(time);
+        self
+    }
+
+    /// From now on a member of this role acts, [`ME`].
+    pub fn by(self, role: Role) -> Scene {
+        let actor = Actor { kind: actor_kind::MEMBER, id: ME, role };
+        Scene { actor, member: Some(ME), ..self }
+    }
+
+    /// From now on a token of [`ME`] acts.
+    pub fn by_token(self, token: Uuid) -> Scene {
+        let actor = Actor { kind: actor_kind::API_CLIENT, id: token, ..self.actor };
+        Scene { actor, ..self }
+    }
+
+    /// From now on this kiosk acts.
+    pub fn by_kiosk(self, kiosk: Uuid) -> Scene {
+        let actor = Actor { kind: actor_kind::DEVICE, id: kiosk, role: Role::Device };
+        Scene { actor, member: None, ..self }
+    }
+
+    /// From now on the server acts.
+    pub fn by_system(self) -> Scene {
+        let actor = Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System };
+        Scene { actor, member: None, ..self }
+    }
+
+    /// Decides a command; `target` is the object's id, also of one that is to be created.
+    pub fn when<C: Command>(mut self, target: Uuid, command: C) -> Outcome {
+        let result = self.decide(target, command).map(|(_, emits)| emits);
+        Outcome { command: C::NAME, scene: self, result }
+    }
+
+    /// Two commands are decided on the same past, and the first is written first. They must have a stream in common that
+    /// the first moves, or both would be written; the outcome is that of deciding the second again.
+    pub fn race<A: Command, B: Command>(mut self, first: (Uuid, A), second: (Uuid, B)) -> Outcome {
+        let (_, written) = self.decide(first.0, first.1).expect("the first alone is accepted");
+        let again = second.1.clone();
+        let (read, _) = self.decide(second.0, second.1).expect("the second alone is accepted");
+        let meet = written.iter().any(|emit| read.contains(&(emit.stream, emit.id)));
+        assert!(meet, "nothing stops both: {written:?} moves none of {read:?}");
+        self.happened(written);
+        self.when(second.0, again)
+    }
+
+    /// The streams that were read and the events, as `execute` finds them.
+    #[allow(clippy::type_complexity)]
+    fn decide<C: Command>(
+        &mut self,
+        target: Uuid,
+        command: C,
+    ) -> Result<(Vec<(&'static str, Uuid)>, Vec<Emit>), Rejection> {
+        let Scene { streams, actor, member, now_us, world } = self;
+        let today = Date::at(*now_us, ZONE_S);
+        let mut ctx = Context { tenant: TENANT, actor: *actor, member: *member, now_us: *now_us, today, world };
+        let past = |kind: &'static str, id: Uuid| (id, streams.get(&(kind, id)).cloned().unwrap_or_default());
+        let kinds = C::On::KINDS;
+        let decide = |ctx: &mut Context| {
+            let mut ids = command.streams(target, ctx)?;
+            let (id, events) = past(kinds[0], ids[0]);
+            let object = On::fold(id, &events).expect("given events decode");
+            ids.extend(command.linked(&object, ctx)?);
+            assert_eq!(ids.len(), kinds.len(), "{}: one id for each stream kind", C::NAME);
+            let parts: Vec<_> = kinds.iter().zip(&ids).map(|(kind, id)| past(kind, *id)).collect();
+            let state = C::On::fold(&parts).expect("given events decode");
+            assert_eq!(state.versions().len(), kinds.len());
+            let read: Vec<_> = kinds.iter().copied().zip(ids).collect();
+            let emits = command.decide(&state, ctx)?;
+            let stray = emits.iter().find(|emit| !read.contains(&(emit.stream, emit.id)));
+            assert_eq!(stray, None, "{} writes to a stream that it did not read", C::NAME);
+            Ok((read, emits))
+        };
+        let result: Result<_, Rejection> = decide(&mut ctx);
+        if let Err(rejection) = &result {
+            assert!(C::REJECTS.contains(&rejection.code), "{} does not list {}", C::NAME, rejection.code);
+            SEEN.with_borrow_mut(|seen| seen.insert((C::NAME, rejection.code)));
+        }
+        result
+    }
+
+    fn happened(&mut self, emits: Vec<Emit>) {
+        for emit in emits {
+            self.streams.entry((emit.stream, emit.id)).or_default().push(emit.event);
+        }
+    }
+
+    /// An aggregate as it stands.
+    pub fn now<A: Aggregate>(&self, id: Uuid) -> On<A> {
+        let events = self.streams.get(&(A::STREAM, id)).cloned().unwrap_or_default();
+        On::fold(id, &events).expect("given events decode")
+    }
+}
+
+/// What came of a command.
+#[must_use]
+pub struct Outcome {
+    command: &'static str,
+    scene: Scene,
+    result: Result<Vec<Emit>, Rejection>,
+}
+
+impl Outcome {
+    /// It was accepted with exactly these events; they have happened.
+    #[track_caller]
+    pub fn then(self, expected: impl IntoIterator<Item = Emit>) -> Scene {
+        let expected: Vec<_> = expected.into_iter().collect();
+        assert_eq!(self.result.as_ref(), Ok(&expected), "{}", self.command);
+        self.accepted()
+    }
+
+    /// It was accepted; whatever came of it has happened.
+    #[track_caller]
+    pub fn accepted(mut self) -> Scene {
+        let emits = self.result.unwrap_or_else(|r| panic!("{} was refused: {r:?}", self.command));
+        self.scene.happened(emits);
+        self.scene
+    }
+
+    /// It was refused as a whole.
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Scene {
+        let rejection = self.result.expect_err(self.command);
+        assert_eq!((rejection.code, rejection.at), (code, vec![]), "{}", self.command);
+        self.scene
+    }
+
+    /// It was refused because of one place in it.
+    #[track_caller]
+    pub fn refused_at(self, code: &str, pointer: &str) -> Scene {
+        self.refused_expecting(code, pointer, None)
+    }
+
+    /// It was refused because of one place in it, where something else would be right.
+    #[track_caller]
+    pub fn refused_expecting<'a>(self, code: &str, pointer: &str, right: impl Into<Option<&'a str>>) -> Scene {
+        let rejection = self.result.expect_err(self.command);
+        let at: Vec<_> = rejection.at.iter().map(|f| (f.pointer.as_str(), f.expected.as_deref())).collect();
+        assert_eq!((rejection.code, at), (code, vec![(pointer, right.into())]), "{}", self.command);
+        self.scene
+    }
+}
+
+/// An event and its stream.
+pub fn emit<A: Aggregate>(id: Uuid, event: impl Into<A::Event>) -> Emit {
+    let state = A::default();
+    On { id, version: None, state }.emit(event)
+}
+
+thread_local! {
+    static SEEN: RefCell<BTreeSet<(&'static str, &'static str)>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// This test has seen every rejection of the command. A test of the catalog holds every command to it.
+#[track_caller]
+pub fn covered<C: Command>() {
+    let seen = SEEN.with_borrow(|seen| seen.clone());
+    let missing: Vec<_> = C::REJECTS.iter().filter(|code| !seen.contains(&(C::NAME, code))).collect();
+    assert!(missing.is_empty(), "{}: no case for {missing:?}", C::NAME);
+}
+
+/// A command is refused for every text that no field takes: nothing where something must be (if `required`), too much, and
+/// what cannot be seen.
+#[track_caller]
+pub fn refuses_bad_text<C: Command>(
+    mut scene: Scene,
+    target: Uuid,
+    pointer: &str,
+    required: bool,
+    max: usize,
+    command: impl Fn(String) -> C,
+) -> Scene {
+    if required {
+        scene = scene.when(target, command(" \u{3000}".into())).refused_at("text.required", pointer);
+    }
+    scene = scene.when(target, command("長".repeat(max + 1))).refused_at("text.too_long", pointer);
+    scene = scene.when(target, command("a\u{202E}b".into())).refused_at("text.control_character", pointer);
+    scene.when(target, command("a\0b".into())).refused_at("text.control_character", pointer)
+}
+
+/// Microseconds of an RFC 3339 instant.
+pub fn us(time: &str) -> i64 {
+    parse_instant(time).unwrap_or_else(|| panic!("not RFC 3339: {time}"))
+}
+
+/// What the test world's vault makes of these fields.
+pub fn sealed<T: Personal>(subject: Uuid, value: &T) -> Sealed<T> {
+    Sealed::new(subject, 1, encode(value))
+}
+
+/// A person with a name and an address.
+pub fn person(name: &str, email: &str) -> Person {
+    Person { name: name.into(), email: email.into(), ..Person::default() }
+}
+
+/// A company with nothing but a name.
+pub fn profile(name: &str) -> Profile {
+    Profile {
+        name: name.into(),
+        honorific: Honorific::Onchu,
+        registration_number: String::new(),
+        registration_number_checks: true,
+        postal_code: String::new(),
+        region: String::new(),
+        locality: String::new(),
+        street_address: String::new(),
+        extended_address: String::new(),
+    }
+}
+
+/// Opens the test world's boxes, but for those who were erased.
+#[derive(Default)]
+pub struct Opener {
+    /// Who.
+    pub erased: Vec<Uuid>,
+}
+
+impl Open for Opener {
+    fn open(&self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>> {
+        (key_version == 1 && !self.erased.contains(&subject)).then(|| sealed.to_vec())
+    }
+}
+
+/// A world without chance.
+#[derive(Clone, Default)]
+pub struct TestWorld {
+    ids: u128,
+    facts: BTreeMap<(&'static str, String), Uuid>,
+    owners: BTreeMap<(&'static str, String), Uuid>,
+    /// Every secret and passcode, oldest first.
+    pub secrets: Vec<String>,
+    /// Who has which password.
+    pub passwords: BTreeMap<Uuid, String>,
+}
+
+/// The same for the same text.
+pub fn hash(text: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    text.bytes().enumerate().for_each(|(i, b)| hash[i % 32] ^= b.rotate_left(i as u32 / 32));
+    hash
+}
+
+impl TestWorld {
+    fn keep(&mut self, kind: &'static str, text: String, owner: Uuid) -> String {
+        self.owners.insert((kind, text.clone()), owner);
+        self.secrets.push(text.clone());
+        text
+    }
+
+    fn fact(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        let next = Uuid::from_u128(0xfac700 + self.facts.len() as u128);
+        *self.facts.entry((namespace, fact.to_owned())).or_insert(next)
+    }
+}
+
+impl World for TestWorld {
+    fn fresh_id(&mut self) -> Uuid {
+        self.ids += 1;
+        Uuid::from_u128(0xf000 + self.ids)
+    }
+    fn seal(&mut self, _: Uuid, plain: &[u8]) -> (u16, Vec<u8>) {
+        (1, plain.to_vec())
+    }
+    fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        self.fact(namespace, fact)
+    }
+    fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        self.fact(namespace, fact)
+    }
+    fn secret(&mut self, kind: &'static str, owner: Uuid) -> [u8; 32] {
+        let text = format!("keiin_{kind}_{}", self.secrets.len() + 1);
+        hash(&self.keep(kind, text, owner))
+    }
+    fn passcode(&mut self, owner: Uuid, digits: u32) -> String {
+        let text = format!("{:0width$}", self.secrets.len() + 1, width = digits as usize);
+        self.keep("passcode", text, owner)
+    }
+    fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid> {
+        self.owners.get(&(kind, secret.to_owned())).copied()
+    }
+    fn hash(&mut self, secret: &str) -> [u8; 32] {
+        hash(secret)
+    }
+    fn set_password(&mut self, member: Uuid, password: &str) {
+        self.passwords.insert(member, password.to_owned());
+    }
+}
