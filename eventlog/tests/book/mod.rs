@@ -46,13 +46,17 @@ impl Book {
         book
     }
 
-    /// A ledger of `size` records: commits of one to three appends with one to three records each, over 7 streams.
+    /// A ledger of `size` records over 7 streams: commits of one to three appends with one to three records each.
     pub fn of_size(n: u64, seed: u8, size: u64) -> Book {
+        Book::with_commits(n, seed, size, |made| vec![vec![1], vec![1, 2], vec![1, 2, 3]].remove((made % 3) as usize))
+    }
+
+    /// A ledger of `size` records, its commits shaped by how many appends there were before.
+    pub fn with_commits(n: u64, seed: u8, size: u64, shape: impl Fn(u64) -> Vec<u64>) -> Book {
         let mut book = Book::open(n, seed);
         while book.size() < size {
-            let left = size - book.size();
-            let shape: Vec<u64> = [1, 2, 3].into_iter().take(1 + (book.made % 3) as usize).collect();
-            if shape.iter().sum::<u64>() <= left { book.commit(&shape) } else { book.commit(&[1]) }
+            let shape = shape(book.made);
+            if book.size() + shape.iter().sum::<u64>() <= size { book.commit(&shape) } else { book.commit(&[1]) }
         }
         book
     }
