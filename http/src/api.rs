@@ -1,0 +1,286 @@
+//! The JSON API: one handler for every command, one for every query, mounted from the catalogs.
+//!
+//! Order, the same everywhere: who calls, may they, headers, body, decide. A stranger is told nothing before the first
+//! two; the body of a request that is refused there is never read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, patch, post, put};
+use keiin_domain::catalog::{Visit, catalog};
+use keiin_domain::command::Command;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::execute::{Call, Done, execute, request_hash};
+use crate::principal::{self, Principal};
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::{clock, denial, json};
+
+/// Name of the header that says where a write stands in the ledger.
+pub const POSITION: &str = "keiin-position";
+
+/// Parameters in a path.
+pub type PathParams = Path<BTreeMap<String, String>>;
+
+/// Routes of every command and query.
+pub fn router(app: &App) -> Router<Arc<App>> {
+    struct Mount(Router<Arc<App>>);
+    impl Visit for Mount {
+        fn command<C: Command>(&mut self) {
+            let handler = |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+                command::<C>(&app, path, request).await
+            };
+            let method: MethodRouter<Arc<App>> = match C::ROUTE.method {
+                "POST" => post(handler),
+                "PUT" => put(handler),
+                "PATCH" => patch(handler),
+                _ => return,
+            };
+            self.0 = std::mem::take(&mut self.0).route(C::ROUTE.path, method);
+        }
+    }
+    let mut mount = Mount(Router::new());
+    catalog(&mut mount);
+    let mut router = mount.0;
+    for entry in app.queries.iter() {
+        let (name, link) = (entry.name, entry.path);
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+            query(&app, name, link, path, request).await
+        };
+        router = router.route(entry.path, get(handler));
+    }
+    router
+}
+
+/// Who sends a request, by the secret in its path or by its headers; what each may ask in a minute is counted here.
+pub async fn identify(
+    app: &App,
+    path: &BTreeMap<String, String>,
+    request: &Request,
+    operation: &str,
+) -> Result<(Principal, Call), Problem> {
+    let peer = Peer::of(request);
+    let origin = principal::origin(app, peer.ip, request.headers());
+    let ip = origin.ip.clone();
+    let call = Call {
+        request_id: Some(peer.request_id),
+        origin: Some(origin),
+        now_us: clock::now_us(),
+        ..Call::default()
+    };
+    let found = match (path.get("token"), principal::kind_of_path(request.uri().path())) {
+        (Some(secret), Some(kind)) => match principal::by_link(app, kind, secret) {
+            Ok(found) => Ok(found),
+            Err(problem) => app.limiter.guess(format!("link {ip}")).and(Err(problem)),
+        },
+        _ => principal::authenticate(app, request.headers()).await,
+    };
+    match found {
+        Ok(principal) => {
+            app.limiter.request(format!("{} {}", principal.ledger, principal.actor.id))?;
+            Ok((principal, call))
+        }
+        Err(problem) => {
+            app.limiter.request(format!("address {ip}"))?;
+            denial::denied_stranger(app, operation, &call).await;
+            Err(problem)
+        }
+    }
+}
+
+async fn command<C: Command>(
+    app: &App,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (principal, call) = identify(app, &path, &request, C::NAME).await?;
+    let Ok(_) = principal.allow::<C>() else {
+        denial::denied(app, &principal, C::NAME, &call).await;
+        return Err(Problem::new("access.forbidden"));
+    };
+    let call = Call {
+        target: target(&path)?,
+        key: idempotency_key(request.headers(), C::NEEDS_KEY)?,
+        if_match: if_match(request.headers(), needs_version::<C>())?,
+        ..call
+    };
+    let body = body(app, request).await?;
+    run::<C>(app, &principal, call, json::strict_or_empty(&body)?).await
+}
+
+/// A command whose request was read: the API and the console's forms meet here.
+pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body: Value) -> Result<Response, Problem> {
+    let allowed = principal.allow::<C>()?;
+    let canonical = serde_json::to_vec(&body).map_err(Problem::failed)?;
+    let request_hash = request_hash(principal, C::NAME, call.target, &canonical);
+    let call = Call { request_hash, ..call };
+    let command: C = json::typed(body)?;
+    let done = execute(app, &allowed, command, &call).await;
+    if C::NAME == "open_link" && done.is_err() {
+        crate::link::refused(app, principal, &call).await;
+    }
+    answer::<C>(app, principal, done?).await
+}
+
+/// Does this command need If-Match?
+pub fn needs_version<C: Command>() -> bool {
+    let route = C::ROUTE;
+    !route.creates && (route.path.contains("{id}") || matches!(route.method, "PUT" | "PATCH"))
+}
+
+/// The object's id in the path. What is no id leads nowhere.
+pub fn target(path: &BTreeMap<String, String>) -> Result<Option<Uuid>, Problem> {
+    let Some(text) = path.get("id") else { return Ok(None) };
+    let id = Uuid::parse_str(text).ok().filter(|id| id.to_string() == *text);
+    id.map(Some).ok_or_else(Problem::not_found)
+}
+
+fn idempotency_key(headers: &HeaderMap, needed: bool) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return if needed { Err(Problem::new("idempotency.key_required")) } else { Ok(None) };
+    };
+    let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+    key.map(|key| Some(key.to_owned())).ok_or_else(|| Problem::at("request.bad_header", "/Idempotency-Key"))
+}
+
+fn if_match(headers: &HeaderMap, needed: bool) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(IF_MATCH).filter(|_| needed) else {
+        return if needed { Err(Problem::new("request.version_required")) } else { Ok(None) };
+    };
+    let version = value.to_str().ok().and_then(|text| text.strip_prefix("\"v")?.strip_suffix('"')?.parse().ok());
+    version.map(Some).ok_or_else(|| Problem::at("request.bad_header", "/If-Match"))
+}
+
+async fn body(app: &App, request: Request) -> Result<Vec<u8>, Problem> {
+    let content_type = request.headers().get(CONTENT_TYPE).cloned();
+    let bytes = to_bytes(request.into_body(), app.config.limits.body).await;
+    let bytes = bytes.map_err(|_| Problem::new("request.too_large"))?;
+    let is_json = content_type.as_ref().and_then(|t| t.to_str().ok()).is_some_and(|t| {
+        let essence = t.split(';').next().unwrap_or("").trim();
+        essence.eq_ignore_ascii_case("application/json")
+    });
+    if !bytes.is_empty() && !is_json {
+        return Err(Problem::new("request.wrong_content_type"));
+    }
+    Ok(bytes.to_vec())
+}
+
+async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Result<Response, Problem> {
+    if let Some(span) = done.span {
+        app.wait(principal.ledger, span.last).await?;
+    }
+    let mut body = representation::<C>(app, principal, &done).await?;
+    for (kind, text) in &done.secrets {
+        let page = match *kind {
+            "pas" => "pass",
+            "kio" => "kiosk/pair",
+            "pat" => "",
+            // Invitations and secure links are for their recipients' eyes.
+            _ => continue,
+        };
+        body["secret"] = json!(text);
+        if !page.is_empty() {
+            body["link"] = json!(format!("{}/{page}/{text}", app.public_url()));
+        }
+    }
+    let version = body.get("version").and_then(Value::as_u64);
+    let location = format!("{}/{}", C::ROUTE.path, done.id);
+    let status = if C::ROUTE.creates { StatusCode::CREATED } else { StatusCode::OK };
+    let mut response = (status, axum::Json(body)).into_response();
+    let headers = response.headers_mut();
+    if let Some(span) = done.span {
+        headers.insert(POSITION, span.last.into());
+    }
+    if let Some(tag) = version.and_then(|v| HeaderValue::from_str(&format!("\"v{v}\"")).ok()) {
+        headers.insert(ETAG, tag);
+    }
+    if C::ROUTE.creates && let Ok(location) = HeaderValue::from_str(&location) {
+        headers.insert(LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// The object as its own query shows it. Who holds a link or stands at a kiosk is shown what that is for and no more.
+async fn representation<C: Command>(app: &App, principal: &Principal, done: &Done) -> Result<Value, Problem> {
+    let server = Principal::system(principal.ledger);
+    match C::NAME {
+        "open_link" => crate::link::opened(app, principal).await,
+        "accept_invitation" => Ok(json!({ "id": done.id, "status": "active" })),
+        _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
+        _ => {
+            // The right to do a thing includes seeing what one just did.
+            let found = app.represent(&server, done.kind, done.id).await?;
+            Ok(found.unwrap_or_else(|| json!({ "id": done.id })))
+        }
+    }
+}
+
+async fn query(
+    app: &App,
+    name: &'static str,
+    route: &'static str,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (principal, call) = identify(app, &path, &request, name).await?;
+    let mut params = query_string(request.uri().query().unwrap_or(""))?;
+    if let Some(after) = params.remove("after") {
+        let position = after.parse().map_err(|_| Problem::at("request.bad_parameter", "/after"))?;
+        app.wait(principal.ledger, position).await?;
+    }
+    if path.keys().any(|name| params.contains_key(name)) {
+        return Err(Problem::at("request.bad_parameter", ""));
+    }
+    params.extend(path);
+    let asked = params.clone();
+    let body = match app.queries.run(app, &principal, name, params).await {
+        Err(problem) if problem.code == "access.forbidden" => {
+            denial::denied(app, &principal, name, &call).await;
+            return Err(problem);
+        }
+        other => other?,
+    };
+    let mut response = axum::Json(&body).into_response();
+    if let Some(version) = body.get("version").and_then(Value::as_u64)
+        && let Ok(tag) = HeaderValue::from_str(&format!("\"v{version}\""))
+    {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    if let Some(next) = body.get("next").and_then(Value::as_str) {
+        let mut link = format!("<{route}?cursor={next}");
+        for (name, value) in asked.iter().filter(|(name, _)| *name != "cursor") {
+            link.push_str(&format!("&{name}={}", percent(value)));
+        }
+        if let Ok(link) = HeaderValue::from_str(&format!("{link}>; rel=\"next\"")) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    Ok(response)
+}
+
+/// Name-value pairs of a query string; a name that comes twice is refused.
+pub fn query_string(query: &str) -> Result<BTreeMap<String, String>, Problem> {
+    let mut params = BTreeMap::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if name == "lang" {
+            continue;
+        }
+        if params.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            return Err(Problem::at("request.bad_parameter", format!("/{name}")));
+        }
+    }
+    Ok(params)
+}
+
+fn percent(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}

@@ -1,0 +1,209 @@
+//! Everything that a request needs, opened once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use keiin_domain::command::Aggregate;
+use keiin_domain::provision::Slug;
+use keiin_domain::role::Permission;
+use keiin_eventlog::anchor::Anchorer;
+use keiin_eventlog::chain::{Append, Draft};
+use keiin_eventlog::checkpoint::Origin;
+use keiin_eventlog::clear::{self, Clear};
+use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::log::Log;
+use keiin_eventlog::record::{Party, Stream};
+use keiin_eventlog::store::Outcome;
+use keiin_eventlog::store::sqlite::SqliteStore;
+use keiin_eventlog::vault::Vault;
+use keiin_projections::catalog::PROJECTIONS;
+use keiin_projections::query::Read;
+use keiin_projections::runner::Runner;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::datadir::{DataDir, Lock};
+use crate::denial::Denials;
+use crate::limit::Limiter;
+use crate::page::Pages;
+use crate::principal::{self, Principal};
+use crate::problem::Problem;
+use crate::query::Queries;
+use crate::{clock, random};
+
+/// The ledger of the deployment itself.
+pub const ROOT: Uuid = Uuid::nil();
+/// How long an answer waits for the caller's own read models.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A running deployment.
+pub struct App {
+    /// Settings.
+    pub config: Config,
+    /// Files.
+    pub data: DataDir,
+    /// Key files.
+    pub keyring: Arc<Keyring>,
+    /// Keys and secrets.
+    pub vault: Arc<Vault>,
+    /// The ledgers.
+    pub log: Log,
+    /// Checkpoints and proofs.
+    pub anchorer: Arc<Anchorer>,
+    /// The read models' writer.
+    pub runner: Arc<Runner>,
+    /// The read models' readers.
+    pub read: Read,
+    /// Every query by name.
+    pub queries: Queries,
+    /// Templates and texts.
+    pub pages: Pages,
+    /// Refusals that wait for their minute to end.
+    pub denials: Denials,
+    /// Who asks too often.
+    pub limiter: Limiter,
+    _lock: Lock,
+}
+
+impl App {
+    /// Opens a data directory for writing. Everything durable is checked before this returns.
+    pub async fn open(config: Config, data: DataDir) -> anyhow::Result<Arc<App>> {
+        data.must_be_ours()?;
+        let lock = data.lock()?;
+        let keys = data.keys(&config.keys);
+        let keyring = Arc::new(if keys.join("kek").exists() || data.log().exists() {
+            Keyring::open(&keys)?
+        } else {
+            Keyring::create(&keys)?
+        });
+        let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
+        let store = SqliteStore::open(&data.log(), keyring.clone())?.on_fatal(Box::new(|cause: &str| {
+            // Nothing may be acknowledged after a failed sync, and no retry can make it good: see docs/RELIABILITY.md.
+            eprintln!("keiin: the ledger's file failed, stopping: {cause}");
+            std::process::exit(3);
+        }));
+        let log = Log::open(Arc::new(store));
+        let anchorer =
+            Anchorer::open(&data.anchor(), log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
+        open_ledger(&log, &vault, &keyring, &config.log_name, ROOT).await?;
+        let runner = Runner::open(&data.read(), log.clone(), vault.clone(), PROJECTIONS).await?;
+        runner.catch_up().await.context("read models")?;
+        // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
+        let cursor_key = Sha256::digest(vault.fingerprint(ROOT, "cursor", "v1")?).into();
+        let read = Read::new(data.read(), log.clone(), vault.clone(), cursor_key);
+        let app = Arc::new(App {
+            denials: Denials::default(),
+            limiter: Limiter::new(&config.limits),
+            pages: Pages::new().context("templates")?,
+            queries: Queries::all(),
+            config,
+            data,
+            keyring,
+            vault,
+            log,
+            anchorer,
+            runner,
+            read,
+            _lock: lock,
+        });
+        Ok(app)
+    }
+
+    /// Starts what runs beside the requests: read models, checkpoints, effects, denials.
+    pub fn start(self: &Arc<App>) {
+        tokio::spawn(self.runner.clone().follow());
+        tokio::spawn(self.anchorer.clone().follow());
+        tokio::spawn(crate::effect::run(self.clone()));
+        tokio::spawn(crate::denial::run(self.clone()));
+    }
+
+    /// Opens a company's ledger: keys, then its first record. May be repeated.
+    pub async fn open_ledger(&self, ledger: Uuid) -> anyhow::Result<()> {
+        open_ledger(&self.log, &self.vault, &self.keyring, &self.config.log_name, ledger).await
+    }
+
+    /// Every company.
+    pub async fn tenants(&self) -> Result<Vec<Uuid>, Problem> {
+        let (mut tenants, mut after) = (vec![], None);
+        loop {
+            let heads = self.log.heads(after, 1_000).await?;
+            let Some(last) = heads.last() else { return Ok(tenants) };
+            after = Some(last.ledger);
+            tenants.extend(heads.iter().map(|head| head.ledger).filter(|ledger| *ledger != ROOT));
+        }
+    }
+
+    /// The company with this short name.
+    pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<Uuid>, Problem> {
+        let id = self.vault.fingerprint(ROOT, Slug::STREAM, slug)?;
+        Ok(principal::load::<Slug>(self, ROOT, id).await?.tenant)
+    }
+
+    /// Waits until the caller sees what they wrote.
+    pub async fn wait(&self, ledger: Uuid, position: u64) -> Result<(), Problem> {
+        if self.runner.wait(ledger, position, PATIENCE).await { Ok(()) } else { Err(Problem::new("service.behind")) }
+    }
+
+    /// An object as its query shows it; `None` where the kind has no view.
+    pub async fn represent(&self, principal: &Principal, kind: &str, id: Uuid) -> Result<Option<Value>, Problem> {
+        let name = format!("get_{kind}");
+        if !self.queries.has(&name) {
+            return Ok(None);
+        }
+        let params = [("id".to_owned(), id.to_string())].into();
+        self.queries.run(self, principal, &name, params).await.map(Some)
+    }
+
+    /// What links begin with.
+    pub fn public_url(&self) -> String {
+        match self.config.public_url.trim_end_matches('/') {
+            "" => format!("http://{}", self.config.listen),
+            url => url.to_owned(),
+        }
+    }
+
+    /// May this principal read everybody's events, or only their own?
+    pub fn sees_all_events(principal: &Principal) -> bool {
+        principal.may(Permission("event.read"))
+    }
+}
+
+async fn open_ledger(
+    log: &Log,
+    vault: &Vault,
+    keyring: &Keyring,
+    log_name: &str,
+    ledger: Uuid,
+) -> anyhow::Result<()> {
+    vault.create_ledger(ledger)?;
+    if log.head(ledger).await?.is_some() {
+        return Ok(());
+    }
+    let origin = Origin::new(log_name, ledger, 1)?;
+    let signer = keyring.current().public();
+    let opened = Clear::Opened { origin, signer, recovery: None };
+    let now_us = clock::now_us();
+    let append = Append {
+        ledger,
+        append_id: random::id_at(now_us),
+        time_us: u64::try_from(now_us).unwrap_or(0),
+        actor: Party::SYSTEM,
+        on_behalf_of: None,
+        cause: None,
+        expect: vec![keiin_eventlog::chain::Expectation { stream: Stream::new(clear::STREAM, ledger), version: None }],
+        drafts: vec![Draft {
+            stream: Stream::new(clear::STREAM, ledger),
+            event_kind: clear::OPENED.into(),
+            event_version: clear::VERSION,
+            sealed_epoch: None,
+            body: opened.encode(),
+        }],
+    };
+    match log.append(append).await {
+        Outcome::Committed(_) | Outcome::Known(_) | Outcome::Moved { .. } => Ok(()),
+        other => anyhow::bail!("the ledger {ledger} could not be opened: {other:?}"),
+    }
+}

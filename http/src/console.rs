@@ -1,0 +1,394 @@
+//! The web console: pages are templates over queries, forms are commands. Everything that a page shows is in the API too,
+//! and every form takes the same way as the JSON request (`/do/<API path>`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use keiin_domain::catalog::{Visit, catalog};
+use keiin_domain::command::Command;
+use serde_json::{Map, Value, json};
+
+use crate::api::{self, PathParams, identify, query_string, target};
+use crate::app::App;
+use crate::execute::Call;
+use crate::locale::Lang;
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::{ledger, random, session_api};
+
+/// A page: where, which template, which queries its context holds. A query takes what it knows of the path's and the
+/// query string's parameters.
+pub struct Page {
+    /// Path.
+    pub path: &'static str,
+    /// Template.
+    pub template: &'static str,
+    /// Query names; each answer stands in the context under its name. The first is the page's own subject.
+    pub loads: &'static [&'static str],
+    /// Lists that show only what belongs to the object in the path, by which parameter.
+    pub narrows: &'static [(&'static str, &'static str)],
+}
+
+const fn page(path: &'static str, template: &'static str, loads: &'static [&'static str]) -> Page {
+    Page { path, template, loads, narrows: &[] }
+}
+
+/// Every page behind the login.
+pub const PAGES: &[Page] = &[
+    page("/", "dashboard", &["list_documents", "list_visits", "list_deliveries", "list_events"]),
+    page("/members", "members", &["list_members"]),
+    page("/members/{id}", "member", &["get_member"]),
+    page("/clients", "clients", &["list_clients"]),
+    page("/clients/new", "client_new", &[]),
+    Page { narrows: &[("list_documents", "client_id")], ..page("/clients/{id}", "client", &["get_client", "list_documents"]) },
+    page("/documents", "documents", &["list_documents"]),
+    page("/documents/new", "document_new", &["list_clients"]),
+    Page {
+        narrows: &[("list_deliveries", "document_id"), ("list_events", "object")],
+        ..page("/documents/{id}", "document", &["get_document", "get_tenant", "list_deliveries", "list_events"])
+    },
+    page("/documents/{id}/edit", "document_edit", &["get_document", "list_clients"]),
+    page("/deliveries", "deliveries", &["list_deliveries"]),
+    page("/visits", "visits", &["list_visits"]),
+    page("/visits/new", "visit_new", &["list_members"]),
+    page("/visits/{id}", "visit", &["get_visit", "list_members"]),
+    page("/kiosks", "kiosks", &["list_kiosks"]),
+    page("/tokens", "tokens", &["list_tokens"]),
+    page("/outbox", "outbox", &["list_mails"]),
+    page("/outbox/{id}", "mail", &["get_mail"]),
+    page("/audit", "audit", &["list_events", "list_members"]),
+    page("/audit/{position}", "event", &["get_event"]),
+    page("/settings", "settings", &["get_tenant"]),
+];
+
+/// Routes of pages and forms.
+pub fn router() -> Router<Arc<App>> {
+    let mut router = Router::new().route("/assets/{name}", get(asset)).merge(crate::public::router());
+    for page in PAGES {
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+            show(&app, page, path, request).await
+        };
+        router = router.route(page.path, get(handler));
+    }
+    struct Forms(Router<Arc<App>>);
+    impl Visit for Forms {
+        fn command<C: Command>(&mut self) {
+            if C::ROUTE.method.is_empty() {
+                return;
+            }
+            let handler = |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+                form::<C>(&app, path, request).await
+            };
+            // Browsers' forms only POST, whatever method the API has for this command.
+            let path = format!("/do{}", C::ROUTE.path);
+            let post: MethodRouter<Arc<App>> = post(handler);
+            self.0 = std::mem::take(&mut self.0).route(&path, post);
+        }
+    }
+    let mut forms = Forms(router);
+    catalog(&mut forms);
+    forms.0
+}
+
+async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    app.assets.serve(&name)
+}
+
+async fn show(
+    app: &App,
+    page: &'static Page,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (principal, _) = identify(app, &BTreeMap::new(), &request, page.template).await?;
+    let params = query_string(request.uri().query().unwrap_or(""))?;
+    let peer = Peer::of(&request);
+    let mut context = common(app, request.uri().path(), peer, Some(&principal)).await?;
+    load(app, page, &principal, &path, &params, &mut context).await?;
+    render(app, peer.lang, page.template, &context, StatusCode::OK)
+}
+
+/// Fills a page's context with the answers of its queries.
+async fn load(
+    app: &App,
+    page: &'static Page,
+    principal: &Principal,
+    path: &BTreeMap<String, String>,
+    params: &BTreeMap<String, String>,
+    context: &mut Value,
+) -> Result<(), Problem> {
+    context["params"] = json!(params);
+    for (at, name) in page.loads.iter().enumerate() {
+        let Some(entry) = app.queries.get(name) else { continue };
+        if !principal.may(entry.permission) {
+            // The page's own subject is refused; what stands beside it is left out.
+            if at == 0 && page.path != "/" {
+                return Err(Problem::new("access.forbidden"));
+            }
+            continue;
+        }
+        let knows = |param: &str| {
+            let paging = entry.list && at == 0 && (param == "cursor" || param == "limit");
+            entry.params.iter().any(|p| p.name == param) || paging
+        };
+        let narrowed = page.narrows.iter().filter(|(query, _)| query == name);
+        let narrowed = narrowed.filter_map(|(_, param)| Some(((*param).to_owned(), path.get("id")?.clone())));
+        // Only the page's own subject is filtered by its query string.
+        let given = params.iter().filter(|_| at == 0).chain(path).filter(|(name, _)| knows(name));
+        let asked = given.map(|(a, b)| (a.clone(), b.clone())).chain(narrowed).collect();
+        context[*name] = app.queries.run(app, principal, name, asked).await?;
+    }
+    Ok(())
+}
+
+/// What every template gets.
+pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Principal>) -> Result<Value, Problem> {
+    let now_us = crate::clock::now_us();
+    let mut context = json!({
+        "lang": peer.lang.code(),
+        "path": path,
+        "params": {},
+        "key": random::secret("key"),
+        "now": keiin_projections::query::rfc3339(now_us),
+    });
+    if let Some(principal) = principal {
+        context["me"] = session_api::me(app, principal).await?;
+        context["ledger"] = ledger::summary(app, principal.ledger).await?;
+    }
+    Ok(context)
+}
+
+/// A page as an answer.
+pub fn render(
+    app: &App,
+    lang: Lang,
+    template: &str,
+    context: &Value,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let html = app.pages.render(template, lang, context).map_err(|error| Problem::failed(format!("{error:#}")))?;
+    let mut response = (status, html).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    Ok(response)
+}
+
+/// A problem as a page or a fragment; plain text if even that fails.
+pub fn problem_page(app: &App, lang: Lang, template: &str, problem: &Value) -> String {
+    let context = json!({
+        "lang": lang.code(), "problem": problem, "path": "/", "params": {}, "key": random::secret("key"),
+        "now": keiin_projections::query::rfc3339(crate::clock::now_us()),
+    });
+    app.pages.render(template, lang, &context).unwrap_or_else(|error| {
+        tracing::error!(%error, template, "a problem page could not be rendered");
+        problem["title"].as_str().unwrap_or("").to_owned()
+    })
+}
+
+async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
+    let api_path = request.uri().path().trim_start_matches("/do").to_owned();
+    let fragment = request.headers().contains_key("hx-request");
+    let peer = Peer::of(&request);
+    let (principal, call) = identify_form(app, &path, &api_path, &request).await?;
+    let Ok(_) = principal.allow::<C>() else {
+        crate::denial::denied(app, &principal, C::NAME, &call).await;
+        return Err(Problem::new("access.forbidden"));
+    };
+    let fields = fields(app, request).await?;
+    let hidden = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
+    let version = hidden("_if_match").and_then(|text| text.strip_prefix('v')?.parse().ok());
+    if version.is_none() && api::needs_version::<C>() {
+        return Err(Problem::new("request.version_required"));
+    }
+    let key = hidden("_key").filter(|key| (1..=255).contains(&key.len())).map(str::to_owned);
+    let call = Call { target: target(&path)?, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
+    let next = hidden("_next").unwrap_or("/").to_owned();
+    let response = api::run::<C>(app, &principal, call, nested(&fields)?).await?;
+    finish(app, peer, &principal, response, &next, fragment).await
+}
+
+/// Forms of link holders carry their secret in the path, like the API.
+async fn identify_form(
+    app: &App,
+    path: &BTreeMap<String, String>,
+    api_path: &str,
+    request: &Request,
+) -> Result<(Principal, Call), Problem> {
+    if path.contains_key("token") {
+        let mut head = Request::new(axum::body::Body::empty());
+        *head.uri_mut() = api_path.parse().map_err(|_| Problem::not_found())?;
+        *head.headers_mut() = request.headers().clone();
+        head.extensions_mut().insert(Peer::of(request));
+        return identify(app, path, &head, "form").await;
+    }
+    identify(app, &BTreeMap::new(), request, "form").await
+}
+
+/// Where to go after a form: to its `_next`, with the object's id filled in. An answer that holds a secret is shown at
+/// once on that page, because it is shown only once.
+async fn finish(
+    app: &App,
+    peer: Peer,
+    principal: &Principal,
+    response: Response,
+    next: &str,
+    fragment: bool,
+) -> Result<Response, Problem> {
+    let body = to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
+    let answer: Value = serde_json::from_slice(&body).map_err(Problem::failed)?;
+    let next = next.replace("{id}", answer["id"].as_str().unwrap_or(""));
+    let next = if is_local(&next) { next.as_str() } else { "/" };
+    let (path, query) = next.split_once('?').unwrap_or((next, ""));
+    let Some((page, path_params)) = page_at(path).filter(|_| answer.get("secret").is_some() && !fragment) else {
+        return Ok(redirect(next, fragment));
+    };
+    let mut context = common(app, path, peer, Some(principal)).await?;
+    context["flash"] = json!({ "secret": answer["secret"] });
+    if let Some(link) = answer.get("link") {
+        context["flash"]["link"] = link.clone();
+    }
+    load(app, page, principal, &path_params, &query_string(query)?, &mut context).await?;
+    render(app, peer.lang, page.template, &context, StatusCode::OK)
+}
+
+/// The page with this path, and the parameters in it.
+fn page_at(path: &str) -> Option<(&'static Page, BTreeMap<String, String>)> {
+    let segments: Vec<&str> = path.split('/').collect();
+    PAGES.iter().find_map(|page| {
+        let pattern: Vec<&str> = page.path.split('/').collect();
+        let mut params = BTreeMap::new();
+        let fits = pattern.len() == segments.len()
+            && pattern.iter().zip(&segments).all(|(p, s)| match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                Some(name) => params.insert(name.to_owned(), (*s).to_owned()).is_none(),
+                None => p == s,
+            });
+        fits.then_some((page, params))
+    })
+}
+
+/// See other; htmx follows a header instead, because a script cannot see a redirect.
+pub fn redirect(to: &str, fragment: bool) -> Response {
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    if fragment {
+        let mut response = StatusCode::OK.into_response();
+        response.headers_mut().insert("hx-redirect", to);
+        return response;
+    }
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    response.headers_mut().insert(LOCATION, to);
+    response
+}
+
+/// A path of ours: never another host, also not by `//host`, `/\host` or a control character.
+pub fn is_local(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && !path.contains(|c: char| c == '\\' || c.is_control())
+}
+
+/// The fields of a form.
+pub async fn fields(app: &App, request: Request) -> Result<Vec<(String, String)>, Problem> {
+    let is_form = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+    if !is_form {
+        return Err(Problem::new("request.wrong_content_type"));
+    }
+    let body = to_bytes(request.into_body(), app.config.limits.body).await;
+    let body = body.map_err(|_| Problem::new("request.too_large"))?;
+    Ok(form_urlencoded::parse(&body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect())
+}
+
+/// Deepest list index that a form may name.
+const MAX_INDEX: usize = 200;
+
+/// Fields as the JSON that the API takes: `lines.0.description`, `count:int`, `agreed:bool`. What is empty is absent;
+/// lines that are empty as a whole disappear.
+fn nested(fields: &[(String, String)]) -> Result<Value, Problem> {
+    let mut root = Value::Object(Map::new());
+    for (name, value) in fields.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_empty()) {
+        let bad = || Problem::at("request.bad_field", format!("/{}", name.replace('.', "/")));
+        let (path, kind) = name.split_once(':').unwrap_or((name, ""));
+        let value = match kind {
+            "" => json!(value),
+            "int" => json!(value.parse::<i64>().map_err(|_| bad())?),
+            "bool" => json!(value == "true"),
+            // A date and time without zone, as browsers send it, is the company's.
+            "local" if value.len() == 16 => json!(format!("{value}:00+09:00")),
+            "local" => json!(format!("{value}+09:00")),
+            _ => return Err(bad()),
+        };
+        let mut at = &mut root;
+        for part in path.split('.') {
+            // Lists are objects keyed by number until all is read.
+            let object = at.as_object_mut().ok_or_else(bad)?;
+            at = object.entry(part).or_insert_with(|| Value::Object(Map::new()));
+        }
+        match at {
+            // A name that comes several times (checkboxes) is a list.
+            Value::Object(empty) if empty.is_empty() => *at = value,
+            Value::Array(list) => list.push(value),
+            Value::String(_) => *at = json!([at.clone(), value]),
+            _ => return Err(bad()),
+        }
+    }
+    lists(root)
+}
+
+fn lists(value: Value) -> Result<Value, Problem> {
+    let Value::Object(map) = value else { return Ok(value) };
+    let numbered = !map.is_empty() && map.keys().all(|key| key.parse::<usize>().is_ok_and(|n| n <= MAX_INDEX));
+    if !numbered {
+        let fields = map.into_iter().map(|(key, value)| Ok((key, lists(value)?))).collect::<Result<Map<_, _>, Problem>>();
+        return fields.map(Value::Object);
+    }
+    let mut items: Vec<(usize, Value)> = map.into_iter().filter_map(|(key, v)| Some((key.parse().ok()?, v))).collect();
+    items.sort_by_key(|(n, _)| *n);
+    items.into_iter().map(|(_, value)| lists(value)).collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_become_the_json_of_the_api() {
+        let fields = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
+        };
+        let json = nested(&fields(&[
+            ("_key", "x"),
+            ("title", "11月分"),
+            ("note", ""),
+            ("lines.0.description", "部品"),
+            ("lines.0.quantity", "2"),
+            ("lines.3.description", "送料"),
+            ("lines.4.description", ""),
+            ("expires_in_days:int", "7"),
+            ("tax:bool", "true"),
+        ]));
+        let wanted = json!({
+            "title": "11月分", "expires_in_days": 7, "tax": true,
+            "lines": [{ "description": "部品", "quantity": "2" }, { "description": "送料" }],
+        });
+        assert_eq!(json.unwrap(), wanted);
+        assert!(nested(&fields(&[("a", "1"), ("a.b", "2")])).is_err());
+        assert!(nested(&fields(&[("a:int", "x")])).is_err());
+    }
+
+    #[test]
+    fn only_our_own_paths_are_gone_to() {
+        for good in ["/", "/documents/1?x=2"] {
+            assert!(is_local(good), "{good}");
+        }
+        for bad in ["", "documents", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb"] {
+            assert!(!is_local(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The one way to change anything: load, decide, append, fold, answer.
+//!
+//! Invariants:
+//! * [`execute`] is the only caller of `append` for sealed records, and it wants an [`Allowed`].
+//! * A command with an Idempotency-Key is decided once: its append id follows from principal, command and key, the log
+//!   answers a repetition with the first one's positions, and another request under the same key is refused.
+//! * Everything that the events rely on (keys, secrets, password hashes) is durable in the vault before the append.
+
+use keiin_domain::command::{Command, Emit, On, State};
+use keiin_domain::context::Context;
+use keiin_domain::date::Date;
+use keiin_domain::envelope::{self, ContextV1};
+use keiin_domain::event::Stored;
+use keiin_domain::sealed::{Origin, Sealed};
+use keiin_eventlog::chain::{Append, Draft, Expectation};
+use keiin_eventlog::record::{Party, Record, Stream};
+use keiin_eventlog::seal::{self, BodyPlace};
+use keiin_eventlog::store::{Outcome, Span};
+use keiin_projections::fact::Fact;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::principal::{Allowed, Principal};
+use crate::problem::Problem;
+use crate::random;
+use crate::world::Minted;
+
+/// How often a decision is repeated when a stream that it read has moved meanwhile.
+const ATTEMPTS: usize = 16;
+/// Records read from a stream at once.
+const PAGE: usize = 1_000;
+
+/// What comes with a command.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// The object's id, from the path.
+    pub target: Option<Uuid>,
+    /// The id that a new object gets, where it was promised before; else a fresh one.
+    pub new_id: Option<Uuid>,
+    /// From If-Match.
+    pub if_match: Option<u64>,
+    /// Idempotency-Key.
+    pub key: Option<String>,
+    /// SHA-256 over the request, so that a key stands for one request only.
+    pub request_hash: [u8; 32],
+    /// Of the HTTP request.
+    pub request_id: Option<Uuid>,
+    /// Where it came from.
+    pub origin: Option<Origin>,
+    /// Position of the record that caused it.
+    pub cause: Option<u64>,
+    /// The clock's reading, microseconds UTC.
+    pub now_us: i64,
+}
+
+impl Call {
+    /// What the server does on its own.
+    pub fn internal(now_us: i64) -> Call {
+        Call { now_us, ..Call::default() }
+    }
+
+    /// The same, on an object.
+    pub fn on(self, target: Uuid) -> Call {
+        Call { target: Some(target), ..self }
+    }
+}
+
+/// What a command did.
+#[derive(Clone, Debug)]
+pub struct Done {
+    /// Stream kind of the object.
+    pub kind: &'static str,
+    /// The object.
+    pub id: Uuid,
+    /// Where its records stand; `None` when there was nothing to do.
+    pub span: Option<Span>,
+    /// Secrets that it made: kind and text. Empty when the answer is a repetition.
+    pub secrets: Vec<(&'static str, String)>,
+}
+
+/// Runs a command.
+pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, call: &Call) -> Result<Done, Problem> {
+    let principal = allowed.principal();
+    let ledger = principal.ledger;
+    let append_id = match &call.key {
+        Some(key) => app.vault.append_id(ledger, key_owner(principal), C::NAME, key)?,
+        None => random::id_at(call.now_us),
+    };
+    if call.key.is_some()
+        && let Some(span) = app.log.find_append(ledger, append_id).await?
+    {
+        return repeated::<C>(app, ledger, span, call).await;
+    }
+    for _ in 0..ATTEMPTS {
+        let mut minted = Minted::new(&app.vault, ledger, call.now_us);
+        let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
+        let today = Date::at(call.now_us, crate::clock::JAPAN_S);
+        let mut ctx =
+            Context { tenant: ledger, actor: principal.actor, now_us: call.now_us, today, world: &mut minted };
+
+        let mut ids = command.streams(target, &mut ctx)?;
+        let mut parts = vec![];
+        for (kind, id) in C::On::KINDS.iter().zip(&ids) {
+            parts.push((*id, events(app, ledger, kind, *id).await?));
+        }
+        let object: On<<C::On as State>::Object> = On::fold(parts[0].0, &parts[0].1).map_err(Problem::failed)?;
+        if call.target.is_some() && !object.exists() {
+            return Err(Problem::not_found());
+        }
+        if call.if_match.is_some() && call.if_match != object.version {
+            return Err(Problem::new("request.version_mismatch"));
+        }
+        for id in command.linked(&object, &mut ctx)? {
+            let kind = C::On::KINDS[ids.len()];
+            parts.push((id, events(app, ledger, kind, id).await?));
+            ids.push(id);
+        }
+        let state = C::On::fold(&parts).map_err(Problem::failed)?;
+        let emits = tokio::task::block_in_place(|| command.clone().decide(&state, &mut ctx))?;
+        minted.check()?;
+        let done = Done { kind: C::On::KINDS[0], id: ids[0], span: None, secrets: vec![] };
+        if emits.is_empty() {
+            return Ok(done);
+        }
+
+        let expect = expectations(C::On::KINDS, &ids, &state.versions());
+        let append = append(app, principal, call, append_id, today, expect, emits, &mut minted)?;
+        minted.store()?;
+        match app.log.append(append).await {
+            Outcome::Committed(span) => {
+                let secrets = std::mem::take(&mut minted.secrets);
+                return Ok(Done { span: Some(span), secrets, ..done });
+            }
+            Outcome::Known(span) => return repeated::<C>(app, ledger, span, call).await,
+            Outcome::Moved { .. } => continue,
+            Outcome::Refused(reason) => return Err(Problem::failed(reason)),
+            Outcome::Full => return Err(Problem::new("service.storage_full")),
+            Outcome::Unknown(reason) => return Err(Problem::unavailable(reason)),
+        }
+    }
+    Err(Problem::new("request.conflict"))
+}
+
+/// Two logins of one person are one principal, so that a retry after a new login is still a retry.
+fn key_owner(principal: &Principal) -> Uuid {
+    principal.member.unwrap_or(principal.actor.id)
+}
+
+fn expectations(kinds: &[&str], ids: &[Uuid], versions: &[Option<u64>]) -> Vec<Expectation> {
+    let streams = kinds.iter().zip(ids).map(|(kind, id)| Stream::new(kind, *id));
+    streams.zip(versions).map(|(stream, version)| Expectation { stream, version: *version }).collect()
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one append, each from another place")]
+fn append(
+    app: &App,
+    principal: &Principal,
+    call: &Call,
+    append_id: Uuid,
+    today: Date,
+    expect: Vec<Expectation>,
+    emits: Vec<Emit>,
+    minted: &mut Minted,
+) -> Result<Append, Problem> {
+    let ledger = principal.ledger;
+    let context = ContextV1 {
+        request_id: call.request_id,
+        session_id: principal.session_id,
+        request_hash: call.request_hash,
+        reason: String::new(),
+        occurred_at_us: None,
+        today,
+        origin: sealed_origin(app, principal, call, today, minted)?,
+    };
+    let (epoch, key) = app.vault.current_data_key(ledger)?;
+    let mut drafts = vec![];
+    for (index, emit) in emits.into_iter().enumerate() {
+        let text = envelope::write((index == 0).then_some(&context), &emit.event.bytes);
+        let place = BodyPlace { ledger, event_version: emit.event.version, event_kind: &emit.event.kind };
+        let body = seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text).map_err(Problem::failed)?;
+        drafts.push(Draft {
+            stream: Stream::new(emit.stream, emit.id),
+            event_kind: emit.event.kind,
+            event_version: emit.event.version,
+            sealed_epoch: Some(epoch),
+            body,
+        });
+    }
+    let on_behalf_of = principal.member.filter(|member| *member != principal.actor.id);
+    Ok(Append {
+        ledger,
+        append_id,
+        time_us: u64::try_from(call.now_us).unwrap_or(0),
+        actor: Party { kind: principal.actor.kind, id: principal.actor.id },
+        on_behalf_of: on_behalf_of.map(|id| Party { kind: keiin_domain::context::actor_kind::MEMBER, id }),
+        cause: call.cause,
+        expect,
+        drafts,
+    })
+}
+
+/// Sealed under the member who acts; for people without an account under the month's own subject, whose key the
+/// retention rule destroys.
+fn sealed_origin(
+    app: &App,
+    principal: &Principal,
+    call: &Call,
+    today: Date,
+    minted: &mut Minted,
+) -> Result<Option<Sealed<Origin>>, Problem> {
+    use keiin_domain::context::World;
+    let Some(origin) = &call.origin else { return Ok(None) };
+    let subject = match principal.member {
+        Some(member) => member,
+        None => app.vault.subject_for(principal.ledger, "period", &today.to_string()[..7])?,
+    };
+    let (version, sealed) = minted.seal(subject, &keiin_domain::event::encode(origin));
+    Ok(Some(Sealed::new(subject, version, sealed)))
+}
+
+/// The answer to a request that was carried out before.
+async fn repeated<C: Command>(app: &App, ledger: Uuid, span: Span, call: &Call) -> Result<Done, Problem> {
+    let records = app.log.read(ledger, span.first, (span.last - span.first + 1) as usize).await?;
+    let facts: Vec<Fact> =
+        records.iter().map(|r| Fact::open(r, &app.vault)).collect::<Result<_, _>>().map_err(Problem::failed)?;
+    let first = facts.first().ok_or_else(|| Problem::failed("an append without records"))?;
+    let same = first.context.as_ref().is_some_and(|context| context.request_hash == call.request_hash);
+    if !same {
+        return Err(Problem::new("idempotency.key_reused"));
+    }
+    let kind = C::On::KINDS[0];
+    let object = facts.iter().find(|fact| fact.stream() == kind).unwrap_or(first);
+    Ok(Done { kind, id: object.leaf.stream.id, span: Some(span), secrets: vec![] })
+}
+
+/// Every event of a stream, opened.
+pub async fn events(app: &App, ledger: Uuid, kind: &str, id: Uuid) -> Result<Vec<Stored>, Problem> {
+    let stream = Stream::new(kind, id);
+    let mut events = vec![];
+    loop {
+        let records: Vec<Record> = app.log.read_stream(ledger, &stream, events.len() as u64, PAGE).await?;
+        let full = records.len() == PAGE;
+        for record in &records {
+            events.push(Fact::open(record, &app.vault).map_err(Problem::failed)?.event);
+        }
+        if !full {
+            return Ok(events);
+        }
+    }
+}
+
+/// SHA-256 over what makes a request this request: who, which command, on what, and the body as it was read.
+pub fn request_hash(principal: &Principal, command: &str, target: Option<Uuid>, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(key_owner(principal));
+    for part in [command.as_bytes(), target.unwrap_or_default().as_bytes(), body] {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}

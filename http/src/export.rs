@@ -1,0 +1,144 @@
+//! Exports: a ledger, or a range of it, as a bundle that anybody verifies offline (`docs/LOG-FORMAT.md`, section 5).
+
+use std::io::{BufWriter, Write};
+
+use anyhow::{Context, bail};
+use keiin_domain::log::RecordExport;
+use keiin_eventlog::anchor::Anchorer;
+use keiin_eventlog::bundle::{Evidence, Header, Opening, Writer};
+use keiin_eventlog::log::Log;
+use keiin_eventlog::record::{Leaf, Record, is_clear_kind};
+use keiin_eventlog::seal;
+use keiin_eventlog::vault::Vault;
+use keiin_projections::fact::{Fact, Opener};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::execute::{Call, execute};
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::random;
+
+/// Records read from the log at once.
+const PAGE: usize = 1_000;
+
+/// What to export from; also beside a running server.
+pub struct Source<'a> {
+    /// The ledgers.
+    pub log: &'a Log,
+    /// The checkpoints.
+    pub anchorer: &'a Anchorer,
+    /// Needed only for opened exports.
+    pub vault: Option<&'a Vault>,
+}
+
+/// Which part.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Range {
+    /// First position; 0 if absent.
+    pub from: Option<u64>,
+    /// Position after the last; the checkpoint's size if absent.
+    pub to: Option<u64>,
+    /// With each record's secret and text.
+    pub open: bool,
+}
+
+/// What was exported.
+#[derive(Clone, Copy, Debug)]
+pub struct Exported {
+    /// First position.
+    pub first: u64,
+    /// Records.
+    pub count: u64,
+    /// Size of the ledger that the checkpoint speaks of.
+    pub size: u64,
+}
+
+/// Writes a bundle that ends in the last anchored checkpoint.
+pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Write) -> anyhow::Result<Exported> {
+    let anchored = source.anchorer.latest(ledger).context("this ledger has no checkpoint yet; start the server once")?;
+    let size = anchored.size;
+    let (first, end) = (range.from.unwrap_or(0), range.to.unwrap_or(size));
+    if first >= end || end > size {
+        bail!("the range {first}..{end} does not lie within the {size} records of the last checkpoint");
+    }
+    let is_whole = first == 0 && end == size;
+    let evidence = if is_whole {
+        None
+    } else {
+        let keys = key_records(source.log, ledger, first, end, size).await?;
+        source.anchorer.with_tree(&anchored, |tree| Evidence::new(tree, (first, end, size), keys.clone())).await?
+    };
+    let header = Header { opened: range.open, first, count: end - first };
+    let mut writer = Writer::new(BufWriter::new(out), header, &anchored.checkpoint, evidence.as_ref())?;
+    let mut at = first;
+    while at < end {
+        let wanted = PAGE.min((end - at) as usize);
+        let records = source.log.read(ledger, at, wanted).await?;
+        if records.is_empty() {
+            bail!("the log ends at position {at}, before its checkpoint");
+        }
+        for record in &records {
+            let opening = if range.open { opening(source, ledger, record)? } else { None };
+            writer.record(record, opening.as_ref())?;
+        }
+        at += records.len() as u64;
+    }
+    writer.finish()?.into_inner().context("the last bytes could not be written")?;
+    Ok(Exported { first, count: end - first, size })
+}
+
+/// The `ledger.*` records outside a range: whoever checks the range follows the signer through them.
+async fn key_records(log: &Log, ledger: Uuid, first: u64, end: u64, size: u64) -> anyhow::Result<Vec<(u64, Record)>> {
+    let stream = keiin_eventlog::record::Stream::new(keiin_eventlog::clear::STREAM, ledger);
+    let (mut found, mut version) = (vec![], 0);
+    loop {
+        let records = log.read_stream(ledger, &stream, version, PAGE).await?;
+        if records.is_empty() {
+            return Ok(found);
+        }
+        version += records.len() as u64;
+        for record in records {
+            let position = Leaf::decode(&record.leaf)?.position;
+            if position < size && !(first..end).contains(&position) {
+                found.push((position, record));
+            }
+        }
+    }
+}
+
+fn opening(source: &Source<'_>, ledger: Uuid, record: &Record) -> anyhow::Result<Option<Opening>> {
+    let leaf = Leaf::decode(&record.leaf)?;
+    if is_clear_kind(&leaf.event_kind) {
+        return Ok(None);
+    }
+    let vault = source.vault.context("an opened export needs the vault")?;
+    let epoch = leaf.sealed_epoch.context("a sealed record has an epoch")?;
+    let body = record.body.as_deref().context("the body was dropped")?;
+    let secret = seal::disclose(&vault.data_key(ledger, epoch)?, &leaf, body)?;
+    let fact = Fact::open(record, vault)?;
+    let json = keiin_domain::catalog::event_json(&leaf.stream.kind, &fact.event, &Opener { vault, ledger });
+    Ok(Some(Opening { secret, json: json.unwrap_or_default().to_string() }))
+}
+
+/// The caller's whole ledger, in a file that is gone when it is closed. The export is an event of that ledger.
+pub async fn to_file(app: &App, principal: &Principal, call: &Call) -> Result<tokio::fs::File, Problem> {
+    app.anchorer.anchor_now(principal.ledger).await?;
+    let path = app.data.root().join("tmp").join(format!("{}.keiin", random::id_at(call.now_us)));
+    let file = std::fs::File::create_new(&path).map_err(Problem::failed)?;
+    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: Some(&app.vault) };
+    let exported = write(&source, principal.ledger, Range::default(), &file).await;
+    let reopened = tokio::fs::File::open(&path).await;
+    // The open file stays readable; the name is not needed any more.
+    std::fs::remove_file(&path).map_err(Problem::failed)?;
+    let exported = exported.map_err(|error| Problem::failed(format!("{error:#}")))?;
+    let command = RecordExport { from: exported.first, size: exported.size };
+    let allowed = Principal {
+        actor: keiin_domain::context::Actor { role: keiin_domain::role::Role::System, ..principal.actor },
+        scopes: None,
+        ..principal.clone()
+    }
+    .allow::<RecordExport>()?;
+    execute(app, &allowed, command, &Call { key: None, target: None, if_match: None, ..call.clone() }).await?;
+    reopened.map_err(Problem::failed)
+}

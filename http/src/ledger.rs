@@ -1,0 +1,193 @@
+//! The ledger's own face: checkpoint and hash tiles for anybody, proofs and the filtered trail for who may read it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use keiin_domain::role::Permission;
+use keiin_eventlog::anchor::AnchorError;
+use keiin_eventlog::note::VerifierKey;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::api::{PathParams, identify, query_string};
+use crate::app::App;
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::session_api::Operation;
+use crate::{denial, export};
+
+const READ: Permission = Permission("log.read");
+
+/// Operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation { name: "get_event_proof", method: "GET", path: "/v1/events/{position}/proof", public: false },
+    Operation { name: "get_log_key", method: "GET", path: "/v1/log/key", public: false },
+    Operation { name: "get_log_consistency", method: "GET", path: "/v1/log/consistency", public: false },
+    Operation { name: "list_events_csv", method: "GET", path: "/v1/events.csv", public: false },
+    Operation { name: "create_export", method: "POST", path: "/v1/exports", public: false },
+    Operation { name: "get_checkpoint", method: "GET", path: "/log/{ledger}/checkpoint", public: true },
+    Operation { name: "get_tile", method: "GET", path: "/log/{ledger}/tile/{level}/{*index}", public: true },
+];
+
+/// Their routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/events/{position}/proof", get(proof))
+        .route("/v1/log/key", get(key))
+        .route("/v1/log/consistency", get(consistency))
+        .route("/v1/events.csv", get(csv))
+        .route("/v1/exports", post(create_export))
+        .route("/log/{ledger}/checkpoint", get(checkpoint))
+        .route("/log/{ledger}/tile/{level}/{*index}", get(tile))
+}
+
+impl From<AnchorError> for Problem {
+    fn from(error: AnchorError) -> Problem {
+        match error {
+            AnchorError::Store(error) => error.into(),
+            AnchorError::NoLedger(_) | AnchorError::Beyond(_) => Problem::not_found(),
+            other => Problem::failed(other),
+        }
+    }
+}
+
+async fn reader(app: &App, request: &Request, permission: Permission, name: &str) -> Result<Principal, Problem> {
+    let (principal, call) = identify(app, &BTreeMap::new(), request, name).await?;
+    if let Err(problem) = principal.check(permission) {
+        denial::denied(app, &principal, name, &call).await;
+        return Err(problem);
+    }
+    Ok(principal)
+}
+
+/// The key that checks this ledger's checkpoints, as the server says it; an auditor pins it from elsewhere.
+pub async fn verifier_key(app: &App, ledger: Uuid) -> Result<(String, String), Problem> {
+    let head = app.log.head(ledger).await?.ok_or_else(Problem::not_found)?;
+    let origin = keiin_eventlog::checkpoint::Origin::new(&app.config.log_name, ledger, head.generation);
+    let origin = origin.map_err(Problem::failed)?.to_string();
+    let key = VerifierKey::new(&origin, head.signer).map_err(Problem::failed)?;
+    Ok((origin, key.to_string()))
+}
+
+/// What every page says of the ledger.
+pub async fn summary(app: &App, ledger: Uuid) -> Result<Value, Problem> {
+    let head = app.log.head(ledger).await?.ok_or_else(Problem::not_found)?;
+    let (origin, vkey) = verifier_key(app, ledger).await?;
+    let anchored = app.anchorer.latest(ledger);
+    Ok(json!({
+        "id": ledger,
+        "origin": origin,
+        "size": head.size,
+        "checkpoint_size": anchored.map_or(0, |a| a.size),
+        "vkey": vkey,
+    }))
+}
+
+async fn proof(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let principal = reader(&app, &request, READ, "get_event_proof").await?;
+    let position = path.get("position").and_then(|p| p.parse().ok()).ok_or_else(Problem::not_found)?;
+    let proof = app.anchorer.proof(principal.ledger, position).await?;
+    let name = format!("attachment; filename=\"{position}.tlog-proof\"");
+    Ok(download(proof.to_string().into_bytes(), "text/plain; charset=utf-8", &name))
+}
+
+async fn key(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let principal = reader(&app, &request, READ, "get_log_key").await?;
+    let (origin, vkey) = verifier_key(&app, principal.ledger).await?;
+    Ok(axum::Json(json!({ "origin": origin, "vkey": vkey })).into_response())
+}
+
+async fn consistency(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let principal = reader(&app, &request, READ, "get_log_consistency").await?;
+    let params = query_string(request.uri().query().unwrap_or(""))?;
+    let number = |name: &'static str| {
+        let found = params.get(name).and_then(|text| text.parse::<u64>().ok());
+        found.ok_or_else(|| Problem::at("request.bad_parameter", format!("/{name}")))
+    };
+    let proof = app.anchorer.consistency(principal.ledger, number("from")?, number("to")?).await?;
+    let hashes: Vec<String> = proof.hashes.iter().map(|hash| STANDARD.encode(hash.0)).collect();
+    Ok(axum::Json(json!({
+        "from": proof.from,
+        "to": proof.to,
+        "root_from": STANDARD.encode(proof.root_from.0),
+        "root_to": STANDARD.encode(proof.root_to.0),
+        "hashes": hashes,
+    }))
+    .into_response())
+}
+
+async fn csv(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let principal = reader(&app, &request, Permission("event.read_own"), "list_events_csv").await?;
+    let entry = app.queries.get("list_events").ok_or_else(Problem::not_found)?;
+    let params = entry.read_params(query_string(request.uri().query().unwrap_or(""))?)?;
+    let bytes = keiin_projections::event::csv(&app.read, &principal.who(), &params)?;
+    Ok(download(bytes, "text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""))
+}
+
+/// The whole ledger as a bundle that `keiin verify` reads. The export itself is an event.
+async fn create_export(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (principal, call) = identify(&app, &BTreeMap::new(), &request, "create_export").await?;
+    if let Err(problem) = principal.check(Permission("log.export")) {
+        denial::denied(&app, &principal, "create_export", &call).await;
+        return Err(problem);
+    }
+    let file = export::to_file(&app, &principal, &call).await?;
+    let body = axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file));
+    let mut response = download(vec![], "application/octet-stream", "attachment; filename=\"ledger.keiin\"");
+    *response.body_mut() = body;
+    response.headers_mut().remove(CONTENT_LENGTH);
+    Ok(response)
+}
+
+async fn checkpoint(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Response, Problem> {
+    let ledger = ledger_at(&path)?;
+    let anchored = app.anchorer.latest(ledger).ok_or_else(Problem::not_found)?;
+    Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], anchored.checkpoint.to_string()).into_response())
+}
+
+/// C2SP tlog-tiles: full tiles never change; a partial one is cut from what is stored.
+async fn tile(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Response, Problem> {
+    use keiin_eventlog::tiles::{Holds, Tile};
+    let ledger = ledger_at(&path)?;
+    let text = format!(
+        "tile/{}/{}",
+        path.get("level").map_or("", String::as_str),
+        path.get("index").map_or("", String::as_str)
+    );
+    let wanted: Tile = text.parse().map_err(|_| Problem::not_found())?;
+    let Holds::Hashes(level) = wanted.holds else { return Err(Problem::not_found()) };
+    let size = app.anchorer.latest(ledger).ok_or_else(Problem::not_found)?.size;
+    // Only what the published checkpoint covers: a tile may already hold more.
+    let published = Tile::of(level, wanted.index, size).is_some_and(|now| wanted.width <= now.width);
+    let stored = app.log.tile(ledger, level, wanted.index).await?.ok_or_else(Problem::not_found)?;
+    let width = usize::from(wanted.width);
+    if !published || stored.hashes.len() < width {
+        return Err(Problem::not_found());
+    }
+    let bytes: Vec<u8> = stored.hashes[..width].iter().flat_map(|hash| hash.0).collect();
+    let mut response = ([(CONTENT_TYPE, "application/octet-stream")], bytes).into_response();
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    response.headers_mut().insert(CACHE_CONTROL, forever);
+    Ok(response)
+}
+
+fn ledger_at(path: &BTreeMap<String, String>) -> Result<Uuid, Problem> {
+    path.get("ledger").and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(Problem::not_found)
+}
+
+/// Bytes to keep.
+pub fn download(bytes: Vec<u8>, content_type: &'static str, disposition: &str) -> Response {
+    let mut response = ([(CONTENT_TYPE, content_type)], bytes).into_response();
+    if let Ok(value) = HeaderValue::from_str(disposition) {
+        response.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+    response
+}

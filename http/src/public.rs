@@ -1,0 +1,327 @@
+//! Pages without a member's login: log in, sign up, accept an invitation, open a secure link, a visitor's pass, the kiosk.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use keiin_domain::delivery::Delivery;
+use keiin_domain::kiosk::Kiosk;
+use keiin_domain::member::{Member, MemberStatus};
+use keiin_domain::tenant::SignUp;
+use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::api::{self, PathParams, identify, query_string};
+use crate::app::App;
+use crate::console::{common, fields, is_local, redirect, render};
+use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
+use crate::problem::{CODES, Problem};
+use crate::serve::Peer;
+use crate::session::{self, LOGIN_LINK, Login};
+use crate::session_api::{arriving, clear_session, found_company, set_cookie, set_session};
+use crate::{clock, random};
+
+/// Routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/login", get(login_page).post(login))
+        .route("/login/{secret}", get(login_by_link))
+        .route("/logout", post(logout))
+        .route("/signup", get(signup_page).post(signup))
+        .route("/invite/{token}", get(invite_page))
+        .route("/l/{token}", get(link_page).post(open_link))
+        .route("/pass/{token}", get(pass_page))
+        .route("/kiosk", get(kiosk_page))
+        .route("/kiosk/pair/{secret}", get(pair_kiosk))
+        .route("/kiosk/check_in", post(|s, r| kiosk_form::<CheckIn>(s, r, "in")))
+        .route("/kiosk/check_out", post(|s, r| kiosk_form::<CheckOut>(s, r, "out")))
+        .route("/kiosk/walk_in", post(|s, r| kiosk_form::<WalkIn>(s, r, "walk_in")))
+        .route("/problems/{code}", get(problem_type))
+}
+
+type Fields = BTreeMap<String, String>;
+
+async fn form(app: &App, request: Request) -> Result<Fields, Problem> {
+    Ok(fields(app, request).await?.into_iter().collect())
+}
+
+async fn page(app: &App, request: &Request, template: &str, more: Value) -> Result<Response, Problem> {
+    let peer = Peer::of(request);
+    let mut context = common(app, request.uri().path(), peer, None).await?;
+    context["params"] = json!(query_string(request.uri().query().unwrap_or("")).unwrap_or_default());
+    if let (Some(context), Value::Object(more)) = (context.as_object_mut(), more) {
+        context.extend(more);
+    }
+    render(app, peer.lang, template, &context, StatusCode::OK)
+}
+
+/// A form again, with what was typed (but no password) and what was wrong.
+async fn again(
+    app: &App,
+    peer: Peer,
+    path: &str,
+    template: &str,
+    mut values: Fields,
+    problem: Problem,
+) -> Result<Response, Problem> {
+    values.remove("password");
+    let mut context = common(app, path, peer, None).await?;
+    context["values"] = json!(values);
+    context["problem"] = crate::serve::problem_view(app, &problem, peer);
+    render(app, peer.lang, template, &context, problem.status)
+}
+
+async fn login_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    page(&app, &request, "login", json!({})).await
+}
+
+async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (peer, call) = (Peer::of(&request), arriving(&app, &request)?);
+    let values = form(&app, request).await?;
+    let field = |name: &str| values.get(name).cloned().unwrap_or_default();
+    let login = Login { email: field("email"), password: field("password"), company: field("tenant") };
+    app.limiter.guess(format!("account {}", login.email.trim().to_lowercase()))?;
+    match session::login(&app, &login, &call).await {
+        Err(problem) => again(&app, peer, "/login", "login", values, problem).await,
+        Ok(logged_in) => {
+            let next = values.get("_next").filter(|next| is_local(next)).map_or("/", String::as_str);
+            let mut response = redirect(next, false);
+            set_session(&app, &mut response, &logged_in);
+            Ok(response)
+        }
+    }
+}
+
+/// The link that `demo` prints: from this machine, once, for a quarter of an hour.
+async fn login_by_link(
+    State(app): State<Arc<App>>,
+    Path(secret): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let call = arriving(&app, &request)?;
+    if !Peer::of(&request).ip.is_loopback() || random::kind_of(&secret) != Some("log") {
+        return Err(Problem::not_found());
+    }
+    let entry = app.vault.take(LOGIN_LINK, &random::hash(&secret))?.ok_or_else(|| Problem::new("access.gone"))?;
+    if entry.expires_us.is_none_or(|at| clock::now_us() >= at) {
+        return Err(Problem::new("access.gone"));
+    }
+    let method = keiin_domain::session::LoginMethod::LoginLink;
+    let logged_in = session::start(&app, entry.ledger, entry.owner, method, &call).await?;
+    let mut response = redirect("/", false);
+    set_session(&app, &mut response, &logged_in);
+    Ok(response)
+}
+
+async fn logout(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let secret = cookie(request.headers(), app.config.session_cookie());
+    if let (Some(secret), Ok((principal, call))) =
+        (secret, identify(&app, &BTreeMap::new(), &request, "log_out").await)
+    {
+        session::end(&app, &secret, &principal, &call).await?;
+    }
+    let mut response = redirect("/login", false);
+    clear_session(&app, &mut response);
+    Ok(response)
+}
+
+async fn signup_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    page(&app, &request, "signup", json!({})).await
+}
+
+async fn signup(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (peer, call) = (Peer::of(&request), arriving(&app, &request)?);
+    let values = form(&app, request).await?;
+    let field = |name: &str| values.get(name).cloned().unwrap_or_default();
+    let form = SignUp {
+        company: field("company"),
+        slug: field("slug"),
+        name: field("name"),
+        email: field("email"),
+        password: field("password"),
+    };
+    let call = crate::execute::Call { key: values.get("_key").cloned(), ..call };
+    let body = serde_json::to_vec(&values).map_err(Problem::failed)?;
+    match found_company(&app, form, &body, call).await {
+        Err(problem) => again(&app, peer, "/signup", "signup", values, problem).await,
+        Ok((logged_in, _)) => {
+            let mut response = redirect("/", false);
+            set_session(&app, &mut response, &logged_in);
+            Ok(response)
+        }
+    }
+}
+
+async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &request, "inv")?;
+    let member = principal::load::<Member>(&app, holder.ledger, holder.actor.id).await?;
+    let open = member.status == Some(MemberStatus::Invited) && clock::now_us() < member.expires_at_us;
+    if !open {
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let mut invitation = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    invitation["tenant"] = tenant(&app, holder.ledger).await?;
+    page(&app, &request, "invite", json!({ "invitation": invitation, "token": path.get("token") })).await
+}
+
+/// The landing page says whose link it is and until when, and nothing of the content: it is opened by a POST, which no
+/// mail scanner sends.
+async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &request, "lnk")?;
+    let delivery = principal::load::<Delivery>(&app, holder.ledger, holder.actor.id).await?;
+    if delivery.closed(clock::now_us()).is_some() {
+        let call = crate::execute::Call::internal(clock::now_us());
+        crate::link::refused(&app, &holder, &call).await;
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let document = app.represent(&server, "document", delivery.document_id).await?.ok_or_else(Problem::not_found)?;
+    let link = json!({
+        "tenant": tenant(&app, holder.ledger).await?,
+        "document_type": document["document_type"],
+        "expires_at": keiin_projections::query::rfc3339(delivery.expires_at_us),
+    });
+    page(&app, &request, "link_landing", json!({ "link": link })).await
+}
+
+async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &request, "lnk")?;
+    let peer = Peer::of(&request);
+    let call = crate::execute::Call { target: Some(holder.actor.id), ..arriving(&app, &request)? };
+    let response = api::run::<keiin_domain::delivery::OpenLink>(&app, &holder, call, json!({})).await?;
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
+    let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
+    let mut context = common(&app, request.uri().path(), peer, None).await?;
+    context["document"] = opened["document"].clone();
+    context["delivery"] = opened;
+    context["tenant"] = tenant(&app, holder.ledger).await?;
+    render(&app, peer.lang, "link_document", &context, StatusCode::OK)
+}
+
+async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &request, "pas")?;
+    let secret = path.get("token").cloned().unwrap_or_default();
+    let server = Principal::system(holder.ledger);
+    let visit = app.represent(&server, "visit", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    let state = principal::load::<keiin_domain::visit::Visit>(&app, holder.ledger, holder.actor.id).await?;
+    let code = state.codes.last().filter(|code| code.secret_hash == random::hash(&secret));
+    let code = code.ok_or_else(|| Problem::new("access.gone"))?;
+    let more = json!({
+        "visit": visit,
+        "tenant": tenant(&app, holder.ledger).await?,
+        "qr": qr(&secret)?,
+        "passcode": code.passcode,
+    });
+    page(&app, &request, "pass", more).await
+}
+
+/// A QR code as SVG that a strict content security policy lets through: no style attribute, one path.
+pub fn qr(text: &str) -> Result<String, Problem> {
+    let code = qrcode::QrCode::with_error_correction_level(text, qrcode::EcLevel::M).map_err(Problem::failed)?;
+    let (width, colors) = (code.width(), code.to_colors());
+    let mut path = String::new();
+    for (at, color) in colors.iter().enumerate() {
+        if *color == qrcode::Color::Dark {
+            path.push_str(&format!("M{} {}h1v1h-1z", at % width + 4, at / width + 4));
+        }
+    }
+    let size = width + 8;
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\" \
+         role=\"img\"><rect width=\"{size}\" height=\"{size}\" fill=\"#fff\"/><path d=\"{path}\" fill=\"#000\"/></svg>"
+    ))
+}
+
+async fn kiosk_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let more = match cookie(request.headers(), KIOSK_COOKIE) {
+        Some(_) => kiosk_context(&app, &request).await.unwrap_or_else(|_| json!({})),
+        None => json!({}),
+    };
+    page(&app, &request, "kiosk", more).await
+}
+
+async fn kiosk_context(app: &App, request: &Request) -> Result<Value, Problem> {
+    let principal = kiosk(app, request).await?;
+    let kiosk = principal::load::<Kiosk>(app, principal.ledger, principal.actor.id).await?;
+    Ok(json!({ "kiosk": { "location": kiosk.location }, "tenant": tenant(app, principal.ledger).await? }))
+}
+
+/// The kiosk whose cookie this is; a member's login in the same browser does not matter here.
+async fn kiosk(app: &App, request: &Request) -> Result<Principal, Problem> {
+    let mut headers = axum::http::HeaderMap::new();
+    let secret = cookie(request.headers(), KIOSK_COOKIE).ok_or_else(|| Problem::new("access.unauthenticated"))?;
+    let bearer = format!("Bearer {secret}").parse().map_err(|_| Problem::new("access.unauthenticated"))?;
+    headers.insert(axum::http::header::AUTHORIZATION, bearer);
+    principal::authenticate(app, &headers).await
+}
+
+async fn pair_kiosk(State(app): State<Arc<App>>, Path(secret): Path<String>, request: Request) -> Result<Response, Problem> {
+    arriving(&app, &request)?;
+    if random::kind_of(&secret) != Some("kio") || app.vault.get("kio", &random::hash(&secret))?.is_none() {
+        return Err(Problem::not_found());
+    }
+    let mut response = redirect("/kiosk", false);
+    set_cookie(&app, &mut response, KIOSK_COOKIE, &secret, 365 * 86_400);
+    Ok(response)
+}
+
+async fn kiosk_form<C: keiin_domain::command::Command>(
+    State(app): State<Arc<App>>,
+    request: Request,
+    what: &'static str,
+) -> Result<Response, Problem> {
+    let peer = Peer::of(&request);
+    let call = arriving(&app, &request)?;
+    let principal = kiosk(&app, &request).await?;
+    let mut context = common(&app, "/kiosk", peer, None).await?;
+    let place = kiosk_context(&app, &request).await?;
+    if let (Some(context), Value::Object(place)) = (context.as_object_mut(), place) {
+        context.extend(place);
+    }
+    let values = form(&app, request).await?;
+    let body: Value = values.iter().filter(|(n, v)| !n.starts_with('_') && !v.is_empty()).map(|(n, v)| (n.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into();
+    let key = values.get("_key").cloned();
+    let outcome = api::run::<C>(&app, &principal, crate::execute::Call { key, ..call }, body).await;
+    let status = match outcome {
+        Ok(response) => {
+            let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.map_err(Problem::failed)?;
+            context["visit"] = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
+            context["params"] = json!({ "view": format!("done_{what}") });
+            StatusCode::OK
+        }
+        Err(problem) => {
+            context["problem"] = crate::serve::problem_view(&app, &problem, peer);
+            context["params"] = if what == "in" { json!({}) } else { json!({ "view": what }) };
+            context["values"] = json!(values);
+            problem.status
+        }
+    };
+    render(&app, peer.lang, "kiosk", &context, status)
+}
+
+async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, request: Request) -> Result<Response, Problem> {
+    let ours = CODES.iter().map(|(code, _)| *code).find(|known| *known == code);
+    let known = ours.or_else(|| keiin_domain::problem::PROBLEMS.iter().map(|p| p.code).find(|known| *known == code));
+    let problem = Problem::new(known.ok_or_else(Problem::not_found)?);
+    let view = crate::serve::problem_view(&app, &problem, Peer::of(&request));
+    page(&app, &request, "problem", json!({ "problem": view })).await
+}
+
+fn holder(app: &App, path: &BTreeMap<String, String>, request: &Request, kind: &str) -> Result<Principal, Problem> {
+    let secret = path.get("token").map_or("", String::as_str);
+    by_link(app, kind, secret).or_else(|problem| {
+        let origin = principal::origin(app, Peer::of(request).ip, request.headers());
+        app.limiter.guess(format!("link {}", origin.ip)).and(Err(problem))
+    })
+}
+
+async fn tenant(app: &App, ledger: Uuid) -> Result<Value, Problem> {
+    let view = app.represent(&Principal::system(ledger), "tenant", ledger).await?;
+    Ok(view.map_or(json!({}), |tenant| json!({ "name": tenant["name"] })))
+}

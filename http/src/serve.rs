@@ -1,0 +1,295 @@
+//! The server: routes put together, and what every request passes through.
+//!
+//! From the outside in: time limit, request id and language, panics, security headers, problems rendered, cross-site
+//! requests refused, the handler.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keiin_domain::command::Fault;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::locale::Lang;
+use crate::problem::Problem;
+use crate::{api, clock, console, ledger, openapi, principal, random, session_api};
+
+/// Cookie that remembers the language.
+pub const LANG_COOKIE: &str = "keiin_lang";
+
+/// What is known of a request before anybody looks at it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The other end of the connection.
+    pub ip: IpAddr,
+    /// In the answer, in the log and in the event.
+    pub request_id: Uuid,
+    /// For texts.
+    pub lang: Lang,
+}
+
+impl Peer {
+    /// Of a request that came through the layers.
+    pub fn of(request: &Request) -> Peer {
+        let unknown = Peer { ip: IpAddr::from([0, 0, 0, 0]), request_id: Uuid::nil(), lang: Lang::Ja };
+        request.extensions().get::<Peer>().copied().unwrap_or(unknown)
+    }
+}
+
+/// Everything that people reach.
+pub fn router(app: Arc<App>) -> Router {
+    let limit = Duration::from_secs(app.config.limits.request_s);
+    api::router(&app)
+        .merge(session_api::router())
+        .merge(ledger::router())
+        .merge(openapi::router())
+        .merge(console::router())
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .fallback(|| async { Problem::not_found() })
+        .method_not_allowed_fallback(|| async { Problem::new("request.method_not_allowed") })
+        .layer(middleware::from_fn(same_site))
+        .layer(middleware::from_fn_with_state(app.clone(), render_problems))
+        .layer(middleware::from_fn_with_state(app.clone(), headers))
+        .layer(CatchPanicLayer::custom(|_| Problem::failed("a handler panicked").into_response()))
+        .layer(middleware::from_fn_with_state(app.clone(), render_problems))
+        .layer(middleware::from_fn(move |request: Request, next: Next| async move {
+            let answer = tokio::time::timeout(limit, next.run(request)).await;
+            answer.unwrap_or_else(|_| Problem::new("request.timeout").into_response())
+        }))
+        .layer(middleware::from_fn_with_state(app.clone(), arrive))
+        .with_state(app)
+}
+
+/// What operators reach: never on a public address.
+pub fn admin_router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/rebuild", axum::routing::post(rebuild))
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .with_state(app)
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    let stopped = app.runner.stopped().map(|stopped| stopped.len());
+    match (app.log.head(crate::app::ROOT).await, stopped) {
+        (Ok(Some(_)), Ok(0)) => "ready\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    let Some(handle) = crate::metrics::handle() else { return StatusCode::NOT_FOUND.into_response() };
+    crate::metrics::observe(&app).await;
+    handle.render().into_response()
+}
+
+async fn rebuild(State(app): State<Arc<App>>) -> Response {
+    match app.runner.rebuild().await {
+        Ok(count) => axum::Json(json!({ "events": count })).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = random::id_at(clock::now_us());
+    let ip = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |c| c.0.ip());
+    let headers = request.headers();
+    let wish = request.uri().query().and_then(|query| {
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "lang").map(|(_, value)| value.into_owned())
+    });
+    let cookie = principal::cookie(headers, LANG_COOKIE);
+    let accept = headers.get(header::ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok());
+    let lang = Lang::negotiate(wish.as_deref(), cookie.as_deref(), accept);
+    request.extensions_mut().insert(Peer { ip, request_id, lang });
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let mut response = next.run(request).await;
+    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    if let Some(wish) = wish.as_deref().and_then(Lang::parse) {
+        let cookie = format!("{LANG_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", wish.code());
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    // Paths can hold secrets (links, passes): the log gets the first segment only.
+    let area = path.split('/').find(|s| !s.is_empty()).unwrap_or("").to_owned();
+    crate::metrics::count(&method, &area, response.status().as_u16(), started.elapsed());
+    tracing::debug!(%request_id, %method, area, status = response.status().as_u16(), "answered");
+    let _ = &app;
+    response
+}
+
+async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let is_asset = request.uri().path().starts_with("/assets/");
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    set(header::CONTENT_SECURITY_POLICY, CSP);
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "no-referrer");
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    set(HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()");
+    if !is_asset {
+        set(header::CACHE_CONTROL, "no-store");
+    }
+    if app.config.is_https() {
+        set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
+    }
+    response
+}
+
+/// Nothing is inline and nothing comes from elsewhere.
+const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+                   form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Browsers say where a request comes from; one from another site that would change something is refused. Calls with a
+/// bearer token are exempt: no browser adds that by itself.
+async fn same_site(request: Request, next: Next) -> Response {
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let headers = request.headers();
+    if safe || headers.contains_key(header::AUTHORIZATION) || is_same_site(headers) {
+        return next.run(request).await;
+    }
+    Problem::new("request.cross_site").into_response()
+}
+
+fn is_same_site(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+    match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        (None, Some(origin)) => {
+            let host = text("host").unwrap_or("");
+            origin.split_once("://").is_some_and(|(_, rest)| rest == host)
+        }
+        // No browser of today sends neither with a form.
+        (None, None) => true,
+    }
+}
+
+async fn render_problems(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let peer = Peer::of(&request);
+    let wants = Wants::of(&request);
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let view = problem_view(&app, &problem, peer);
+    let body = match wants {
+        Wants::Json => return problem_json(response, &view),
+        Wants::Page => console::problem_page(&app, peer.lang, "refused", &view),
+        Wants::Fragment => console::problem_page(&app, peer.lang, "partials/errors", &view),
+    };
+    *response.body_mut() = body.into();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    response.headers_mut().remove(header::CONTENT_LENGTH);
+    if problem.code == "access.unauthenticated" && wants == Wants::Page {
+        *response.status_mut() = StatusCode::SEE_OTHER;
+        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/login"));
+    }
+    response
+}
+
+fn problem_json(mut response: Response, view: &Value) -> Response {
+    *response.body_mut() = view.to_string().into();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.remove(header::CONTENT_LENGTH);
+    response
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    Json,
+    Page,
+    Fragment,
+}
+
+impl Wants {
+    fn of(request: &Request) -> Wants {
+        let path = request.uri().path();
+        let program = path.starts_with("/v1/") || path.starts_with("/log/") || path == "/openapi.json";
+        match (program, request.headers().contains_key("hx-request")) {
+            (true, _) => Wants::Json,
+            (false, true) => Wants::Fragment,
+            (false, false) => Wants::Page,
+        }
+    }
+}
+
+/// A problem with its texts (RFC 9457).
+pub fn problem_view(app: &App, problem: &Problem, peer: Peer) -> Value {
+    let key = format!("problem-{}", problem.code.replace(['.', '_'], "-"));
+    let text = |suffix: &str| app.texts.get(peer.lang, &format!("{key}{suffix}"), &[]);
+    let errors: Vec<Value> = problem.errors.iter().map(|fault| fault_view(fault, &text("-detail"))).collect();
+    let mut view = json!({
+        "type": format!("/problems/{}", problem.code),
+        "title": text(""),
+        "status": problem.status.as_u16(),
+        "code": problem.code,
+        "detail": text("-detail"),
+        "instance": peer.request_id,
+    });
+    if !errors.is_empty() {
+        view["errors"] = json!(errors);
+    }
+    view
+}
+
+fn fault_view(fault: &Fault, detail: &str) -> Value {
+    let mut view = json!({ "pointer": fault.pointer, "detail": detail });
+    if let Some(expected) = &fault.expected {
+        view["expected"] = json!(expected);
+    }
+    view
+}
+
+/// Serves until a signal says stop; requests under way are finished.
+pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        stop_signal().await;
+        let _ = stop.send(true);
+    });
+    let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    let public = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let public = axum::serve(listener, public).with_graceful_shutdown(until(stopped.clone()));
+    let admin = axum::serve(admin, admin_router(app)).with_graceful_shutdown(until(stopped.clone()));
+    let both = async { tokio::try_join!(public.into_future(), admin.into_future()) };
+    let patience = async {
+        until(stopped).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    };
+    tokio::select! {
+        ended = both => { ended?; }
+        // Connections that never end (a slow reader) do not keep the process alive.
+        () = patience => {}
+    }
+    Ok(())
+}
+
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+}

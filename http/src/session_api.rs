@@ -1,0 +1,197 @@
+//! Operations beside the catalogs: sign up, log in, log out, who am I.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use keiin_domain::catalog::{Visit, catalog};
+use keiin_domain::command::Command;
+use keiin_domain::role::Permission;
+use keiin_domain::tenant::SignUp;
+use serde_json::{Value, json};
+
+use crate::api::{POSITION, identify};
+use crate::app::App;
+use crate::execute::{Call, request_hash};
+use crate::principal::{Principal, cookie, origin};
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::session::{self, LoggedIn, Login};
+use crate::signup::sign_up;
+use crate::{clock, json};
+
+/// One operation that is not in a catalog, for the OpenAPI document and the sweeps.
+pub struct Operation {
+    /// operationId.
+    pub name: &'static str,
+    /// HTTP method.
+    pub method: &'static str,
+    /// Path.
+    pub path: &'static str,
+    /// Needs no login.
+    pub public: bool,
+}
+
+/// Operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation { name: "sign_up", method: "POST", path: "/v1/tenants", public: true },
+    Operation { name: "log_in", method: "POST", path: "/v1/sessions", public: true },
+    Operation { name: "log_out", method: "POST", path: "/v1/sessions/end", public: false },
+    Operation { name: "get_me", method: "GET", path: "/v1/me", public: false },
+];
+
+/// Their routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/tenants", post(post_sign_up))
+        .route("/v1/sessions", post(post_login))
+        .route("/v1/sessions/end", post(post_logout))
+        .route("/v1/me", get(get_me))
+}
+
+/// What a call without a login brings along; counted by its address.
+pub fn arriving(app: &App, request: &Request) -> Result<Call, Problem> {
+    let peer = Peer::of(request);
+    let origin = origin(app, peer.ip, request.headers());
+    app.limiter.guess(format!("address {}", origin.ip))?;
+    let key = request.headers().get("idempotency-key").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    Ok(Call { request_id: Some(peer.request_id), origin: Some(origin), key, now_us: clock::now_us(), ..Call::default() })
+}
+
+async fn read<T: serde::de::DeserializeOwned>(app: &App, request: Request) -> Result<(T, Vec<u8>), Problem> {
+    let is_json = request.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    let body = to_bytes(request.into_body(), app.config.limits.body).await;
+    let body = body.map_err(|_| Problem::new("request.too_large"))?.to_vec();
+    if !body.is_empty() && !is_json {
+        return Err(Problem::new("request.wrong_content_type"));
+    }
+    Ok((json::read(&body)?, body))
+}
+
+async fn post_sign_up(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let call = arriving(&app, &request)?;
+    let (form, body): (SignUp, _) = read(&app, request).await?;
+    let (logged_in, answer) = found_company(&app, form, &body, call).await?;
+    let mut response = (StatusCode::CREATED, axum::Json(answer.0)).into_response();
+    response.headers_mut().insert(POSITION, answer.1.into());
+    set_session(&app, &mut response, &logged_in);
+    Ok(response)
+}
+
+/// Signs up and logs the owner in. The answer is the company, and the position of its first append.
+pub async fn found_company(
+    app: &App,
+    form: SignUp,
+    body: &[u8],
+    call: Call,
+) -> Result<(LoggedIn, (Value, u64)), Problem> {
+    let hash = request_hash(&Principal::system(crate::app::ROOT), SignUp::NAME, None, body);
+    let call = Call { request_hash: hash, ..call };
+    let email = keiin_domain::text::email(&form.email).unwrap_or_default();
+    let (ledger, done) = sign_up(app, form, &call).await?;
+    let last = done.span.map_or(0, |span| span.last);
+    app.wait(ledger, last).await?;
+    let owner = app.vault.find_subject(ledger, "member", &email)?.ok_or_else(Problem::not_found)?;
+    let method = keiin_domain::session::LoginMethod::Joining;
+    let logged_in = session::start(app, ledger, owner, method, &Call { key: None, ..call }).await?;
+    let view = app.represent(&Principal::system(ledger), "tenant", ledger).await?;
+    Ok((logged_in, (view.unwrap_or_else(|| json!({ "id": ledger })), last)))
+}
+
+async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let call = arriving(&app, &request)?;
+    let (form, _): (Login, _) = read(&app, request).await?;
+    app.limiter.guess(format!("account {}", form.email.trim().to_lowercase()))?;
+    let logged_in = session::login(&app, &form, &call).await?;
+    let me = me(&app, &logged_in.principal).await?;
+    let mut response = (StatusCode::CREATED, axum::Json(me)).into_response();
+    set_session(&app, &mut response, &logged_in);
+    Ok(response)
+}
+
+async fn post_logout(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (principal, call) = identify(&app, &BTreeMap::new(), &request, "log_out").await?;
+    let secret = cookie(request.headers(), app.config.session_cookie());
+    let secret = secret.filter(|_| principal.session_id.is_some());
+    session::end(&app, &secret.ok_or_else(|| Problem::new("access.forbidden"))?, &principal, &call).await?;
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    clear_session(&app, &mut response);
+    Ok(response)
+}
+
+async fn get_me(
+    State(app): State<Arc<App>>,
+    Path(path): Path<BTreeMap<String, String>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (principal, _) = identify(&app, &path, &request, "get_me").await?;
+    let mut me = me(&app, &principal).await?;
+    me["lang"] = json!(Peer::of(&request).lang.code());
+    Ok(axum::Json(me).into_response())
+}
+
+/// Who calls, and what they may.
+pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
+    let server = Principal::system(principal.ledger);
+    let mut me = json!({
+        "kind": keiin_projections::query::ActorView::of(principal.actor.kind, principal.actor.id, None).kind,
+        "id": principal.actor.id,
+        "role": principal.actor.role,
+        "permissions": permissions(app, principal),
+    });
+    if let Some(member) = principal.member
+        && let Some(view) = app.represent(&server, "member", member).await?
+    {
+        for field in ["name", "email"] {
+            if let Some(value) = view.get(field) {
+                me[field] = value.clone();
+            }
+        }
+    }
+    if let Some(tenant) = app.represent(&server, "tenant", principal.ledger).await? {
+        me["tenant"] = json!({ "id": tenant["id"], "name": tenant["name"], "slug": tenant["slug"] });
+    }
+    Ok(me)
+}
+
+fn permissions(app: &App, principal: &Principal) -> Vec<&'static str> {
+    struct Collect(Vec<Permission>);
+    impl Visit for Collect {
+        fn command<C: Command>(&mut self) {
+            if !C::ROUTE.method.is_empty() {
+                self.0.push(C::PERMISSION);
+            }
+        }
+    }
+    let mut all = Collect(app.queries.iter().map(|q| q.permission).collect());
+    all.0.extend([Permission("event.read"), Permission("log.read"), Permission("log.export")]);
+    catalog(&mut all);
+    all.0.sort();
+    all.0.dedup();
+    all.0.into_iter().filter(|p| principal.may(*p)).map(|p| p.0).collect()
+}
+
+/// Puts a login into the browser.
+pub fn set_session(app: &App, response: &mut Response, logged_in: &LoggedIn) {
+    set_cookie(app, response, app.config.session_cookie(), &logged_in.secret, session::ABSOLUTE_US / 1_000_000);
+}
+
+/// Takes a login out of the browser.
+pub fn clear_session(app: &App, response: &mut Response) {
+    set_cookie(app, response, app.config.session_cookie(), "", 0);
+}
+
+/// A cookie that scripts cannot read and other sites cannot send along.
+pub fn set_cookie(app: &App, response: &mut Response, name: &str, value: &str, seconds: i64) {
+    let secure = if app.config.is_https() { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+}

@@ -1,0 +1,30 @@
+//! Sign-up: a process over two ledgers, each step of which may be repeated. First the short name is taken in the root
+//! ledger, then the company's own ledger is opened, then its first append makes the company and its owner.
+
+use keiin_domain::provision::TakeSlug;
+use keiin_domain::tenant::SignUp;
+use uuid::Uuid;
+
+use crate::app::{App, ROOT};
+use crate::execute::{Call, Done, execute};
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::random;
+
+/// Signs a company up. Returns its ledger and what the last step did. With the same Idempotency-Key an interrupted
+/// sign-up goes on where it stopped.
+pub async fn sign_up(app: &App, form: SignUp, call: &Call) -> Result<(Uuid, Done), Problem> {
+    form.check()?;
+    let ledger = match &call.key {
+        Some(key) => app.vault.append_id(ROOT, Uuid::nil(), "sign_up", key)?,
+        None => random::id_at(call.now_us),
+    };
+    let step = Call { key: None, target: None, if_match: None, ..call.clone() };
+    let taking = Principal::system(ROOT).allow::<TakeSlug>()?;
+    execute(app, &taking, TakeSlug { tenant: ledger, slug: form.slug.clone() }, &step).await?;
+    app.open_ledger(ledger).await.map_err(Problem::failed)?;
+    let founding = Principal::system(ledger).allow::<SignUp>()?;
+    // In its own ledger the key is the first one used, so the whole process is repeated as one.
+    let done = execute(app, &founding, form, &Call { target: None, if_match: None, ..call.clone() }).await?;
+    Ok((ledger, done))
+}

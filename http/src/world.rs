@@ -1,0 +1,166 @@
+//! What a decision may mint: ids, keys, secrets, password hashes. All of it lives in memory until [`Minted::store`] makes
+//! it durable, right before the append. What a failed append leaves behind is a key that seals nothing.
+
+use std::collections::HashMap;
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use keiin_domain::context::World;
+use keiin_eventlog::seal::{self, Key, SubjectKeyId};
+use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
+use uuid::Uuid;
+
+use crate::random;
+
+/// Entry kind of password hashes; found by the member's id.
+pub const PASSWORD: &str = "password";
+/// Entry kind of visitors' passes: found by the secret's hash, or by the passcode's fingerprint.
+pub const PASS: &str = "pas";
+
+/// One command's world.
+pub struct Minted<'a> {
+    vault: &'a Vault,
+    ledger: Uuid,
+    now_us: i64,
+    subject_keys: HashMap<Uuid, Key>,
+    new_keys: Vec<NewSubjectKey>,
+    entries: Vec<Entry>,
+    /// The secrets of this command, for its answer: kind and text.
+    pub secrets: Vec<(&'static str, String)>,
+    /// `World` cannot fail, so the first failure waits here.
+    failed: Option<VaultError>,
+}
+
+impl<'a> Minted<'a> {
+    /// An empty one.
+    pub fn new(vault: &'a Vault, ledger: Uuid, now_us: i64) -> Minted<'a> {
+        let (subject_keys, new_keys, entries, secrets) = Default::default();
+        Minted { vault, ledger, now_us, subject_keys, new_keys, entries, secrets, failed: None }
+    }
+
+    /// Makes everything durable that the events will rely on.
+    pub fn store(&mut self) -> Result<(), VaultError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        self.vault.put_subjects(self.ledger, &self.new_keys)?;
+        self.vault.put(&self.entries)?;
+        self.new_keys.clear();
+        self.entries.clear();
+        Ok(())
+    }
+
+    /// The first failure, if there was one: what was decided on top of it must not be used.
+    pub fn check(&mut self) -> Result<(), VaultError> {
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn or_fail<T>(&mut self, answer: Result<T, VaultError>, instead: T) -> T {
+        answer.unwrap_or_else(|error| {
+            self.failed.get_or_insert(error);
+            instead
+        })
+    }
+
+    fn entry(&self, kind: &str, lookup: Vec<u8>, owner: Uuid, value: Vec<u8>) -> Entry {
+        let (ledger, created_us) = (self.ledger, self.now_us);
+        Entry { kind: kind.into(), lookup, ledger, owner, value, created_us, expires_us: None }
+    }
+
+    /// The current key of a person, minted if there is none.
+    fn subject_key(&mut self, subject: Uuid) -> (u16, Key) {
+        let known = self.vault.newest_subject_key(self.ledger, subject);
+        if let Some(known) = self.or_fail(known, None) {
+            return known;
+        }
+        let key = self.subject_keys.entry(subject).or_insert_with(|| {
+            let key = seal::fresh_key();
+            self.new_keys.push(NewSubjectKey { subject, version: 1, key: key.clone() });
+            key
+        });
+        (1, key.clone())
+    }
+}
+
+impl World for Minted<'_> {
+    fn fresh_id(&mut self) -> Uuid {
+        random::id_at(self.now_us)
+    }
+
+    fn seal(&mut self, subject: Uuid, plain: &[u8]) -> (u16, Vec<u8>) {
+        let (version, key) = self.subject_key(subject);
+        let id = SubjectKeyId { ledger: self.ledger, subject, version };
+        let sealed = seal::seal_value(&key, id, &seal::fresh_salt(), plain);
+        (version, sealed.expect("the domain bounds personal fields far below the format's limit"))
+    }
+
+    fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        let subject = self.vault.subject_for(self.ledger, namespace, fact);
+        self.or_fail(subject, Uuid::nil())
+    }
+
+    fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        let id = self.vault.fingerprint(self.ledger, namespace, fact);
+        self.or_fail(id, Uuid::nil())
+    }
+
+    fn secret(&mut self, kind: &'static str, owner: Uuid) -> [u8; 32] {
+        let text = random::secret(kind);
+        let hash = random::hash(&text);
+        self.entries.push(self.entry(kind, hash.to_vec(), owner, text.clone().into_bytes()));
+        self.secrets.push((kind, text));
+        hash
+    }
+
+    fn passcode(&mut self, owner: Uuid, digits: u32) -> String {
+        // A few numbers are taken at any time; the chance of a long search is nil, so it is bounded only for form's sake.
+        for _ in 0..1_000 {
+            let code = random::digits(digits);
+            let Some(lookup) = self.passcode_lookup(&code) else { break };
+            let entry = self.entry(PASS, lookup, owner, code.clone().into_bytes());
+            let stored = self.vault.put_new(&entry);
+            if self.or_fail(stored, true) {
+                return code;
+            }
+        }
+        String::new()
+    }
+
+    fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid> {
+        let typed = kind == PASS && secret.bytes().all(|b| b.is_ascii_digit());
+        let lookup = if typed { self.passcode_lookup(secret)? } else { random::hash(secret).to_vec() };
+        let found = self.vault.get(kind, &lookup);
+        let entry = self.or_fail(found, None)?;
+        (entry.ledger == self.ledger).then_some(entry.owner)
+    }
+
+    fn hash(&mut self, secret: &str) -> [u8; 32] {
+        random::hash(secret)
+    }
+
+    fn set_password(&mut self, member: Uuid, password: &str) {
+        let hash = hash_password(password);
+        self.entries.push(self.entry(PASSWORD, member.as_bytes().to_vec(), member, hash.into_bytes()));
+    }
+}
+
+impl Minted<'_> {
+    fn passcode_lookup(&mut self, code: &str) -> Option<Vec<u8>> {
+        let id = self.vault.fingerprint(self.ledger, "passcode", code);
+        let id = self.or_fail(id, Uuid::nil());
+        (!id.is_nil()).then(|| id.as_bytes().to_vec())
+    }
+}
+
+/// Argon2id with the parameters that OWASP's password storage cheat sheet names: 19 MiB, 2 passes, 1 lane.
+pub fn argon2() -> Argon2<'static> {
+    let params = Params::new(19_456, 2, 1, None).expect("the parameters are in range");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+/// PHC string of a password under a fresh salt.
+pub fn hash_password(password: &str) -> String {
+    let salt = random::bytes::<16>();
+    let hash = argon2().hash_password_with_salt(password.as_bytes(), &salt);
+    hash.expect("length and salt are in range").to_string()
+}
