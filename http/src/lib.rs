@@ -1,1 +1,5 @@
 //! The composition root.
+
+pub mod assets;
+pub mod locale;
+pub mod page;

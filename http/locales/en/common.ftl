@@ -1,0 +1,145 @@
+### What every page says.
+
+## Frame
+brand = Keiin
+skip = Skip to content
+menu = Menu
+nav = Main menu
+nav-home = Home
+nav-audit = Audit room
+nav-work = Work
+nav-company = Company
+nav-documents = Documents
+nav-deliveries = Secure sending
+nav-clients = Clients
+nav-visits = Visits
+nav-members = Members
+nav-kiosks = Kiosks
+nav-outbox = Outbox
+nav-settings = Settings
+logout = Log out
+crumbs = Breadcrumb
+ledger-records = { $n ->
+        [one] { $n } record
+       *[other] { $n } records
+    }
+ledger-signed = Signed { $time } · unwitnessed
+public-foot = Keiin records every operation in a signed ledger. A change shows.
+
+## Verdicts: fixed terms
+verdict-verified = Verified
+verdict-waiting = Awaiting witness
+verdict-unwitnessed = Unwitnessed
+verdict-unchecked = Not checked
+verdict-broken = Broken
+verdict-erased = Body erased
+
+## Small words
+all = All
+optional = Optional
+search = Search
+filters = Filters
+remove-filter = (remove this filter)
+clear-filters = Clear all filters
+nothing-found = Nothing matches
+nothing-found-hint = Shorten the search or remove a filter.
+n-records = { $n ->
+        [one] { $n } record
+       *[other] { $n } records
+    }
+shown = { $n } shown
+to-older = Older
+to-newest = Back to newest
+expected = Expected: { $value }
+reference = Reference { $id }
+back = Back
+cancel = Cancel
+save = Save
+open = Open
+copy = Copy
+copied = Copied
+saved = Saved
+show-all = Show all
+actions = Actions
+reason = Reason
+yes = Yes
+no = No
+
+## People
+person-erased = Erased at the person's request
+person-former-member = Former member
+honorific-onchu = (company)
+honorific-sama = (person)
+actor-member = Member
+actor-system = System (automatic)
+actor-device = Kiosk
+actor-link_holder = Link holder
+actor-link-holder = Link holder
+actor-api-client = API client
+actor-anonymous = Not logged in
+actor-operator = Operator
+
+## Roles
+role-owner = Owner
+role-admin = Administrator
+role-member = Member
+role-viewer = Viewer
+role-accountant = Accountant
+role-receptionist = Receptionist
+role-auditor = Auditor
+role-owner-hint = Everything; a company always has one
+role-admin-hint = Settings and members
+role-member-hint = Daily work: documents, sending, visits
+role-viewer-hint = Looks only
+role-accountant-hint = Documents and sending
+role-receptionist-hint = Visits only
+role-auditor-hint = Reads and verifies everything, changes nothing
+
+## States
+status-draft = Draft
+status-issued = Issued
+status-paid = Paid
+status-cancelled = Cancelled
+status-overdue = Overdue
+status-sending = Sending
+status-queued = Queued
+status-sent = Sent
+status-opened = Opened
+status-failed = Not delivered
+status-dead = Given up
+status-expired = Expired
+status-revoked = Revoked
+status-invited = Invited
+status-active = Active
+status-suspended = Suspended
+status-removed = Removed
+status-expected = Expected
+status-arrived = On site
+status-left = Left
+status-no-show = Did not come
+status-paired = In use
+
+## Fields
+f-name = Name
+f-email = Email address
+f-password = Password
+f-tenant = Company name in the address
+f-tenant-hint = Only if your address belongs to several companies, for example minato
+f-role = Role
+f-status = Status
+f-number = Number
+f-client = Client
+f-title = Subject
+f-date = Date
+f-date-due = Due date
+f-total = Amount incl. tax
+f-note = Note
+
+## Login
+login-title = Log in
+login-lead = Enter your company's ledger. The login itself is recorded there.
+login-do = Log in
+login-demo = You can log in to the demo company
+login-demo-password = They all share one password:
+login-new = New company?
+signup-do = Sign up

@@ -1,0 +1,21 @@
+### Documents: quotes, orders, invoices and their like.
+type-quote = Quote
+type-order_slip = Purchase order
+type-order_confirmation = Order confirmation
+type-delivery_slip = Delivery note
+type-acceptance = Acceptance
+type-invoice = Invoice
+type-receipt = Receipt
+document-new = New { $type }
+document-types = Document types
+document-figures = Documents at a glance
+document-list = Documents, newest first
+document-search = Search documents
+document-search-hint = Client, number, subject
+document-none = No documents yet
+document-none-hint = Start with a draft. Issuing gives it its number and seals its content in the ledger.
+figure-draft = Drafts
+figure-issued = Unpaid
+figure-paid = Paid
+figure-cancelled = Cancelled
+unit-documents = docs

@@ -1,0 +1,21 @@
+### Documents: quotes, orders, invoices and their like.
+type-quote = 見積書
+type-order_slip = 発注書
+type-order_confirmation = 注文請書
+type-delivery_slip = 納品書
+type-acceptance = 検収書
+type-invoice = 請求書
+type-receipt = 領収書
+document-new = { $type }を作成
+document-types = 書類の種類
+document-figures = 書類のまとめ
+document-list = 書類、新しい順
+document-search = 書類を検索
+document-search-hint = 取引先、番号、件名
+document-none = 書類はまだありません
+document-none-hint = 下書きから始めて、発行すると番号がつき、内容は台帳に封印されます。
+figure-draft = 下書き
+figure-issued = 未入金
+figure-paid = 入金済み
+figure-cancelled = 取消
+unit-documents = 件

@@ -1,0 +1,54 @@
+//! Every template, in both languages, with as much and with as little as the queries may answer.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::*;
+
+fn pages() -> Pages {
+    let texts = Arc::new(Texts::new().expect("the texts are read"));
+    Pages::new(texts, Arc::new(Assets::new())).expect("the templates are read")
+}
+
+/// The sample contexts: `template` → list of contexts. `tests/*.json` beside this file.
+fn samples() -> Vec<(String, Value)> {
+    let common: Value = serde_json::from_str(include_str!("tests/common.json")).expect("JSON");
+    let all: Value = serde_json::from_str(include_str!("tests/samples.json")).expect("JSON");
+    let mut out = Vec::new();
+    for (template, contexts) in all.as_object().expect("an object") {
+        for context in contexts.as_array().expect("a list of contexts") {
+            let mut whole = common.clone();
+            for (key, value) in context.as_object().expect("a context is an object") {
+                whole[key] = value.clone();
+            }
+            out.push((template.clone(), whole));
+        }
+    }
+    out
+}
+
+#[test]
+fn every_template_renders_in_both_languages_with_much_and_with_little() {
+    let pages = pages();
+    let samples = samples();
+    // Set to a folder to look at the pages in a browser.
+    let look = std::env::var_os("KEIIN_TEST_PAGES").map(std::path::PathBuf::from);
+    for lang in Lang::ALL {
+        for (at, (template, context)) in samples.iter().enumerate() {
+            let html = match pages.render(template, lang, context) {
+                Ok(html) => html,
+                Err(error) => panic!("{}, sample {at}: {error:#}", lang.code()),
+            };
+            assert!(!html.contains("{{") && !html.contains("undefined"), "{template}: {html}");
+            if let Some(folder) = &look {
+                let name = format!("{}-{at}.{}.html", template.replace('/', "-"), lang.code());
+                std::fs::write(folder.join(name), &html).expect("the folder exists");
+            }
+        }
+    }
+    for name in Pages::names().filter(|name| !["base", "public", "macros"].contains(&name.as_str())) {
+        let own = samples.iter().any(|(template, _)| *template == name);
+        assert!(own || name.starts_with("partials/"), "{name}: no sample in http/src/page/tests/samples.json");
+    }
+}
