@@ -3,13 +3,14 @@
 //!
 //! Reads go straight to the store.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use crate::record::{Record, Stream};
-use crate::store::{Append, Head, Outcome, Read, Span, Store, TileRow};
+use crate::record::{Hash, Record, Stream};
+use crate::store::{Append, Head, Outcome, Read, Span, Store, StoreError, TileRow};
 
 /// Most records in one write over all ledgers.
 pub const MAX_GROUP_RECORDS: usize = 4_096;
@@ -30,6 +31,7 @@ pub struct Log {
     store: Arc<dyn Store>,
     queue: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
+    refused: Arc<RwLock<HashMap<Uuid, String>>>,
 }
 
 impl Log {
@@ -37,13 +39,16 @@ impl Log {
     pub fn open(store: Arc<dyn Store>) -> Log {
         let (queue, waiting) = mpsc::unbounded_channel();
         tokio::spawn(write_groups(store.clone(), waiting));
-        Log { store, queue, room: Arc::new(Semaphore::new(MAX_WAITING_KIB)) }
+        Log { store, queue, room: Arc::new(Semaphore::new(MAX_WAITING_KIB)), refused: Arc::default() }
     }
 
     /// Writes one append. Dropping the future does not take the append back: sent again, it is found by its id.
     pub async fn append(&self, append: Append) -> Outcome {
         if let Err(e) = append.check() {
             return Outcome::Refused(e.0.to_owned());
+        }
+        if let Err(refused) = self.must_serve(append.ledger) {
+            return Outcome::Refused(refused.to_string());
         }
         let (ledger, append_id) = (append.ledger, append.append_id);
         let kib = append.bytes().div_ceil(1024).max(1) as u32;
@@ -63,7 +68,27 @@ impl Log {
         }
     }
 
-    /// The engine itself.
+    /// Neither reads nor writes this ledger any more: it contradicts its anchor. Other ledgers are served.
+    pub fn refuse(&self, ledger: Uuid, reason: &str) {
+        self.refused.write().unwrap_or_else(|e| e.into_inner()).insert(ledger, reason.to_owned());
+    }
+
+    /// Takes a refusal back.
+    pub fn serve_again(&self, ledger: Uuid) {
+        self.refused.write().unwrap_or_else(|e| e.into_inner()).remove(&ledger);
+    }
+
+    /// Why a ledger is refused, if it is.
+    pub fn refusal(&self, ledger: Uuid) -> Option<String> {
+        self.refused.read().unwrap_or_else(|e| e.into_inner()).get(&ledger).cloned()
+    }
+
+    fn must_serve(&self, ledger: Uuid) -> Read<()> {
+        let refused = |why| StoreError::Unavailable(format!("ledger {ledger} is refused: {why}"));
+        self.refusal(ledger).map_or(Ok(()), |why| Err(refused(why)))
+    }
+
+    /// The engine itself, which serves refused ledgers as well: for those who look into them.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
@@ -80,26 +105,37 @@ impl Log {
 
     /// See [`Store::read`].
     pub async fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Read<Vec<Record>> {
+        self.must_serve(ledger)?;
         self.store.read(ledger, from, limit).await
+    }
+
+    /// See [`Store::leaf_hashes`].
+    pub async fn leaf_hashes(&self, ledger: Uuid, from: u64, limit: usize) -> Read<Vec<Hash>> {
+        self.must_serve(ledger)?;
+        self.store.leaf_hashes(ledger, from, limit).await
     }
 
     /// See [`Store::stream_version`].
     pub async fn stream_version(&self, ledger: Uuid, stream: &Stream) -> Read<Option<u64>> {
+        self.must_serve(ledger)?;
         self.store.stream_version(ledger, stream.clone()).await
     }
 
     /// See [`Store::read_stream`].
     pub async fn read_stream(&self, ledger: Uuid, stream: &Stream, from: u64, limit: usize) -> Read<Vec<Record>> {
+        self.must_serve(ledger)?;
         self.store.read_stream(ledger, stream.clone(), from, limit).await
     }
 
     /// See [`Store::find_append`].
     pub async fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Read<Option<Span>> {
+        self.must_serve(ledger)?;
         self.store.find_append(ledger, append_id).await
     }
 
     /// See [`Store::tile`].
     pub async fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Read<Option<TileRow>> {
+        self.must_serve(ledger)?;
         self.store.tile(ledger, level, index).await
     }
 

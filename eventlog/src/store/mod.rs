@@ -98,6 +98,14 @@ pub trait Store: Send + Sync + 'static {
     fn heads(&self, after: Option<Uuid>, limit: usize) -> Pending<'_, Read<Vec<Head>>>;
     /// Records from position `from` on, at most `limit`, in position order; empty past the end.
     fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>>;
+    /// Leaf hashes, computed from stored leaf bytes and checked to be linked, from position `from` on, at most `limit`.
+    /// Bodies are not read.
+    fn leaf_hashes(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Hash>>> {
+        Box::pin(async move {
+            let records = self.read(ledger, from, limit).await?;
+            Ok(records.iter().map(Record::hash).collect())
+        })
+    }
     /// Version of the last record of a stream; `None` before its first.
     fn stream_version(&self, ledger: Uuid, stream: Stream) -> Pending<'_, Read<Option<u64>>>;
     /// Records of one stream from stream version `from` on, at most `limit`.

@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
-use crate::record::{Record, Stream};
+use crate::record::{Hash, Record, Stream};
 use crate::sqlite;
 pub use crate::sqlite::OpenError;
 
@@ -188,6 +188,13 @@ impl Store for SqliteStore {
     fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>> {
         self.query(move |conn| match read::ledger(conn, ledger)? {
             Some(row) => read::page(conn, &row, from, limit),
+            None => Ok(vec![]),
+        })
+    }
+
+    fn leaf_hashes(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Hash>>> {
+        self.query(move |conn| match read::ledger(conn, ledger)? {
+            Some(row) => read::leaf_hashes(conn, &row, from, limit),
             None => Ok(vec![]),
         })
     }
