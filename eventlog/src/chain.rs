@@ -284,7 +284,7 @@ pub fn check_link(before: Option<(&Leaf, Hash)>, leaf: &Leaf) -> Result<(), Leaf
     must(leaf.prev == last_hash, "link to the previous record does not match")?;
     must(leaf.time_went_back == (leaf.time_us < last.time_us), "time flag does not match the times")?;
     let restored = leaf.event_kind == RESTORED;
-    must(leaf.generation == last.generation + u16::from(restored), "generation does not follow")?;
+    must(last.generation.checked_add(u16::from(restored)) == Some(leaf.generation), "generation does not follow")?;
     must(last.event_kind != CLOSED, "record after ledger.closed")?;
     must(leaf.event_kind != OPENED, "ledger.opened a second time")?;
     if last.index + 1 < last.count {

@@ -157,13 +157,14 @@ impl<'o> Walk<'o> {
             Some((last, last_hash)) => check_link(Some((last, *last_hash)), &leaf),
             None if expected == 0 => check_link(None, &leaf),
             None if leaf.index != 0 => return Err(fault("the bundle begins inside an append").into()),
-            None if self.keys.in_force().map_err(fault)?.0.generation()
-                + u16::from(leaf.event_kind == clear::RESTORED)
-                != leaf.generation =>
-            {
-                return Err(fault("the generation is not the one that the key records before it name").into());
+            None => {
+                let before = self.keys.in_force().map_err(fault)?.0.generation();
+                let restored = u16::from(leaf.event_kind == clear::RESTORED);
+                if before.checked_add(restored) != Some(leaf.generation) {
+                    return Err(fault("the generation is not the one that the key records before it name").into());
+                }
+                Ok(())
             }
-            None => Ok(()),
         }
         .map_err(|error| fault(&error.to_string()))?;
 
