@@ -3,10 +3,20 @@
 
 use crate::query::Query;
 use crate::runner::Projection;
-use crate::{member, tenant};
+use crate::{client, delivery, document, kiosk, mail, member, tenant, token, visit};
 
 /// Folded in this order.
-pub static PROJECTIONS: &[Projection] = &[tenant::PROJECTION, member::PROJECTION];
+pub static PROJECTIONS: &[Projection] = &[
+    tenant::PROJECTION,
+    member::PROJECTION,
+    client::PROJECTION,
+    document::PROJECTION,
+    delivery::PROJECTION,
+    visit::PROJECTION,
+    kiosk::PROJECTION,
+    token::PROJECTION,
+    mail::PROJECTION,
+];
 
 /// Whoever needs to see every query.
 pub trait VisitQueries {
@@ -19,4 +29,18 @@ pub fn queries(v: &mut impl VisitQueries) {
     v.query::<tenant::GetTenant>();
     v.query::<member::ListMembers>();
     v.query::<member::GetMember>();
+    v.query::<client::ListClients>();
+    v.query::<client::GetClient>();
+    v.query::<document::ListDocuments>();
+    v.query::<document::GetDocument>();
+    v.query::<delivery::ListDeliveries>();
+    v.query::<delivery::GetDelivery>();
+    v.query::<visit::ListVisits>();
+    v.query::<visit::GetVisit>();
+    v.query::<kiosk::ListKiosks>();
+    v.query::<kiosk::GetKiosk>();
+    v.query::<token::ListTokens>();
+    v.query::<token::GetToken>();
+    v.query::<mail::ListMails>();
+    v.query::<mail::GetMail>();
 }

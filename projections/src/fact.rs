@@ -1,7 +1,7 @@
 //! A record, opened: what folds and the audit trail see.
 
 use keiin_domain::envelope::{self, ContextV1};
-use keiin_domain::event::Stored;
+use keiin_domain::event::{Event, Stored};
 use keiin_domain::sealed::Open;
 use keiin_eventlog::record::{Hash, Leaf, Record};
 use keiin_eventlog::seal::{self, SubjectKeyId};
@@ -49,6 +49,16 @@ impl Fact {
         };
         let event = Stored { kind: leaf.event_kind.clone(), version: leaf.event_version, bytes };
         Ok(Fact { hash: record.hash(), leaf, context, event })
+    }
+
+    /// The event, as the newest version of its kind. The error stops a fold.
+    pub fn read<E: Event>(&self) -> Result<E, String> {
+        E::read(&self.event).map_err(|e| e.to_string())
+    }
+
+    /// When it was recorded, microseconds UTC.
+    pub fn time_us(&self) -> i64 {
+        self.leaf.time_us as i64
     }
 
     /// Stream kind: which aggregate it belongs to.

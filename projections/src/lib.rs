@@ -4,9 +4,17 @@
 //! tables, its fold, its views and its queries, top-down; the same noun has the same file name in `domain` and `http`.
 
 pub mod catalog;
+pub mod client;
+pub mod delivery;
+pub mod document;
 pub mod fact;
+pub mod kiosk;
+pub mod mail;
 pub mod member;
 pub mod query;
 pub mod runner;
 pub mod table;
 pub mod tenant;
+pub mod token;
+pub mod view;
+pub mod visit;

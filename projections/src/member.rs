@@ -1,20 +1,19 @@
 //! Members: who belongs to the company, as lists and as the names beside what they did.
 
 use keiin_domain::command::Aggregate;
-use keiin_domain::event::Event;
 use keiin_domain::member::{Member, MemberEvent, MemberStatus};
 use keiin_domain::role::{Permission, Role};
-use keiin_domain::sealed::{Open, Person, Sealed};
+use keiin_domain::sealed::{Person, Sealed};
 use rusqlite::Row;
-use rusqlite::types::Value;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::fact::{Fact, Opener};
-use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, uuid_at};
+use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Writes, blob, id, int, maybe, personal, text};
+use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
+use crate::view::{Time, col};
 
 /// One row a member.
 pub static MEMBERS: Table = Table {
@@ -26,14 +25,14 @@ pub static MEMBERS: Table = Table {
         personal("email"),
         text("role"),
         text("status"),
-        int("version"),
-        int("position"),
-        int("since"),
         int("invited_at"),
         int("joined_at"),
         int("expires_at"),
+        int("since"),
+        int("version"),
+        int("position"),
     ],
-    indexes: &["since"],
+    indexes: &["since", "status"],
 };
 
 /// The projection.
@@ -43,53 +42,35 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Member::STREAM {
         return Ok(());
     }
-    let key = || vec![fact.id()];
-    let time = Value::Integer(fact.leaf.time_us as i64);
-    let status = |s: MemberStatus| ("status", Value::Text(s.name().into()));
-    let role = |r: Role| ("role", Value::Text(r.name().into()));
-    let mut changes = vec![];
-    match MemberEvent::read(&fact.event).map_err(|e| e.to_string())? {
+    let status = |status: MemberStatus| ("status", cell(status.name()));
+    let now = cell(fact.time_us());
+    match fact.read()? {
         MemberEvent::Registered(e) => {
-            out.put(&MEMBERS, key(), new_row(fact, keys, &e.person, e.role, MemberStatus::Active));
-            changes.push(("joined_at", time));
+            let row = person(&e.person, e.role, keys).chain([status(MemberStatus::Active), ("joined_at", now)]);
+            out.born(&MEMBERS, fact, row.collect::<Columns>());
         }
         MemberEvent::Invited(e) => {
-            out.put(&MEMBERS, key(), new_row(fact, keys, &e.person, e.role, MemberStatus::Invited));
-            changes.extend([("invited_at", time), ("expires_at", Value::Integer(e.expires_at_us))]);
+            let row = person(&e.person, e.role, keys).chain([status(MemberStatus::Invited), ("invited_at", now)]);
+            out.born(&MEMBERS, fact, row.chain([("expires_at", cell(e.expires_at_us))]).collect::<Columns>());
         }
-        MemberEvent::InvitationRevoked(_) => changes.push(status(MemberStatus::Revoked)),
+        MemberEvent::InvitationRevoked(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Revoked)]),
         MemberEvent::Joined(e) => {
-            changes.extend([status(MemberStatus::Active), ("joined_at", time), ("expires_at", Value::Null)]);
-            if let Some(person) = e.person.open(keys) {
-                changes.push(("name", Value::Text(person.name)));
-            }
+            let name = e.person.open(keys).map(|person| ("name", cell(person.name)));
+            let joined = [status(MemberStatus::Active), ("joined_at", now), ("expires_at", cell(None::<i64>))];
+            out.changed(&MEMBERS, fact, joined.into_iter().chain(name).collect::<Columns>());
         }
-        MemberEvent::RoleChanged(e) => changes.push(role(e.to)),
-        MemberEvent::Suspended(_) => changes.push(status(MemberStatus::Suspended)),
-        MemberEvent::Reinstated(_) => changes.push(status(MemberStatus::Active)),
-        MemberEvent::Removed(_) => changes.push(status(MemberStatus::Removed)),
+        MemberEvent::RoleChanged(e) => out.changed(&MEMBERS, fact, [("role", cell(e.to.name()))]),
+        MemberEvent::Suspended(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Suspended)]),
+        MemberEvent::Reinstated(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Active)]),
+        MemberEvent::Removed(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Removed)]),
     }
-    changes.push(("version", Value::Integer(fact.leaf.stream_version as i64)));
-    changes.push(("position", Value::Integer(fact.leaf.position as i64)));
-    out.set(&MEMBERS, key(), changes);
     Ok(())
 }
 
-fn new_row(fact: &Fact, keys: &dyn Open, sealed: &Sealed<Person>, role: Role, status: MemberStatus) -> Vec<Value> {
-    let person = sealed.open(keys);
-    vec![
-        id(sealed.subject),
-        maybe(person.as_ref().map(|p| p.name.as_str())),
-        maybe(person.as_ref().map(|p| p.email.as_str())),
-        Value::Text(role.name().into()),
-        Value::Text(status.name().into()),
-        Value::Null,
-        Value::Null,
-        Value::Integer(fact.leaf.position as i64),
-        Value::Null,
-        Value::Null,
-        Value::Null,
-    ]
+fn person(sealed: &Sealed<Person>, role: Role, keys: &Opener) -> impl Iterator<Item = (&'static str, rusqlite::types::Value)> {
+    let subject = cell(sealed.subject);
+    let (name, email) = sealed.open(keys).map(|p| (p.name, p.email)).unzip();
+    [("subject", subject), ("name", cell(name)), ("email", cell(email)), ("role", cell(role.name()))].into_iter()
 }
 
 /// A member, as shown.
@@ -113,35 +94,34 @@ pub struct MemberView {
     pub status: String,
     /// Of the invitation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<String>,
+    pub expires_at: Option<Time>,
     /// When the invitation went out.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub invited_at: Option<String>,
+    pub invited_at: Option<Time>,
     /// When the invitation was accepted, or the company signed up.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub joined_at: Option<String>,
+    pub joined_at: Option<Time>,
     /// The person was erased.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
 }
 
-const SELECT: &str = "SELECT since, id, * FROM members";
+const FROM: &str = "members";
 
 fn view(row: &Row) -> rusqlite::Result<MemberView> {
-    let name: Option<String> = row.get("name")?;
-    let time = |column| row.get::<_, Option<i64>>(column).map(|t| t.map(crate::query::rfc3339));
+    let name: Option<String> = col(row, "name")?;
     Ok(MemberView {
-        id: uuid_at(row, "id")?,
-        version: row.get::<_, i64>("version")? as u64,
-        position: row.get::<_, i64>("position")? as u64,
+        id: col(row, "id")?,
+        version: col(row, "version")?,
+        position: col(row, "position")?,
         erased: name.is_none(),
         name,
-        email: row.get("email")?,
-        role: row.get("role")?,
-        status: row.get("status")?,
-        expires_at: time("expires_at")?,
-        invited_at: time("invited_at")?,
-        joined_at: time("joined_at")?,
+        email: col(row, "email")?,
+        role: col(row, "role")?,
+        status: col(row, "status")?,
+        expires_at: col(row, "expires_at")?,
+        invited_at: col(row, "invited_at")?,
+        joined_at: col(row, "joined_at")?,
     })
 }
 
@@ -159,12 +139,10 @@ impl Query for ListMembers {
     const LIST: bool = true;
     type Answer = Listing<MemberView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let filter = Filter::of(who)
-            .and("status = ?", params.text("status").map(str::to_owned))
-            .like("name || ' ' || email LIKE ? ESCAPE '\\'", params.text("q"));
-        let mut list = read.list(SELECT, ("since", "id"), filter, params, view)?;
-        list.counts = Some(read.counts(who, "SELECT status, count(*) FROM members WHERE ledger = ? GROUP BY status")?);
-        Ok(list)
+        let filter =
+            Filter::new().and("t.status = ?", params.text("status")).like(&["name", "email"], params.text("q"));
+        let page = read.list(who, FROM, filter, params, view)?;
+        Ok(Listing { counts: read.counts(who, FROM)?, ..page })
     }
 }
 
@@ -178,7 +156,6 @@ impl Query for GetMember {
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = MemberView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let key = id(params.id("id").ok_or(Refusal::NotFound)?);
-        read.one(who, "SELECT * FROM members WHERE ledger = ? AND id = ?", key, view)
+        read.one(who, FROM, params.id("id"), view)
     }
 }

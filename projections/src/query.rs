@@ -10,29 +10,33 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use keiin_domain::context::Actor;
-use keiin_domain::date::Date;
+use keiin_domain::date::{DAY_US, Date, ZONE_S};
 use keiin_domain::role::Permission;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::vault::Vault;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::mail::{Letter, Rendered};
 use crate::runner;
+use crate::table::{Cell, cell};
 
 /// Most items on a page.
 pub const MAX_LIMIT: usize = 200;
 const DEFAULT_LIMIT: usize = 50;
 
-/// Who asks. The permission was checked before a query runs.
+/// Who asks, and when. The permission was checked before a query runs.
 #[derive(Clone, Debug)]
 pub struct Who {
     /// The company.
     pub ledger: Uuid,
     /// The actor.
     pub actor: Actor,
+    /// The server's clock, microseconds UTC: what is overdue or expired depends on it.
+    pub now_us: i64,
 }
 
 /// Why a query has no answer.
@@ -134,16 +138,30 @@ impl Params {
         self.text(name).and_then(|text| text.parse().ok())
     }
 
-    /// The first microsecond of a day in Japan (UTC+9, no summer time).
+    /// A day, as columns hold it.
+    pub fn day(&self, name: &str) -> Option<i64> {
+        self.text(name).and_then(Date::parse).map(|day| i64::from(day.0))
+    }
+
+    /// The first microsecond of a day in Japan.
     pub fn day_start_us(&self, name: &str) -> Option<i64> {
-        let day = Date::parse(self.text(name)?)?;
-        Some((i64::from(day.0) * 86_400 - 32_400) * 1_000_000)
+        Some(day_start_us(Date::parse(self.text(name)?)?))
+    }
+
+    /// The first microsecond after a day in Japan.
+    pub fn day_end_us(&self, name: &str) -> Option<i64> {
+        Some(day_start_us(Date::parse(self.text(name)?)?.plus(1)))
     }
 
     /// Items wanted.
     pub fn limit(&self) -> usize {
         self.number("limit").map_or(DEFAULT_LIMIT, |n| (n as usize).clamp(1, MAX_LIMIT))
     }
+}
+
+/// When a day begins in Japan, microseconds UTC.
+pub fn day_start_us(day: Date) -> i64 {
+    i64::from(day.0) * DAY_US - ZONE_S * 1_000_000
 }
 
 /// Something that can be asked.
@@ -177,34 +195,43 @@ pub struct Listing<T> {
     pub counts: Option<BTreeMap<String, u64>>,
 }
 
-/// Conditions of one list, in SQL and values.
-#[derive(Debug)]
+/// Conditions of one list, in SQL and values. The list's rows are called `t`.
+#[derive(Debug, Default)]
 pub struct Filter {
     sql: String,
     values: Vec<Value>,
 }
 
 impl Filter {
-    /// Rows of one company.
-    pub fn of(who: &Who) -> Filter {
-        Filter { sql: "ledger = ?".into(), values: vec![crate::table::id(who.ledger)] }
+    /// Every row of the company.
+    pub fn new() -> Filter {
+        Filter::default()
     }
 
     /// Narrows by a condition with one `?`, if there is a value.
-    pub fn and(mut self, condition: &'static str, value: Option<impl Into<Value>>) -> Filter {
+    pub fn and(mut self, condition: &str, value: Option<impl Cell>) -> Filter {
         if let Some(value) = value {
             self.sql.push_str(" AND ");
             self.sql.push_str(condition);
-            self.values.push(value.into());
+            self.values.push(cell(value));
         }
         self
     }
 
-    /// Narrows to rows that have the text in one of some columns (`a || ' ' || b LIKE ?`).
-    pub fn like(self, condition: &'static str, text: Option<&str>) -> Filter {
+    /// Narrows to rows that have the text in one of these columns.
+    pub fn like(self, columns: &[&str], text: Option<&str>) -> Filter {
         let pattern = |text: &str| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        self.and(condition, text.map(|text| Value::Text(pattern(text))))
+        let joined: Vec<String> = columns.iter().map(|c| format!("coalesce(t.{c}, '')")).collect();
+        self.and(&format!("({}) LIKE ? ESCAPE '\\'", joined.join(" || char(10) || ")), text.map(pattern))
     }
+}
+
+/// What queries ask of the server around them.
+pub trait Beside: Send + Sync {
+    /// How many records of a ledger the last anchored checkpoint covers.
+    fn anchored(&self, ledger: Uuid) -> u64;
+    /// A mail's text.
+    fn render(&self, letter: &Letter) -> Rendered;
 }
 
 /// The read models of this process, and what a query may use beside them.
@@ -216,12 +243,18 @@ pub struct Read {
     /// For opening bodies.
     pub vault: Arc<Vault>,
     cursor_key: [u8; 32],
+    pub(crate) beside: Option<Arc<dyn Beside>>,
 }
 
 impl Read {
     /// Reads from the `read.db` of a runner. `cursor_key` must be the same for all nodes behind one address.
     pub fn new(path: PathBuf, log: Log, vault: Arc<Vault>, cursor_key: [u8; 32]) -> Read {
-        Read { path, idle: Mutex::new(vec![]), log, vault, cursor_key }
+        Read { path, idle: Mutex::new(vec![]), log, vault, cursor_key, beside: None }
+    }
+
+    /// With a server around it: without, mails have no text and no record is anchored.
+    pub fn beside(self, server: Arc<dyn Beside>) -> Read {
+        Read { beside: Some(server), ..self }
     }
 
     /// Runs SQL on a pooled connection.
@@ -239,61 +272,80 @@ impl Read {
         answer
     }
 
-    /// One row of one company by its key.
-    pub fn one<T>(
+    /// Rows of a statement. `:ledger`, `:now` and `:today` in it are filled in; `values` are for its other parameters.
+    pub fn rows<T>(
         &self,
         who: &Who,
         sql: &str,
-        key: Value,
-        read: impl FnOnce(&Row) -> rusqlite::Result<T>,
-    ) -> Result<T, Refusal> {
-        self.sql(|c| Ok(c.prepare_cached(sql)?.query_row([crate::table::id(who.ledger), key], read)?))
+        values: Vec<Value>,
+        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        self.sql(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut values = values.into_iter();
+            for at in 1..=statement.parameter_count() {
+                let value = match statement.parameter_name(at) {
+                    Some(":ledger") => cell(who.ledger),
+                    Some(":now") => cell(who.now_us),
+                    Some(":today") => cell(Date::at(who.now_us, ZONE_S)),
+                    _ => values.next().unwrap_or(Value::Null),
+                };
+                statement.raw_bind_parameter(at, value)?;
+            }
+            let mut rows = statement.raw_query();
+            let mut found = vec![];
+            while let Some(row) = rows.next()? {
+                found.push(read(row)?);
+            }
+            Ok(found)
+        })
     }
 
-    /// A page of a list. `select` ends before WHERE; its first column is the sort number, its second the id; the list is
-    /// sorted by both, largest first.
+    /// One object of the company. `from` is a table, or a select in parentheses; it has the columns `ledger` and `id`.
+    pub fn one<T>(
+        &self,
+        who: &Who,
+        from: &str,
+        id: Option<Uuid>,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<T, Refusal> {
+        let sql = format!("SELECT * FROM {from} t WHERE t.ledger = :ledger AND t.id = ?");
+        self.rows(who, &sql, vec![cell(id)], read)?.pop().ok_or(Refusal::NotFound)
+    }
+
+    /// A page of a list, sorted by the columns `since` and `id` of `from`, largest first.
     pub fn list<T>(
         &self,
-        select: &str,
-        sort: (&'static str, &'static str),
+        who: &Who,
+        from: &str,
         filter: Filter,
         params: &Params,
         mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Listing<T>, Refusal> {
         let limit = params.limit();
-        let mut filter = filter;
+        let Filter { mut sql, mut values } = filter;
         if let Some(cursor) = params.text("cursor") {
-            let (number, id) = self.open_cursor(cursor).ok_or(Refusal::BadParameter("cursor"))?;
-            filter.sql.push_str(&format!(" AND ({}, {}) < (?, ?)", sort.0, sort.1));
-            filter.values.extend([Value::Integer(number), Value::Blob(id)]);
+            let (since, id) = self.open_cursor(cursor).ok_or(Refusal::BadParameter("cursor"))?;
+            sql.push_str(" AND (t.since, t.id) < (?, ?)");
+            values.extend([Value::Integer(since), Value::Blob(id)]);
         }
-        let sql =
-            format!("{select} WHERE {} ORDER BY {} DESC, {} DESC LIMIT {}", filter.sql, sort.0, sort.1, limit + 1);
-        self.sql(|c| {
-            let mut statement = c.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(filter.values))?;
-            let (mut items, mut last, mut next) = (vec![], None, None);
-            while let Some(row) = rows.next()? {
-                if items.len() == limit {
-                    next = last.map(|(number, id): (i64, Vec<u8>)| self.cursor(number, &id));
-                    break;
-                }
-                last = Some((row.get(0)?, row.get(1)?));
-                items.push(read(row)?);
-            }
-            Ok(Listing { items, next, counts: None })
-        })
+        values.push(cell(limit as u64 + 1));
+        let sql = format!("SELECT * FROM {from} t WHERE t.ledger = :ledger{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
+        let mut found = self.rows(who, &sql, values, |row| {
+            let place: (i64, Vec<u8>) = (row.get("since")?, row.get("id")?);
+            Ok((place, read(row)?))
+        })?;
+        let more = found.len() > limit;
+        found.truncate(limit);
+        let next = found.last().filter(|_| more).map(|((since, id), _)| self.cursor(*since, id));
+        Ok(Listing { items: found.into_iter().map(|(_, item)| item).collect(), next, counts: None })
     }
 
-    /// How many rows there are by a column.
-    pub fn counts(&self, who: &Who, sql: &str) -> Result<BTreeMap<String, u64>, Refusal> {
-        self.sql(|c| {
-            let mut statement = c.prepare_cached(sql)?;
-            let rows = statement.query_map([crate::table::id(who.ledger)], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)? as u64))
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+    /// How many rows of `from` there are by its column `status`.
+    pub fn counts(&self, who: &Who, from: &str) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+        let sql = format!("SELECT t.status, count(*) AS n FROM {from} t WHERE t.ledger = :ledger GROUP BY t.status");
+        let rows = self.rows(who, &sql, vec![], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+        Ok(Some(rows.into_iter().collect()))
     }
 
     /// Opaque to the caller, and only ours are accepted.
@@ -317,64 +369,9 @@ impl Read {
     }
 }
 
-/// An id column.
-pub fn uuid_at(row: &Row, column: &str) -> rusqlite::Result<Uuid> {
-    row.get::<_, [u8; 16]>(column).map(Uuid::from_bytes)
-}
-
-/// A time column as RFC 3339 with `Z`.
-pub fn time_at(row: &Row, column: &str) -> rusqlite::Result<String> {
-    row.get::<_, i64>(column).map(rfc3339)
-}
-
-/// Microseconds since 1970 as RFC 3339 in UTC, whole seconds unless there is a fraction.
-pub fn rfc3339(time_us: i64) -> String {
-    let day = Date::at(time_us, 0);
-    let within = time_us.rem_euclid(86_400_000_000);
-    let (seconds, fraction) = (within / 1_000_000, within % 1_000_000);
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    if fraction == 0 { format!("{day}T{clock}Z") } else { format!("{day}T{clock}.{fraction:06}Z") }
-}
-
-/// Who acted, as lists show it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ActorView {
-    /// `member`, `system`, `device`, `link_holder`, `api_client`, `operator` or `anonymous`.
-    pub kind: &'static str,
-    /// Absent for the system and for nobody.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<Uuid>,
-    /// Absent where the person was erased or has none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
-impl ActorView {
-    /// From a leaf's codes and the name that a join found.
-    pub fn of(kind: u8, id: Uuid, name: Option<String>) -> ActorView {
-        use keiin_domain::context::actor_kind::*;
-        let kind = match kind {
-            SYSTEM => "system",
-            MEMBER => "member",
-            API_CLIENT => "api_client",
-            DEVICE => "device",
-            LINK_HOLDER => "link_holder",
-            OPERATOR => "operator",
-            _ => "anonymous",
-        };
-        ActorView { kind, id: (!id.is_nil()).then_some(id), name }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_rfc_3339() {
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(1_700_000_000_000_001), "2023-11-14T22:13:20.000001Z");
-    }
 
     #[test]
     fn parameters_are_known_and_of_their_kind() {

@@ -112,6 +112,7 @@ impl Runner {
     ) -> Result<Arc<Runner>, ReadModelError> {
         let connection = connect(path)?;
         connection.execute_batch(STATE)?;
+        connection.execute_batch(crate::mail::ATTEMPTS)?;
         let changed = projections.iter().any(|p| revision(&connection, p).is_ok_and(|r| r != Some(p.revision)));
         let fresh: bool = connection.query_row("SELECT count(*) = 0 FROM revisions", [], |row| row.get(0))?;
         for projection in projections {

@@ -5,9 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use keiin_domain::date::Date;
 use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use uuid::Uuid;
+
+use crate::fact::Fact;
 
 /// A column after the key.
 #[derive(Clone, Copy, Debug)]
@@ -94,24 +97,24 @@ pub enum Write {
     Delete(&'static Table, Vec<Value>),
 }
 
+/// Some columns of a row and what they shall hold.
+pub type Columns = Vec<(&'static str, Value)>;
+
 /// The changes of one fold, in order.
 #[derive(Default, Debug)]
 pub struct Writes(pub Vec<Write>);
 
 impl Writes {
-    /// Inserts or replaces a row.
-    pub fn put(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, row: impl Into<Vec<Value>>) {
-        let (key, row) = (key.into(), row.into());
-        debug_assert_eq!((key.len(), row.len()), (table.key.len(), table.columns.len()), "{}", table.name);
-        self.0.push(Write::Put(table, key, row));
+    /// Inserts or replaces a row. Columns that are not named are NULL.
+    pub fn put(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, columns: impl Into<Columns>) {
+        let mut row = vec![Value::Null; table.columns.len()];
+        for (name, value) in columns.into() {
+            row[table.place(name)] = value;
+        }
+        self.0.push(Write::Put(table, key.into(), row));
     }
     /// Sets some columns.
-    pub fn set(
-        &mut self,
-        table: &'static Table,
-        key: impl Into<Vec<Value>>,
-        columns: impl Into<Vec<(&'static str, Value)>>,
-    ) {
+    pub fn set(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, columns: impl Into<Columns>) {
         self.0.push(Write::Set(table, key.into(), columns.into()));
     }
     /// Adds to a number.
@@ -122,16 +125,63 @@ impl Writes {
     pub fn delete(&mut self, table: &'static Table, key: impl Into<Vec<Value>>) {
         self.0.push(Write::Delete(table, key.into()));
     }
+    /// The first record of an object: its row, under the stream's id. `since`, by which lists are sorted, is the record's
+    /// position unless the columns say something else.
+    pub fn born(&mut self, table: &'static Table, fact: &Fact, columns: impl Into<Columns>) {
+        let position = cell(fact.leaf.position);
+        let mut all = vec![("since", position.clone()), ("position", position)];
+        all.push(("version", cell(fact.leaf.stream_version)));
+        all.extend(columns.into());
+        self.put(table, [fact.id()], all);
+    }
+    /// A later record of an object: sets columns of its row.
+    pub fn changed(&mut self, table: &'static Table, fact: &Fact, columns: impl Into<Columns>) {
+        let mut columns = columns.into();
+        columns.extend([("version", cell(fact.leaf.stream_version)), ("position", cell(fact.leaf.position))]);
+        self.set(table, [fact.id()], columns);
+    }
+}
+
+/// What events hold, as a column holds it: ids as 16 bytes, days as days since 1970, flags as 0 and 1, `None` as NULL.
+pub trait Cell {
+    /// The column's value.
+    fn cell(self) -> Value;
+}
+
+macro_rules! cells {
+    ($($from:ty => |$value:ident| $cell:expr;)+) => {
+        $(impl Cell for $from { fn cell(self) -> Value { let $value = self; $cell } })+
+    };
+}
+
+cells! {
+    String => |text| Value::Text(text);
+    &str => |text| Value::Text(text.to_owned());
+    i64 => |number| Value::Integer(number);
+    u64 => |number| Value::Integer(number as i64);
+    u32 => |number| Value::Integer(i64::from(number));
+    u16 => |number| Value::Integer(i64::from(number));
+    u8 => |number| Value::Integer(i64::from(number));
+    bool => |flag| Value::Integer(i64::from(flag));
+    Date => |day| Value::Integer(i64::from(day.0));
+    Uuid => |id| Value::Blob(id.as_bytes().to_vec());
+    [u8; 32] => |hash| Value::Blob(hash.to_vec());
+}
+
+impl<T: Cell> Cell for Option<T> {
+    fn cell(self) -> Value {
+        self.map_or(Value::Null, Cell::cell)
+    }
+}
+
+/// A column's value.
+pub fn cell(value: impl Cell) -> Value {
+    value.cell()
 }
 
 /// An id as a column value.
 pub fn id(id: Uuid) -> Value {
-    Value::Blob(id.as_bytes().to_vec())
-}
-
-/// Text, or NULL for what was erased or never said.
-pub fn maybe(text: Option<impl Into<String>>) -> Value {
-    text.map_or(Value::Null, |t| Value::Text(t.into()))
+    cell(id)
 }
 
 /// Where folds go.
@@ -340,12 +390,14 @@ mod tests {
 
     fn writes() -> Vec<Write> {
         let [a, b] = [1, 2].map(|n| vec![id(Uuid::from_u128(n))]);
-        let row = |n: u128, name: &str| vec![id(Uuid::from_u128(n)), Value::Text(name.into()), Value::Integer(0)];
+        let row = |n: u128, name: &str| {
+            vec![("subject", cell(Uuid::from_u128(n))), ("name", cell(name)), ("visits", cell(0u64))]
+        };
         let mut w = Writes::default();
         w.put(&PEOPLE, b.clone(), row(20, "佐藤 健"));
         w.put(&PEOPLE, a.clone(), row(10, "田中 花子"));
         w.add(&PEOPLE, a.clone(), "visits", 2);
-        w.set(&PEOPLE, a, vec![("name", Value::Text("田中 華子".into()))]);
+        w.set(&PEOPLE, a, [("name", cell("田中 華子"))]);
         w.delete(&PEOPLE, vec![id(Uuid::from_u128(3))]);
         w.0
     }

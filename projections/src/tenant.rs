@@ -1,18 +1,17 @@
 //! The company itself: what its settings page and its documents show.
 
 use keiin_domain::command::Aggregate;
-use keiin_domain::event::Event;
 use keiin_domain::role::Permission;
 use keiin_domain::tenant::{Tenant, TenantEvent};
-use rusqlite::types::Value;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::fact::{Fact, Opener};
-use crate::query::{Param, Params, Query, Read, Refusal, Who, uuid_at};
+use crate::query::{Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Writes, blob, int, text};
+use crate::table::{Table, Writes, blob, cell, int, text};
+use crate::view::col;
 
 /// One row a company.
 pub static TENANTS: Table = Table {
@@ -24,6 +23,7 @@ pub static TENANTS: Table = Table {
         text("registration_number"),
         text("address"),
         text("bank_details"),
+        int("since"),
         int("version"),
         int("position"),
     ],
@@ -37,27 +37,21 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Tenant::STREAM {
         return Ok(());
     }
-    let version = Value::Integer(fact.leaf.stream_version as i64);
-    let position = Value::Integer(fact.leaf.position as i64);
-    let key = vec![fact.id()];
-    let text = |t: String| Value::Text(t);
-    match TenantEvent::read(&fact.event).map_err(|e| e.to_string())? {
+    match fact.read()? {
         TenantEvent::Opened(e) => {
-            let empty = || text(String::new());
-            out.put(&TENANTS, key, vec![text(e.name), text(e.slug), empty(), empty(), empty(), version, position]);
+            let empty = ["registration_number", "address", "bank_details"].map(|column| (column, cell("")));
+            let named = [("name", cell(e.name)), ("slug", cell(e.slug))];
+            out.born(&TENANTS, fact, [&named[..], &empty[..]].concat());
         }
-        TenantEvent::Changed(e) => out.set(
-            &TENANTS,
-            key,
-            vec![
-                ("name", text(e.name)),
-                ("registration_number", text(e.registration_number)),
-                ("address", text(e.address)),
-                ("bank_details", text(e.bank_details)),
-                ("version", version),
-                ("position", position),
-            ],
-        ),
+        TenantEvent::Changed(e) => {
+            let columns = [
+                ("name", cell(e.name)),
+                ("registration_number", cell(e.registration_number)),
+                ("address", cell(e.address)),
+                ("bank_details", cell(e.bank_details)),
+            ];
+            out.changed(&TENANTS, fact, columns);
+        }
     }
     Ok(())
 }
@@ -93,17 +87,16 @@ impl Query for GetTenant {
     const PARAMS: &'static [Param] = &[];
     type Answer = TenantView;
     async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {
-        let key = crate::table::id(who.ledger);
-        read.one(who, "SELECT * FROM tenants WHERE ledger = ? AND id = ?", key, |row| {
+        read.one(who, "tenants", Some(who.ledger), |row| {
             Ok(TenantView {
-                id: uuid_at(row, "id")?,
-                version: row.get::<_, i64>("version")? as u64,
-                position: row.get::<_, i64>("position")? as u64,
-                name: row.get("name")?,
-                slug: row.get("slug")?,
-                registration_number: row.get("registration_number")?,
-                address: row.get("address")?,
-                bank_details: row.get("bank_details")?,
+                id: col(row, "id")?,
+                version: col(row, "version")?,
+                position: col(row, "position")?,
+                name: col(row, "name")?,
+                slug: col(row, "slug")?,
+                registration_number: col(row, "registration_number")?,
+                address: col(row, "address")?,
+                bank_details: col(row, "bank_details")?,
             })
         })
     }

@@ -1,0 +1,359 @@
+//! Mails: what must go out because of a record, and what became of it. A row holds references only: addresses are looked
+//! up and texts rendered when a mail is sent or shown, so the fold never depends on what is personal.
+//!
+//! An outcome is a record of its own, so even the outbox comes back by a rebuild. Only leases and attempts without an
+//! outcome are kept beside, in `effect_attempts`, which a rebuild leaves alone.
+
+use keiin_domain::command::Aggregate;
+use keiin_domain::delivery::{Delivery, DeliveryEvent};
+use keiin_domain::mail::{Mail, MailEvent};
+use keiin_domain::member::{Member, MemberEvent};
+use keiin_domain::role::Permission;
+use keiin_domain::visit::{Visit, VisitEvent};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, named_params, params};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::client::Recipient;
+use crate::fact::{Fact, Opener};
+use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
+use crate::runner::Projection;
+use crate::table::{Table, Writes, blob, cell, int, text};
+use crate::view::{Time, col, filled};
+
+/// One row a mail: the record that asked for it, and which of that record's mails it is.
+pub static EFFECTS: Table = Table {
+    name: "effects",
+    key: &[int("position"), int("n")],
+    columns: &[
+        text("template"),
+        text("object_kind"),
+        blob("object_id"),
+        text("state"),
+        int("queued_at"),
+        int("sent_at"),
+        int("code"),
+        text("diagnostic"),
+    ],
+    indexes: &["state, position"],
+};
+
+/// The projection.
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 1, tables: &[&EFFECTS], fold };
+
+/// What a rebuild leaves alone: how often a mail was tried and when it may be tried next, microseconds UTC.
+pub const ATTEMPTS: &str = "
+    CREATE TABLE IF NOT EXISTS effect_attempts (
+        ledger BLOB NOT NULL, position BIGINT NOT NULL, n BIGINT NOT NULL, attempts BIGINT NOT NULL,
+        next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n)) WITHOUT ROWID;";
+
+fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
+    let template = match fact.stream() {
+        Member::STREAM => matches!(fact.read()?, MemberEvent::Invited(_)).then_some("invitation"),
+        Delivery::STREAM => matches!(fact.read()?, DeliveryEvent::LinkIssued(_)).then_some("delivery"),
+        Visit::STREAM => match fact.read()? {
+            VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
+            VisitEvent::CheckedIn(_) => Some("arrival"),
+            VisitEvent::Cancelled(_) | VisitEvent::CheckedOut(_) | VisitEvent::WalkedIn(_) => None,
+        },
+        Mail::STREAM => return outcome(fact, out),
+        _ => None,
+    };
+    if let Some(template) = template {
+        let columns = [
+            ("template", cell(template)),
+            ("object_kind", cell(fact.stream())),
+            ("object_id", fact.id()),
+            ("state", cell("queued")),
+            ("queued_at", cell(fact.time_us())),
+        ];
+        out.put(&EFFECTS, [cell(fact.leaf.position), cell(0u16)], columns);
+    }
+    Ok(())
+}
+
+/// A refusal (5xx, RFC 5321) is final; with any other code the server gave up.
+fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
+    match fact.read()? {
+        MailEvent::Sent(e) => {
+            let columns = [("state", cell("sent")), ("sent_at", cell(fact.time_us()))];
+            out.set(&EFFECTS, [cell(e.effect_position), cell(e.n)], columns);
+        }
+        MailEvent::Failed(e) => {
+            let state = if e.code >= 500 { "failed" } else { "dead" };
+            let columns = [("state", cell(state)), ("code", cell(e.code)), ("diagnostic", cell(e.diagnostic))];
+            out.set(&EFFECTS, [cell(e.effect_position), cell(e.n)], columns);
+        }
+    }
+    Ok(())
+}
+
+/// Everything that a mail's text may need; which fields are there depends on the template.
+#[derive(Clone, Debug, Serialize)]
+pub struct Letter {
+    /// Whose mail.
+    pub ledger: Uuid,
+    /// The record that asked for it.
+    pub position: u64,
+    /// Which of that record's mails.
+    pub n: u16,
+    /// `invitation`, `delivery`, `visit_pass` or `arrival`.
+    pub template: String,
+    /// `member`, `delivery` or `visit`.
+    pub object_kind: String,
+    /// The invited member, the delivery, the visit: whose secret a link needs.
+    pub object_id: Uuid,
+    /// To whom.
+    pub to: Recipient,
+    /// Who writes.
+    pub company: Option<String>,
+    /// Role of an invited member.
+    pub role: Option<String>,
+    /// Of a delivered document.
+    pub document_number: Option<String>,
+    /// Of a delivered document.
+    pub document_title: Option<String>,
+    /// Written by the sender of a delivery.
+    pub message: Option<String>,
+    /// Of an invitation or a link.
+    pub expires_at: Option<Time>,
+    /// Who comes or came.
+    pub visitor_name: Option<String>,
+    /// From where.
+    pub visitor_company: Option<String>,
+    /// Who is visited.
+    pub host_name: Option<String>,
+    /// Where.
+    pub location: Option<String>,
+    /// From when.
+    pub starts_at: Option<Time>,
+    /// Until when.
+    pub ends_at: Option<Time>,
+    /// When they came.
+    pub arrived_at: Option<Time>,
+}
+
+/// A mail's text in one language.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// Subject line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+    /// The link in it.
+    pub link: Option<String>,
+}
+
+/// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
+/// more (withdrawn, cancelled, erased) is dead.
+const FROM: &str = "(SELECT f.*, f.position AS since, CAST(printf('%05d', f.n) AS BLOB) AS id,
+        CASE WHEN f.state = 'queued' AND NOT f.live THEN 'dead' ELSE f.state END AS status
+      FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
+          m.role, o.number AS document_number, o.title AS document_title, d.message,
+          coalesce(d.expires_at, m.expires_at) AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
+          v.location, v.starts_at, v.ends_at, v.arrived_at,
+          CASE e.template WHEN 'invitation' THEN m.name WHEN 'delivery' THEN d.to_name
+            WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END AS to_name,
+          CASE e.template WHEN 'invitation' THEN m.email WHEN 'delivery' THEN d.to_email
+            WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END AS to_email,
+          CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
+            WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
+            WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
+            ELSE h.email IS NOT NULL END AS live
+        FROM effects e
+        LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
+        LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger
+        LEFT JOIN members m ON m.ledger = e.ledger AND m.id = e.object_id
+        LEFT JOIN deliveries d ON d.ledger = e.ledger AND d.id = e.object_id
+        LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
+        LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
+        LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id) f
+      WHERE f.to_email IS NULL OR f.to_email <> '')";
+
+fn letter(row: &Row) -> rusqlite::Result<Letter> {
+    Ok(Letter {
+        ledger: col(row, "ledger")?,
+        position: col(row, "position")?,
+        n: col(row, "n")?,
+        template: col(row, "template")?,
+        object_kind: col(row, "object_kind")?,
+        object_id: col(row, "object_id")?,
+        to: Recipient::read(row, "to_name", "to_email")?,
+        company: col(row, "company")?,
+        role: col(row, "role")?,
+        document_number: col(row, "document_number")?,
+        document_title: col(row, "document_title")?,
+        message: col::<Option<_>>(row, "message")?.and_then(filled),
+        expires_at: col(row, "expires_at")?,
+        visitor_name: col(row, "visitor_name")?,
+        visitor_company: col::<Option<_>>(row, "visitor_company")?.and_then(filled),
+        host_name: col(row, "host_name")?,
+        location: col(row, "location")?,
+        starts_at: col(row, "starts_at")?,
+        ends_at: col(row, "ends_at")?,
+        arrived_at: col(row, "arrived_at")?,
+    })
+}
+
+/// A mail to be sent now.
+#[derive(Clone, Debug)]
+pub struct Due {
+    /// What and to whom.
+    pub letter: Letter,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+}
+
+/// How long a mail that was handed out is not handed out again unless [`retry_later`] says so, microseconds.
+pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
+
+/// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
+/// outcome must be recorded (`mail.sent`, `mail.failed`) or [`retry_later`] called.
+pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
+    let sql = format!(
+        "SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.state = 'queued' AND t.status = 'queued'
+           AND t.next_at <= :now ORDER BY t.position, t.n LIMIT :limit"
+    );
+    read.sql(|connection| {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let mut found = vec![];
+        {
+            let mut ledgers = transaction.prepare_cached("SELECT ledger FROM positions WHERE projection = 'mail'")?;
+            let mut mails = transaction.prepare_cached(&sql)?;
+            let mut ledgers = ledgers.query([])?;
+            while let Some(ledger) = ledgers.next()?.filter(|_| found.len() < limit) {
+                let room = (limit - found.len()) as i64;
+                let named = named_params! { ":ledger": ledger.get::<_, Vec<u8>>(0)?, ":now": now_us, ":limit": room };
+                let due = |row: &Row| Ok(Due { letter: letter(row)?, attempts: col::<u32>(row, "attempts")? + 1 });
+                for due in mails.query_map(named, due)? {
+                    found.push(due?);
+                }
+            }
+        }
+        for due in &found {
+            attempt(&transaction, due, now_us + LEASE_US)?;
+        }
+        transaction.commit()?;
+        Ok(found)
+    })
+}
+
+/// Puts a mail back that could not be handed over for now.
+pub fn retry_later(read: &Read, due: &Due, next_at_us: i64) -> Result<(), Refusal> {
+    read.sql(|connection| Ok(attempt(connection, due, next_at_us)?))
+}
+
+fn attempt(connection: &Connection, Due { letter, attempts }: &Due, next_at_us: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO effect_attempts (ledger, position, n, attempts, next_at) VALUES (?, ?, ?, ?, ?)";
+    let row = params![cell(letter.ledger), cell(letter.position), letter.n, attempts, next_at_us];
+    connection.prepare_cached(sql)?.execute(row).map(|_| ())
+}
+
+/// A mail, as the outbox shows it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MailView {
+    /// Position of the record that asked for it, and which of its mails: `42-0`.
+    pub id: String,
+    /// `invitation`, `delivery`, `visit_pass` or `arrival`.
+    pub template: String,
+    /// To whom.
+    pub to: Recipient,
+    /// Subject line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+    /// The link in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// `queued`, `sent`, `failed` (refused for good) or `dead` (given up, or nothing to send any more).
+    pub status: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was asked for.
+    pub queued_at: Time,
+    /// When the next server took it over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Time>,
+    /// SMTP reply code of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+    /// What the mail server said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnostic: Option<String>,
+    /// What it is about.
+    pub object: ObjectOf,
+}
+
+/// What a mail is about.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ObjectOf {
+    /// `member`, `delivery` or `visit`.
+    pub kind: String,
+    /// Its id.
+    pub id: Uuid,
+}
+
+fn view(read: &Read, row: &Row) -> rusqlite::Result<MailView> {
+    let letter = letter(row)?;
+    let render = |server: &std::sync::Arc<dyn crate::query::Beside>| server.render(&letter);
+    // Nothing is written to or about an erased person.
+    let text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
+    Ok(MailView {
+        id: format!("{}-{}", letter.position, letter.n),
+        template: letter.template,
+        to: letter.to,
+        subject: text.subject,
+        body: text.body,
+        link: text.link,
+        status: col(row, "status")?,
+        attempts: col(row, "attempts")?,
+        queued_at: col(row, "queued_at")?,
+        sent_at: col(row, "sent_at")?,
+        code: col(row, "code")?,
+        diagnostic: col(row, "diagnostic")?,
+        object: ObjectOf { kind: letter.object_kind, id: letter.object_id },
+    })
+}
+
+/// The outbox, newest first.
+pub struct ListMails;
+
+impl Query for ListMails {
+    const NAME: &'static str = "list_mails";
+    const PATH: &'static str = "/v1/mails";
+    const PERMISSION: Permission = Permission("mail.read");
+    const PARAMS: &'static [Param] = &[
+        Param { name: "status", kind: Kind::OneOf(&["queued", "sent", "failed", "dead"]) },
+        Param { name: "template", kind: Kind::OneOf(&["invitation", "delivery", "visit_pass", "arrival"]) },
+        Param { name: "q", kind: Kind::Text },
+    ];
+    const LIST: bool = true;
+    type Answer = Listing<MailView>;
+    async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
+        let filter = Filter::new()
+            .and("t.status = ?", params.text("status"))
+            .and("t.template = ?", params.text("template"))
+            .like(&["to_name", "to_email"], params.text("q"));
+        let page = read.list(who, FROM, filter, params, |row| view(read, row))?;
+        Ok(Listing { counts: read.counts(who, FROM)?, ..page })
+    }
+}
+
+/// One mail.
+pub struct GetMail;
+
+impl Query for GetMail {
+    const NAME: &'static str = "get_mail";
+    const PATH: &'static str = "/v1/mails/{id}";
+    const PERMISSION: Permission = Permission("mail.read");
+    const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Text }];
+    type Answer = MailView;
+    async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
+        let (position, n) = params.text("id").and_then(|id| id.split_once('-')).ok_or(Refusal::NotFound)?;
+        let key = [position, n].map(|part| part.parse::<u32>().ok().map(cell));
+        let [Some(position), Some(n)] = key else { return Err(Refusal::NotFound) };
+        let sql = format!("SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.position = ? AND t.n = ?");
+        read.rows(who, &sql, vec![position, n], |row| view(read, row))?.pop().ok_or(Refusal::NotFound)
+    }
+}

@@ -1,0 +1,256 @@
+//! Visits: who is expected, who is in the house, who came and left. Nobody came = the visit is still expected and its last
+//! day in Japan is over; that is computed when asked.
+
+use keiin_domain::command::Aggregate;
+use keiin_domain::date::{Date, ZONE_S};
+use keiin_domain::role::{Permission, Role};
+use keiin_domain::sealed::{Person, Sealed};
+use keiin_domain::visit::{Visit, VisitEvent};
+use rusqlite::Row;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::fact::{Fact, Opener};
+use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, day_start_us};
+use crate::runner::Projection;
+use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
+use crate::view::{Named, Time, col, filled};
+
+/// One row a visit, listed by its start. Its codes are in no read model.
+pub static VISITS: Table = Table {
+    name: "visits",
+    key: &[blob("id")],
+    columns: &[
+        blob("subject"),
+        personal("visitor_name"),
+        personal("visitor_kana"),
+        personal("visitor_company"),
+        personal("visitor_email"),
+        personal("note"),
+        blob("host_id"),
+        text("location"),
+        int("starts_at"),
+        int("ends_at"),
+        int("over_at"),
+        text("state"),
+        int("arrived_at"),
+        int("left_at"),
+        int("walk_in"),
+        int("late"),
+        int("since"),
+        int("version"),
+        int("position"),
+    ],
+    indexes: &["since", "state, over_at", "host_id, since"],
+};
+
+/// The projection.
+pub const PROJECTION: Projection = Projection { name: "visit", revision: 1, tables: &[&VISITS], fold };
+
+fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
+    if fact.stream() != Visit::STREAM {
+        return Ok(());
+    }
+    let now = cell(fact.time_us());
+    match fact.read()? {
+        VisitEvent::Registered(e) => {
+            let mut columns = visitor(&e.visitor, keys);
+            columns.extend(plan(e.host_id, e.location, e.starts_at_us, e.ends_at_us));
+            columns.extend([("state", cell("expected")), ("walk_in", cell(false)), ("late", cell(false))]);
+            out.born(&VISITS, fact, columns);
+        }
+        VisitEvent::Changed(e) => {
+            let mut columns = visitor(&e.visitor, keys);
+            columns.extend(plan(e.host_id, e.location, e.starts_at_us, e.ends_at_us));
+            out.changed(&VISITS, fact, columns);
+        }
+        VisitEvent::Cancelled(_) => out.changed(&VISITS, fact, [("state", cell("cancelled"))]),
+        VisitEvent::CheckedIn(e) => {
+            let came = [("state", cell("arrived")), ("arrived_at", now), ("late", cell(e.late))];
+            out.changed(&VISITS, fact, [&came[..], &[("left_at", cell(None::<i64>))]].concat());
+        }
+        VisitEvent::CheckedOut(_) => out.changed(&VISITS, fact, [("state", cell("left")), ("left_at", now)]),
+        VisitEvent::WalkedIn(e) => {
+            let mut columns = visitor(&e.visitor, keys);
+            columns.extend([("since", now.clone()), ("starts_at", now.clone()), ("arrived_at", now)]);
+            columns.push(("location", cell(e.location)));
+            columns.extend([("state", cell("arrived")), ("walk_in", cell(true)), ("late", cell(false))]);
+            out.born(&VISITS, fact, columns);
+        }
+    }
+    Ok(())
+}
+
+fn visitor(sealed: &Sealed<Person>, keys: &Opener) -> Columns {
+    let person = sealed.open(keys);
+    let part = |part: fn(&Person) -> &str| cell(person.as_ref().map(part));
+    vec![
+        ("subject", cell(sealed.subject)),
+        ("visitor_name", part(|p| &p.name)),
+        ("visitor_kana", part(|p| &p.kana)),
+        ("visitor_company", part(|p| &p.company)),
+        ("visitor_email", part(|p| &p.email)),
+        ("note", part(|p| &p.note)),
+    ]
+}
+
+fn plan(host_id: Uuid, location: String, starts_at_us: i64, ends_at_us: i64) -> Columns {
+    vec![
+        ("host_id", cell(host_id)),
+        ("location", cell(location)),
+        ("since", cell(starts_at_us)),
+        ("starts_at", cell(starts_at_us)),
+        ("ends_at", cell(ends_at_us)),
+        ("over_at", cell(day_start_us(Date::at(ends_at_us, ZONE_S).plus(1)))),
+    ]
+}
+
+/// A visit, as shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VisitView {
+    /// Its id.
+    pub id: Uuid,
+    /// Stream version, for If-Match.
+    pub version: u64,
+    /// Last record about it.
+    pub position: u64,
+    /// Who comes.
+    pub visitor: VisitorView,
+    /// Who is visited; nobody for a walk-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<Named>,
+    /// Where.
+    pub location: String,
+    /// From when; for a walk-in, when they came.
+    pub starts_at: Time,
+    /// Until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
+    /// `expected`, `arrived`, `left`, `cancelled` or `no_show`.
+    pub status: String,
+    /// When they came last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived_at: Option<Time>,
+    /// When they left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Time>,
+    /// Was not expected.
+    pub walk_in: bool,
+    /// Came after the visit should have ended.
+    pub late: bool,
+    /// About the visitor; a walk-in's purpose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// A visitor; only `erased` once the person was erased.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct VisitorView {
+    /// As given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Reading.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kana: Option<String>,
+    /// From where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub company: Option<String>,
+    /// Where the pass goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The person was erased.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+}
+
+const STATUS: &str = "CASE WHEN v.state = 'expected' AND v.over_at <= :now THEN 'no_show' ELSE v.state END";
+
+/// Visits with what is derived.
+fn from() -> String {
+    format!(
+        "(SELECT v.*, m.name AS host_name, {STATUS} AS status
+          FROM visits v LEFT JOIN members m ON m.ledger = v.ledger AND m.id = v.host_id)"
+    )
+}
+
+fn view(row: &Row) -> rusqlite::Result<VisitView> {
+    let text = |column| Ok::<_, rusqlite::Error>(col::<Option<String>>(row, column)?.and_then(filled));
+    let name: Option<String> = col(row, "visitor_name")?;
+    let host: Option<Uuid> = col(row, "host_id")?;
+    Ok(VisitView {
+        id: col(row, "id")?,
+        version: col(row, "version")?,
+        position: col(row, "position")?,
+        visitor: VisitorView {
+            erased: name.is_none(),
+            name,
+            kana: text("visitor_kana")?,
+            company: text("visitor_company")?,
+            email: text("visitor_email")?,
+        },
+        host: host.map(|id| Ok::<_, rusqlite::Error>(Named { id, name: col(row, "host_name")? })).transpose()?,
+        location: col(row, "location")?,
+        starts_at: col(row, "starts_at")?,
+        ends_at: col(row, "ends_at")?,
+        status: col(row, "status")?,
+        arrived_at: col(row, "arrived_at")?,
+        left_at: col(row, "left_at")?,
+        walk_in: col(row, "walk_in")?,
+        late: col(row, "late")?,
+        note: text("note")?,
+    })
+}
+
+/// The role member sees visits to themselves, as it handles only those; so does a viewer.
+fn own_only(who: &Who) -> Option<Uuid> {
+    matches!(who.actor.role, Role::Member | Role::Viewer).then_some(who.actor.id)
+}
+
+/// All visits, the latest start first. `from` and `to` are days on which they start.
+pub struct ListVisits;
+
+impl Query for ListVisits {
+    const NAME: &'static str = "list_visits";
+    const PATH: &'static str = "/v1/visits";
+    const PERMISSION: Permission = Permission("visit.read");
+    const PARAMS: &'static [Param] = &[
+        Param { name: "status", kind: Kind::OneOf(&["expected", "arrived", "left", "cancelled", "no_show"]) },
+        Param { name: "host_id", kind: Kind::Id },
+        Param { name: "from", kind: Kind::Day },
+        Param { name: "to", kind: Kind::Day },
+        Param { name: "q", kind: Kind::Text },
+    ];
+    const LIST: bool = true;
+    type Answer = Listing<VisitView>;
+    async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
+        let searched = ["visitor_name", "visitor_kana", "visitor_company", "location", "host_name"];
+        let filter = Filter::new()
+            .and("t.host_id = ?", own_only(who))
+            .and("t.status = ?", params.text("status"))
+            .and("t.host_id = ?", params.id("host_id"))
+            .and("t.starts_at >= ?", params.day_start_us("from"))
+            .and("t.starts_at < ?", params.day_end_us("to"))
+            .like(&searched, params.text("q"));
+        let page = read.list(who, &from(), filter, params, view)?;
+        let own = own_only(who).map_or(String::new(), |id| format!(" WHERE v.host_id = x'{}'", id.simple()));
+        let counted = format!("(SELECT v.ledger, {STATUS} AS status FROM visits v{own})");
+        Ok(Listing { counts: read.counts(who, &counted)?, ..page })
+    }
+}
+
+/// One visit.
+pub struct GetVisit;
+
+impl Query for GetVisit {
+    const NAME: &'static str = "get_visit";
+    const PATH: &'static str = "/v1/visits/{id}";
+    const PERMISSION: Permission = Permission("visit.read");
+    const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
+    type Answer = VisitView;
+    async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
+        let visit = read.one(who, &from(), params.id("id"), view)?;
+        let theirs = own_only(who).is_some_and(|own| visit.host.as_ref().is_none_or(|host| host.id != own));
+        if theirs { Err(Refusal::NotFound) } else { Ok(visit) }
+    }
+}
