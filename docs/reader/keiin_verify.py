@@ -94,6 +94,12 @@ def key_id(name, key):
     return sha(name.encode(), b"\n\1", key)[:4]
 
 
+def note_holds(text, line, keys):
+    """Lines of unknown keys hold; a known key's signature must be right."""
+    name, id, signature = line
+    return all(signed(key[1], text.encode(), signature) for key in keys if (name, id) == (key[0], key_id(*key)))
+
+
 def parse_vkey(text):
     name, id, key = text.split("+", 2)
     key = b64(key)
@@ -358,7 +364,8 @@ def verify(data, keys, known):
         leaf = parse_leaf(raw)
         at = leaf["position"]
         ours = leaf["ledger"] == log[1] and leaf["stream"] == (b"ledger", log[1]) and leaf["count"] == 1
-        must(body is not None and ours and leaf["clear"] and sha(body) == leaf["body_hash"], "not a key record", at)
+        ours = ours and leaf["clear"] and leaf["kind"] != "ledger.subject_erased"
+        must(body is not None and ours and sha(body) == leaf["body_hash"], "not a key record", at)
         must(at > last and not first <= at < end, "key records out of order", at)
         must(included(at, size, leaf["hash"], path, root), "not in the tree", at)
         said, last = parse_clear(leaf, body), at
@@ -442,16 +449,14 @@ def verify(data, keys, known):
         tree.append(hash, level)
     must(tree.root() == root, "root")
     must(signers.origin == log, "origin")
-    ours, good = (origin_text, signers.signer), False
-    for name, id, signature in signatures:
-        for key in [ours] + keys:
-            if (name, id) == (key[0], key_id(*key)):
-                must(signed(key[1], text.encode(), signature), "checkpoint signature")
-                good |= key == ours
-    must(good, "checkpoint not signed by the signer")
+    ours = (origin_text, signers.signer)
+    must(all(note_holds(text, line, [ours] + keys) for line in signatures), "checkpoint signature")
+    must((ours[0], key_id(*ours)) in [line[:2] for line in signatures], "checkpoint not signed by the signer")
     signers.seen |= signers.signer in signers.pinned
     must(not keys or signers.seen, "no given key has signed")
-    for other, known_size, known_root in known:
+    for other, known_size, known_root, holds in known:
+        if not holds:
+            raise Unusable("known checkpoint with a false signature")
         must(other[:2] == log[:2], "known checkpoint of another log")
         must(known_size <= size, "rolled back or cut off")
         if known_size not in roots:
@@ -483,8 +488,9 @@ def main():
     try:
         keys, known = [parse_vkey(key) for key in given.key], []
         for path in given.checkpoint:
-            origin, size, root = parse_checkpoint(parse_note(open(path, "rb").read())[0])
-            known.append((parse_origin(origin), size, root))
+            text, signatures = parse_note(open(path, "rb").read())
+            origin, size, root = parse_checkpoint(text)
+            known.append((parse_origin(origin), size, root, all(note_holds(text, line, keys) for line in signatures)))
     except (AttributeError, ValueError, OSError) as error:
         print(f"a key or checkpoint that was given is not one: {error}", file=sys.stderr)
         sys.exit(2)

@@ -12,8 +12,9 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
+use crate::clear;
 use crate::note::{MAX_NOTE, Note};
-use crate::record::{FIXED, Hash, MAX_BODY, MAX_LEAF, MAX_NUMBER, Record};
+use crate::record::{FIXED, Hash, Leaf, MAX_BODY, MAX_LEAF, MAX_NUMBER, Record};
 use crate::seal::Key;
 use crate::tree::{self, Subtrees};
 
@@ -51,7 +52,8 @@ pub struct Evidence {
     pub left: Vec<Hash>,
     /// Roots of the full subtrees behind the last record, up to the checkpoint's size.
     pub right: Vec<Hash>,
-    /// The `ledger.*` records outside the bundle, in order: they tell whose signatures count.
+    /// The `ledger.*` records outside the bundle, in order: they tell whose signatures count. Erasures of persons tell
+    /// nothing about that and are not among them.
     pub key_records: Vec<KeyRecord>,
 }
 
@@ -66,7 +68,7 @@ pub struct KeyRecord {
 
 impl Evidence {
     /// Evidence for the records from `first` to `end` − 1 in the tree of `size` leaves; `None` when that is the whole tree.
-    /// `key_records` are the `ledger.*` records outside that range, each with its position, in order.
+    /// `key_records` are the `ledger.*` records outside that range, each with its position, in order; erasures are left out.
     pub fn new<S: Subtrees + ?Sized>(
         tree: &S,
         (first, end, size): (u64, u64, u64),
@@ -78,8 +80,10 @@ impl Evidence {
         let hashes = |start, end| -> Result<Vec<Hash>, S::Error> {
             tree::cover(start, end).into_iter().map(|(level, index)| tree.subtree(level, index)).collect()
         };
+        let is_erasure = |r: &Record| Leaf::decode(&r.leaf).is_ok_and(|leaf| leaf.event_kind == clear::SUBJECT_ERASED);
         let key_records: Result<_, S::Error> = key_records
             .into_iter()
+            .filter(|(_, record)| !is_erasure(record))
             .map(|(position, record)| Ok(KeyRecord { path: tree::inclusion(tree, position, size)?, record }))
             .collect();
         Ok(Some(Evidence { left: hashes(0, first)?, right: hashes(end, size)?, key_records: key_records? }))
@@ -157,11 +161,18 @@ pub struct Writer<W> {
 impl<W: Write> Writer<W> {
     /// Begins a bundle. `evidence` is present exactly when the bundle is not the checkpoint's whole tree.
     pub fn new(mut out: W, header: Header, checkpoint: &Note, evidence: Option<&Evidence>) -> io::Result<Writer<W>> {
+        if evidence.is_some_and(|evidence| evidence.key_records.len() > usize::from(u16::MAX)) {
+            return Err(io::Error::other("more than 65,535 key records"));
+        }
         out.write_all(MAGIC)?;
         out.write_all(&[u8::from(header.opened)])?;
         out.write_all(&header.first.to_be_bytes())?;
         out.write_all(&header.count.to_be_bytes())?;
-        for section in [checkpoint.to_string().into_bytes(), evidence.map_or(vec![], Evidence::encode)] {
+        let sections = [checkpoint.to_string().into_bytes(), evidence.map_or(vec![], Evidence::encode)];
+        for (section, most) in sections.into_iter().zip([MAX_NOTE, MAX_EVIDENCE]) {
+            if section.len() > most {
+                return Err(io::Error::other("the checkpoint or the evidence is too long for a bundle"));
+            }
             out.write_all(&(section.len() as u32).to_be_bytes())?;
             out.write_all(&section)?;
         }
@@ -174,6 +185,9 @@ impl<W: Write> Writer<W> {
         self.buffer.clear();
         put_record(&mut self.buffer, record);
         match opening {
+            Some(opening) if opening.json.len() > MAX_JSON => {
+                return Err(io::Error::other("the text of an opened event is longer than 1 MiB"));
+            }
             Some(opening) if self.opened => {
                 self.buffer.push(1);
                 self.buffer.extend(opening.secret.expose());

@@ -284,7 +284,8 @@ fn outside_records(
         let fault = |reason: &str| Fault::refuted(leaf.position, format!("evidence: {reason}"));
         let body = record.body.as_deref().ok_or_else(|| fault("a key record without its body"))?;
         let ours = leaf.ledger == origin.ledger() && leaf.stream == Stream::new(clear::STREAM, leaf.ledger);
-        if !is_clear_kind(&leaf.event_kind) || leaf.count != 1 || Hash::of(body) != leaf.body_hash || !ours {
+        let names_keys = is_clear_kind(&leaf.event_kind) && leaf.event_kind != clear::SUBJECT_ERASED;
+        if !names_keys || leaf.count != 1 || Hash::of(body) != leaf.body_hash || !ours {
             return Err(fault("not a key record of this ledger"));
         }
         if outside.last().is_some_and(|last| last.leaf.position >= leaf.position)

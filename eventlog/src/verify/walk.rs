@@ -84,7 +84,7 @@ impl<'o> Walk<'o> {
             keys: Keys::new(origin, &options.keys),
             frontier: frontier.ok_or_else(|| super::refuted("evidence: not the subtrees before the first record"))?,
             last: None,
-            streams: Streams { whole: header.first == 0, kinds: vec![], next: HashMap::new() },
+            streams: Streams { whole: header.first == 0, kinds: HashMap::new(), next: HashMap::new() },
             commit: Open { first: header.first, ..Open::default() },
             commits: 0,
             signatures: Signatures::default(),
@@ -363,7 +363,7 @@ impl<'o> Walk<'o> {
 /// have any version.
 struct Streams {
     whole: bool,
-    kinds: Vec<String>,
+    kinds: HashMap<String, u32>,
     next: HashMap<(u32, Uuid), u64>,
 }
 
@@ -373,12 +373,15 @@ impl Streams {
         if kind == clear::STREAM && *id != leaf.ledger {
             return Err("a stream of kind ledger that is not the ledger's own");
         }
-        let known = self.kinds.iter().position(|known| known == kind);
-        let kind = known.unwrap_or_else(|| {
-            self.kinds.push(kind.clone());
-            self.kinds.len() - 1
-        });
-        let next = self.next.entry((kind as u32, *id)).or_insert(if self.whole { 0 } else { leaf.stream_version });
+        let kind = match self.kinds.get(kind) {
+            Some(known) => *known,
+            None => {
+                let new = self.kinds.len() as u32;
+                self.kinds.insert(kind.clone(), new);
+                new
+            }
+        };
+        let next = self.next.entry((kind, *id)).or_insert(if self.whole { 0 } else { leaf.stream_version });
         if leaf.stream_version != *next {
             return Err("the stream's version does not follow");
         }
