@@ -62,7 +62,7 @@ impl Principal {
 
     /// For queries.
     pub fn who(&self) -> Who {
-        Who { ledger: self.ledger, actor: self.actor }
+        Who { ledger: self.ledger, actor: self.actor, now_us: crate::clock::now_us() }
     }
 
     /// May they?

@@ -3,7 +3,7 @@
 
 use crate::query::Query;
 use crate::runner::Projection;
-use crate::{client, delivery, document, kiosk, mail, member, tenant, token, visit};
+use crate::{client, delivery, document, event, kiosk, mail, member, tenant, token, visit};
 
 /// Folded in this order.
 pub static PROJECTIONS: &[Projection] = &[
@@ -16,6 +16,7 @@ pub static PROJECTIONS: &[Projection] = &[
     kiosk::PROJECTION,
     token::PROJECTION,
     mail::PROJECTION,
+    event::PROJECTION,
 ];
 
 /// Whoever needs to see every query.
@@ -43,4 +44,6 @@ pub fn queries(v: &mut impl VisitQueries) {
     v.query::<token::GetToken>();
     v.query::<mail::ListMails>();
     v.query::<mail::GetMail>();
+    v.query::<event::ListEvents>();
+    v.query::<event::GetEvent>();
 }

@@ -171,10 +171,8 @@ impl Query for ListClients {
     const NAME: &'static str = "list_clients";
     const PATH: &'static str = "/v1/clients";
     const PERMISSION: Permission = Permission("client.read");
-    const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["active", "archived"]) },
-        Param { name: "q", kind: Kind::Text },
-    ];
+    const PARAMS: &'static [Param] =
+        &[Param { name: "status", kind: Kind::OneOf(&["active", "archived"]) }, Param { name: "q", kind: Kind::Text }];
     const LIST: bool = true;
     type Answer = Listing<ClientView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -162,10 +162,7 @@ impl Query for ListDeliveries {
     const PATH: &'static str = "/v1/deliveries";
     const PERMISSION: Permission = Permission("delivery.read");
     const PARAMS: &'static [Param] = &[
-        Param {
-            name: "status",
-            kind: Kind::OneOf(&["sending", "sent", "failed", "opened", "expired", "revoked"]),
-        },
+        Param { name: "status", kind: Kind::OneOf(&["sending", "sent", "failed", "opened", "expired", "revoked"]) },
         Param { name: "document_id", kind: Kind::Id },
         Param { name: "from", kind: Kind::Day },
         Param { name: "to", kind: Kind::Day },

@@ -50,8 +50,7 @@ pub static DOCUMENTS: Table = Table {
 };
 
 /// Lines apart from their document: lists never read them.
-pub static LINES: Table =
-    Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[] };
+pub static LINES: Table = Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[] };
 
 /// The projection.
 pub const PROJECTION: Projection = Projection { name: "document", revision: 1, tables: &[&DOCUMENTS, &LINES], fold };

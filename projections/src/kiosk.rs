@@ -90,10 +90,8 @@ impl Query for ListKiosks {
     const NAME: &'static str = "list_kiosks";
     const PATH: &'static str = "/v1/kiosks";
     const PERMISSION: Permission = Permission("device.read");
-    const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["paired", "revoked"]) },
-        Param { name: "q", kind: Kind::Text },
-    ];
+    const PARAMS: &'static [Param] =
+        &[Param { name: "status", kind: Kind::OneOf(&["paired", "revoked"]) }, Param { name: "q", kind: Kind::Text }];
     const LIST: bool = true;
     type Answer = Listing<KioskView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod client;
 pub mod delivery;
 pub mod document;
+pub mod event;
 pub mod fact;
 pub mod kiosk;
 pub mod mail;

@@ -67,7 +67,11 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
-fn person(sealed: &Sealed<Person>, role: Role, keys: &Opener) -> impl Iterator<Item = (&'static str, rusqlite::types::Value)> {
+fn person(
+    sealed: &Sealed<Person>,
+    role: Role,
+    keys: &Opener,
+) -> impl Iterator<Item = (&'static str, rusqlite::types::Value)> {
     let subject = cell(sealed.subject);
     let (name, email) = sealed.open(keys).map(|p| (p.name, p.email)).unzip();
     [("subject", subject), ("name", cell(name)), ("email", cell(email)), ("role", cell(role.name()))].into_iter()

@@ -20,9 +20,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use keiin_domain::date::instant as rfc3339;
+
 use crate::mail::{Letter, Rendered};
 use crate::runner;
 use crate::table::{Cell, cell};
+pub use crate::view::ActorView;
 
 /// Most items on a page.
 pub const MAX_LIMIT: usize = 200;
@@ -196,7 +199,7 @@ pub struct Listing<T> {
 }
 
 /// Conditions of one list, in SQL and values. The list's rows are called `t`.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
     sql: String,
     values: Vec<Value>,
@@ -313,6 +316,21 @@ impl Read {
         self.rows(who, &sql, vec![cell(id)], read)?.pop().ok_or(Refusal::NotFound)
     }
 
+    /// The first rows of a list, sorted by the columns `since` and `id` of `from`, largest first.
+    pub fn some<T>(
+        &self,
+        who: &Who,
+        from: &str,
+        Filter { sql, mut values }: Filter,
+        most: usize,
+        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        values.push(cell(most as u64));
+        let sql =
+            format!("SELECT * FROM {from} t WHERE t.ledger = :ledger{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
+        self.rows(who, &sql, values, read)
+    }
+
     /// A page of a list, sorted by the columns `since` and `id` of `from`, largest first.
     pub fn list<T>(
         &self,
@@ -323,15 +341,13 @@ impl Read {
         mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
     ) -> Result<Listing<T>, Refusal> {
         let limit = params.limit();
-        let Filter { mut sql, mut values } = filter;
+        let mut filter = filter;
         if let Some(cursor) = params.text("cursor") {
             let (since, id) = self.open_cursor(cursor).ok_or(Refusal::BadParameter("cursor"))?;
-            sql.push_str(" AND (t.since, t.id) < (?, ?)");
-            values.extend([Value::Integer(since), Value::Blob(id)]);
+            filter.sql.push_str(" AND (t.since, t.id) < (?, ?)");
+            filter.values.extend([Value::Integer(since), Value::Blob(id)]);
         }
-        values.push(cell(limit as u64 + 1));
-        let sql = format!("SELECT * FROM {from} t WHERE t.ledger = :ledger{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
-        let mut found = self.rows(who, &sql, values, |row| {
+        let mut found = self.some(who, from, filter, limit + 1, |row| {
             let place: (i64, Vec<u8>) = (row.get("since")?, row.get("id")?);
             Ok((place, read(row)?))
         })?;

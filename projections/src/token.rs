@@ -111,13 +111,11 @@ impl Query for ListTokens {
     const NAME: &'static str = "list_tokens";
     const PATH: &'static str = "/v1/tokens";
     const PERMISSION: Permission = Permission("token.read");
-    const PARAMS: &'static [Param] =
-        &[Param { name: "status", kind: Kind::OneOf(&["active", "revoked", "expired"]) }];
+    const PARAMS: &'static [Param] = &[Param { name: "status", kind: Kind::OneOf(&["active", "revoked", "expired"]) }];
     const LIST: bool = true;
     type Answer = Listing<TokenView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let filter =
-            Filter::new().and("t.member_id = ?", own_only(who)).and("t.status = ?", params.text("status"));
+        let filter = Filter::new().and("t.member_id = ?", own_only(who)).and("t.status = ?", params.text("status"));
         read.list(who, FROM, filter, params, view)
     }
 }
