@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use crate::command::{Aggregate, Command};
 use crate::role::{Permission, READS};
 use crate::sealed::{Origin, Person, Personal};
-use crate::{access, client, delivery, document, kiosk, log, mail, member, series, session, tenant, token, visit};
+use crate::{
+    access, client, delivery, document, kiosk, log, mail, member, provision, series, session, tenant, token, visit,
+};
 
 /// Whoever needs to see all of it.
 pub trait Visit {
@@ -41,6 +43,9 @@ pub fn scopes() -> BTreeSet<String> {
 pub fn catalog(v: &mut impl Visit) {
     v.personal::<Person>();
     v.personal::<Origin>();
+
+    v.aggregate::<provision::Slug>();
+    v.command::<provision::TakeSlug>();
 
     v.aggregate::<tenant::Tenant>();
     v.command::<tenant::ChangeTenant>();

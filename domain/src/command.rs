@@ -49,7 +49,7 @@ pub fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(d: D) -> Result<O
 }
 
 /// State folded from one stream.
-pub trait Aggregate: Default {
+pub trait Aggregate: Default + Send {
     /// What its records say.
     type Event: Event;
     /// Stream kind: the singular noun.

@@ -37,7 +37,7 @@ pub struct Actor {
 
 /// What the layer below supplies. One command has one of it; ids, keys and secrets that a decision mints live in memory
 /// until the command is executed, and are durable before its append.
-pub trait World {
+pub trait World: Send {
     /// A new UUIDv7.
     fn fresh_id(&mut self) -> Uuid;
     /// Seals bytes for one person; makes the person's key if there is none. Returns (key version, box).

@@ -20,6 +20,7 @@ pub mod mail;
 pub mod member;
 pub mod money;
 pub mod problem;
+pub mod provision;
 pub mod registration_number;
 pub mod role;
 pub mod sealed;

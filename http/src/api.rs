@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
@@ -53,8 +54,8 @@ pub fn router(app: &App) -> Router<Arc<App>> {
     let mut router = mount.0;
     for entry in app.queries.iter() {
         let (name, link) = (entry.name, entry.path);
-        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
-            query(&app, name, link, path, request).await
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, head: Parts| async move {
+            query(&app, name, link, path, head).await
         };
         router = router.route(entry.path, get(handler));
     }
@@ -65,24 +66,20 @@ pub fn router(app: &App) -> Router<Arc<App>> {
 pub async fn identify(
     app: &App,
     path: &BTreeMap<String, String>,
-    request: &Request,
+    head: &Parts,
     operation: &str,
 ) -> Result<(Principal, Call), Problem> {
-    let peer = Peer::of(request);
-    let origin = principal::origin(app, peer.ip, request.headers());
+    let peer = Peer::of(head);
+    let origin = principal::origin(app, peer.ip, &head.headers);
     let ip = origin.ip.clone();
-    let call = Call {
-        request_id: Some(peer.request_id),
-        origin: Some(origin),
-        now_us: clock::now_us(),
-        ..Call::default()
-    };
-    let found = match (path.get("token"), principal::kind_of_path(request.uri().path())) {
+    let call =
+        Call { request_id: Some(peer.request_id), origin: Some(origin), now_us: clock::now_us(), ..Call::default() };
+    let found = match (path.get("token"), principal::kind_of_path(head.uri.path())) {
         (Some(secret), Some(kind)) => match principal::by_link(app, kind, secret) {
             Ok(found) => Ok(found),
             Err(problem) => app.limiter.guess(format!("link {ip}")).and(Err(problem)),
         },
-        _ => principal::authenticate(app, request.headers()).await,
+        _ => principal::authenticate(app, &head.headers).await,
     };
     match found {
         Ok(principal) => {
@@ -97,23 +94,20 @@ pub async fn identify(
     }
 }
 
-async fn command<C: Command>(
-    app: &App,
-    path: BTreeMap<String, String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (principal, call) = identify(app, &path, &request, C::NAME).await?;
+async fn command<C: Command>(app: &App, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let (principal, call) = identify(app, &path, &head, C::NAME).await?;
     let Ok(_) = principal.allow::<C>() else {
         denial::denied(app, &principal, C::NAME, &call).await;
         return Err(Problem::new("access.forbidden"));
     };
     let call = Call {
         target: target(&path)?,
-        key: idempotency_key(request.headers(), C::NEEDS_KEY)?,
-        if_match: if_match(request.headers(), needs_version::<C>())?,
+        key: idempotency_key(&head.headers, C::NEEDS_KEY)?,
+        if_match: if_match(&head.headers, needs_version::<C>())?,
         ..call
     };
-    let body = body(app, request).await?;
+    let body = read_body(app, &head, body).await?;
     run::<C>(app, &principal, call, json::strict_or_empty(&body)?).await
 }
 
@@ -160,11 +154,12 @@ fn if_match(headers: &HeaderMap, needed: bool) -> Result<Option<u64>, Problem> {
     version.map(Some).ok_or_else(|| Problem::at("request.bad_header", "/If-Match"))
 }
 
-async fn body(app: &App, request: Request) -> Result<Vec<u8>, Problem> {
-    let content_type = request.headers().get(CONTENT_TYPE).cloned();
-    let bytes = to_bytes(request.into_body(), app.config.limits.body).await;
+/// The body of a JSON request, within the limit and of the right type.
+pub async fn read_body(app: &App, head: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
+    let content_type = head.headers.get(CONTENT_TYPE);
+    let bytes = to_bytes(body, app.config.limits.body).await;
     let bytes = bytes.map_err(|_| Problem::new("request.too_large"))?;
-    let is_json = content_type.as_ref().and_then(|t| t.to_str().ok()).is_some_and(|t| {
+    let is_json = content_type.and_then(|t| t.to_str().ok()).is_some_and(|t| {
         let essence = t.split(';').next().unwrap_or("").trim();
         essence.eq_ignore_ascii_case("application/json")
     });
@@ -203,7 +198,9 @@ async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Res
     if let Some(tag) = version.and_then(|v| HeaderValue::from_str(&format!("\"v{v}\"")).ok()) {
         headers.insert(ETAG, tag);
     }
-    if C::ROUTE.creates && let Ok(location) = HeaderValue::from_str(&location) {
+    if C::ROUTE.creates
+        && let Ok(location) = HeaderValue::from_str(&location)
+    {
         headers.insert(LOCATION, location);
     }
     Ok(response)
@@ -229,10 +226,10 @@ async fn query(
     name: &'static str,
     route: &'static str,
     path: BTreeMap<String, String>,
-    request: Request,
+    head: Parts,
 ) -> Result<Response, Problem> {
-    let (principal, call) = identify(app, &path, &request, name).await?;
-    let mut params = query_string(request.uri().query().unwrap_or(""))?;
+    let (principal, call) = identify(app, &path, &head, name).await?;
+    let mut params = query_string(head.uri.query().unwrap_or(""))?;
     if let Some(after) = params.remove("after") {
         let position = after.parse().map_err(|_| Problem::at("request.bad_parameter", "/after"))?;
         app.wait(principal.ledger, position).await?;

@@ -7,14 +7,11 @@ use anyhow::Context;
 use keiin_domain::command::Aggregate;
 use keiin_domain::provision::Slug;
 use keiin_domain::role::Permission;
-use keiin_eventlog::anchor::Anchorer;
-use keiin_eventlog::chain::{Append, Draft};
+use keiin_eventlog::anchor::{Anchorer, Stamp};
 use keiin_eventlog::checkpoint::Origin;
-use keiin_eventlog::clear::{self, Clear};
 use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::record::{Party, Stream};
-use keiin_eventlog::store::Outcome;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::catalog::PROJECTIONS;
@@ -24,10 +21,13 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::assets::Assets;
 use crate::config::Config;
 use crate::datadir::{DataDir, Lock};
 use crate::denial::Denials;
 use crate::limit::Limiter;
+use crate::locale::Texts;
+use crate::mail::Desk;
 use crate::page::Pages;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
@@ -59,7 +59,11 @@ pub struct App {
     pub read: Read,
     /// Every query by name.
     pub queries: Queries,
-    /// Templates and texts.
+    /// Texts in both languages.
+    pub texts: Arc<Texts>,
+    /// Files of the pages.
+    pub assets: Arc<Assets>,
+    /// Templates.
     pub pages: Pages,
     /// Refusals that wait for their minute to end.
     pub denials: Denials,
@@ -93,11 +97,20 @@ impl App {
         runner.catch_up().await.context("read models")?;
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
         let cursor_key = Sha256::digest(vault.fingerprint(ROOT, "cursor", "v1")?).into();
-        let read = Read::new(data.read(), log.clone(), vault.clone(), cursor_key);
+        let (texts, assets) = (Arc::new(Texts::new()?), Arc::new(Assets::new()));
+        let desk = Desk {
+            vault: vault.clone(),
+            anchorer: anchorer.clone(),
+            texts: texts.clone(),
+            public_url: public_url(&config),
+        };
+        let read = Read::new(data.read(), log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
         let app = Arc::new(App {
             denials: Denials::default(),
             limiter: Limiter::new(&config.limits),
-            pages: Pages::new().context("templates")?,
+            pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
+            texts,
+            assets,
             queries: Queries::all(),
             config,
             data,
@@ -116,7 +129,7 @@ impl App {
     pub fn start(self: &Arc<App>) {
         tokio::spawn(self.runner.clone().follow());
         tokio::spawn(self.anchorer.clone().follow());
-        tokio::spawn(crate::effect::run(self.clone()));
+        tokio::spawn(crate::mail::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
     }
 
@@ -159,10 +172,7 @@ impl App {
 
     /// What links begin with.
     pub fn public_url(&self) -> String {
-        match self.config.public_url.trim_end_matches('/') {
-            "" => format!("http://{}", self.config.listen),
-            url => url.to_owned(),
-        }
+        public_url(&self.config)
     }
 
     /// May this principal read everybody's events, or only their own?
@@ -171,39 +181,23 @@ impl App {
     }
 }
 
+fn public_url(config: &Config) -> String {
+    match config.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", config.listen),
+        url => url.to_owned(),
+    }
+}
+
 async fn open_ledger(
     log: &Log,
-    vault: &Vault,
+    vault: &Arc<Vault>,
     keyring: &Keyring,
     log_name: &str,
     ledger: Uuid,
 ) -> anyhow::Result<()> {
-    vault.create_ledger(ledger)?;
-    if log.head(ledger).await?.is_some() {
-        return Ok(());
-    }
-    let origin = Origin::new(log_name, ledger, 1)?;
-    let signer = keyring.current().public();
-    let opened = Clear::Opened { origin, signer, recovery: None };
     let now_us = clock::now_us();
-    let append = Append {
-        ledger,
-        append_id: random::id_at(now_us),
-        time_us: u64::try_from(now_us).unwrap_or(0),
-        actor: Party::SYSTEM,
-        on_behalf_of: None,
-        cause: None,
-        expect: vec![keiin_eventlog::chain::Expectation { stream: Stream::new(clear::STREAM, ledger), version: None }],
-        drafts: vec![Draft {
-            stream: Stream::new(clear::STREAM, ledger),
-            event_kind: clear::OPENED.into(),
-            event_version: clear::VERSION,
-            sealed_epoch: None,
-            body: opened.encode(),
-        }],
-    };
-    match log.append(append).await {
-        Outcome::Committed(_) | Outcome::Known(_) | Outcome::Moved { .. } => Ok(()),
-        other => anyhow::bail!("the ledger {ledger} could not be opened: {other:?}"),
-    }
+    let stamp = Stamp { time_us: u64::try_from(now_us).unwrap_or(0), append_id: random::id_at(now_us) };
+    let origin = Origin::new(log_name, ledger, 1)?;
+    life::open(log, vault, origin, keyring.current().public(), None, stamp).await?;
+    Ok(())
 }

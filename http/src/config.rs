@@ -90,7 +90,9 @@ impl Config {
         })?;
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
-                return Err(BadConfig(format!("proxy.trusted: {network} is not a network such as 10.0.0.0/8 or ::1/128")));
+                return Err(BadConfig(format!(
+                    "proxy.trusted: {network} is not a network such as 10.0.0.0/8 or ::1/128"
+                )));
             }
         }
         Ok(config)

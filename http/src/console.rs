@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -48,7 +49,10 @@ pub const PAGES: &[Page] = &[
     page("/members/{id}", "member", &["get_member"]),
     page("/clients", "clients", &["list_clients"]),
     page("/clients/new", "client_new", &[]),
-    Page { narrows: &[("list_documents", "client_id")], ..page("/clients/{id}", "client", &["get_client", "list_documents"]) },
+    Page {
+        narrows: &[("list_documents", "client_id")],
+        ..page("/clients/{id}", "client", &["get_client", "list_documents"])
+    },
     page("/documents", "documents", &["list_documents"]),
     page("/documents/new", "document_new", &["list_clients"]),
     Page {
@@ -73,8 +77,8 @@ pub const PAGES: &[Page] = &[
 pub fn router() -> Router<Arc<App>> {
     let mut router = Router::new().route("/assets/{name}", get(asset)).merge(crate::public::router());
     for page in PAGES {
-        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
-            show(&app, page, path, request).await
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, head: Parts| async move {
+            show(&app, page, path, head).await
         };
         router = router.route(page.path, get(handler));
     }
@@ -106,12 +110,12 @@ async fn show(
     app: &App,
     page: &'static Page,
     path: BTreeMap<String, String>,
-    request: Request,
+    head: Parts,
 ) -> Result<Response, Problem> {
-    let (principal, _) = identify(app, &BTreeMap::new(), &request, page.template).await?;
-    let params = query_string(request.uri().query().unwrap_or(""))?;
-    let peer = Peer::of(&request);
-    let mut context = common(app, request.uri().path(), peer, Some(&principal)).await?;
+    let (principal, _) = identify(app, &BTreeMap::new(), &head, page.template).await?;
+    let params = query_string(head.uri.query().unwrap_or(""))?;
+    let peer = Peer::of(&head);
+    let mut context = common(app, head.uri.path(), peer, Some(&principal)).await?;
     load(app, page, &principal, &path, &params, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)
 }
@@ -157,7 +161,7 @@ pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Princi
         "path": path,
         "params": {},
         "key": random::secret("key"),
-        "now": keiin_projections::query::rfc3339(now_us),
+        "now": keiin_domain::date::instant(now_us),
     });
     if let Some(principal) = principal {
         context["me"] = session_api::me(app, principal).await?;
@@ -167,13 +171,7 @@ pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Princi
 }
 
 /// A page as an answer.
-pub fn render(
-    app: &App,
-    lang: Lang,
-    template: &str,
-    context: &Value,
-    status: StatusCode,
-) -> Result<Response, Problem> {
+pub fn render(app: &App, lang: Lang, template: &str, context: &Value, status: StatusCode) -> Result<Response, Problem> {
     let html = app.pages.render(template, lang, context).map_err(|error| Problem::failed(format!("{error:#}")))?;
     let mut response = (status, html).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
@@ -184,7 +182,7 @@ pub fn render(
 pub fn problem_page(app: &App, lang: Lang, template: &str, problem: &Value) -> String {
     let context = json!({
         "lang": lang.code(), "problem": problem, "path": "/", "params": {}, "key": random::secret("key"),
-        "now": keiin_projections::query::rfc3339(crate::clock::now_us()),
+        "now": keiin_domain::date::instant(crate::clock::now_us()),
     });
     app.pages.render(template, lang, &context).unwrap_or_else(|error| {
         tracing::error!(%error, template, "a problem page could not be rendered");
@@ -193,15 +191,18 @@ pub fn problem_page(app: &App, lang: Lang, template: &str, problem: &Value) -> S
 }
 
 async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
-    let api_path = request.uri().path().trim_start_matches("/do").to_owned();
-    let fragment = request.headers().contains_key("hx-request");
-    let peer = Peer::of(&request);
-    let (principal, call) = identify_form(app, &path, &api_path, &request).await?;
+    let (mut head, body) = request.into_parts();
+    let fragment = head.headers.contains_key("hx-request");
+    let peer = Peer::of(&head);
+    // Forms of link holders carry their secret in the path, like the API.
+    let api_path = head.uri.path().strip_prefix("/do").unwrap_or("").to_owned();
+    head.uri = api_path.parse().map_err(|_| Problem::not_found())?;
+    let (principal, call) = identify(app, &path, &head, C::NAME).await?;
     let Ok(_) = principal.allow::<C>() else {
         crate::denial::denied(app, &principal, C::NAME, &call).await;
         return Err(Problem::new("access.forbidden"));
     };
-    let fields = fields(app, request).await?;
+    let fields = fields(app, &head, body).await?;
     let hidden = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let version = hidden("_if_match").and_then(|text| text.strip_prefix('v')?.parse().ok());
     if version.is_none() && api::needs_version::<C>() {
@@ -212,23 +213,6 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
     let next = hidden("_next").unwrap_or("/").to_owned();
     let response = api::run::<C>(app, &principal, call, nested(&fields)?).await?;
     finish(app, peer, &principal, response, &next, fragment).await
-}
-
-/// Forms of link holders carry their secret in the path, like the API.
-async fn identify_form(
-    app: &App,
-    path: &BTreeMap<String, String>,
-    api_path: &str,
-    request: &Request,
-) -> Result<(Principal, Call), Problem> {
-    if path.contains_key("token") {
-        let mut head = Request::new(axum::body::Body::empty());
-        *head.uri_mut() = api_path.parse().map_err(|_| Problem::not_found())?;
-        *head.headers_mut() = request.headers().clone();
-        head.extensions_mut().insert(Peer::of(request));
-        return identify(app, path, &head, "form").await;
-    }
-    identify(app, &BTreeMap::new(), request, "form").await
 }
 
 /// Where to go after a form: to its `_next`, with the object's id filled in. An answer that holds a secret is shown at
@@ -265,9 +249,11 @@ fn page_at(path: &str) -> Option<(&'static Page, BTreeMap<String, String>)> {
         let pattern: Vec<&str> = page.path.split('/').collect();
         let mut params = BTreeMap::new();
         let fits = pattern.len() == segments.len()
-            && pattern.iter().zip(&segments).all(|(p, s)| match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-                Some(name) => params.insert(name.to_owned(), (*s).to_owned()).is_none(),
-                None => p == s,
+            && pattern.iter().zip(&segments).all(|(p, s)| {
+                match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+                    Some(name) => params.insert(name.to_owned(), (*s).to_owned()).is_none(),
+                    None => p == s,
+                }
             });
         fits.then_some((page, params))
     })
@@ -292,15 +278,13 @@ pub fn is_local(path: &str) -> bool {
 }
 
 /// The fields of a form.
-pub async fn fields(app: &App, request: Request) -> Result<Vec<(String, String)>, Problem> {
-    let is_form = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+pub async fn fields(app: &App, head: &Parts, body: Body) -> Result<Vec<(String, String)>, Problem> {
+    let is_form =
+        head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
     if !is_form {
         return Err(Problem::new("request.wrong_content_type"));
     }
-    let body = to_bytes(request.into_body(), app.config.limits.body).await;
+    let body = to_bytes(body, app.config.limits.body).await;
     let body = body.map_err(|_| Problem::new("request.too_large"))?;
     Ok(form_urlencoded::parse(&body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect())
 }
@@ -345,7 +329,8 @@ fn lists(value: Value) -> Result<Value, Problem> {
     let Value::Object(map) = value else { return Ok(value) };
     let numbered = !map.is_empty() && map.keys().all(|key| key.parse::<usize>().is_ok_and(|n| n <= MAX_INDEX));
     if !numbered {
-        let fields = map.into_iter().map(|(key, value)| Ok((key, lists(value)?))).collect::<Result<Map<_, _>, Problem>>();
+        let fields =
+            map.into_iter().map(|(key, value)| Ok((key, lists(value)?))).collect::<Result<Map<_, _>, Problem>>();
         return fields.map(Value::Object);
     }
     let mut items: Vec<(usize, Value)> = map.into_iter().filter_map(|(key, v)| Some((key.parse().ok()?, v))).collect();

@@ -96,8 +96,14 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let mut minted = Minted::new(&app.vault, ledger, call.now_us);
         let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
         let today = Date::at(call.now_us, crate::clock::JAPAN_S);
-        let mut ctx =
-            Context { tenant: ledger, actor: principal.actor, now_us: call.now_us, today, world: &mut minted };
+        let mut ctx = Context {
+            tenant: ledger,
+            actor: principal.actor,
+            now_us: call.now_us,
+            today,
+            member: principal.member,
+            world: &mut minted,
+        };
 
         let mut ids = command.streams(target, &mut ctx)?;
         let mut parts = vec![];
@@ -135,6 +141,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             Outcome::Known(span) => return repeated::<C>(app, ledger, span, call).await,
             Outcome::Moved { .. } => continue,
             Outcome::Refused(reason) => return Err(Problem::failed(reason)),
+            Outcome::Busy => return Err(Problem::new("service.unavailable")),
             Outcome::Full => return Err(Problem::new("service.storage_full")),
             Outcome::Unknown(reason) => return Err(Problem::unavailable(reason)),
         }

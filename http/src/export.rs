@@ -3,14 +3,18 @@
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, bail};
+use keiin_domain::envelope;
+use keiin_domain::event::Stored;
+use keiin_domain::json::event_json;
 use keiin_domain::log::RecordExport;
+use keiin_domain::sealed::Open;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::bundle::{Evidence, Header, Opening, Writer};
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::{Leaf, Record, is_clear_kind};
 use keiin_eventlog::seal;
 use keiin_eventlog::vault::Vault;
-use keiin_projections::fact::{Fact, Opener};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -56,7 +60,8 @@ pub struct Exported {
 
 /// Writes a bundle that ends in the last anchored checkpoint.
 pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Write) -> anyhow::Result<Exported> {
-    let anchored = source.anchorer.latest(ledger).context("this ledger has no checkpoint yet; start the server once")?;
+    let anchored =
+        source.anchorer.latest(ledger).context("this ledger has no checkpoint yet; start the server once")?;
     let size = anchored.size;
     let (first, end) = (range.from.unwrap_or(0), range.to.unwrap_or(size));
     if first >= end || end > size {
@@ -84,7 +89,7 @@ pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Wr
         }
         at += records.len() as u64;
     }
-    writer.finish()?.into_inner().context("the last bytes could not be written")?;
+    writer.finish()?;
     Ok(Exported { first, count: end - first, size })
 }
 
@@ -115,10 +120,39 @@ fn opening(source: &Source<'_>, ledger: Uuid, record: &Record) -> anyhow::Result
     let vault = source.vault.context("an opened export needs the vault")?;
     let epoch = leaf.sealed_epoch.context("a sealed record has an epoch")?;
     let body = record.body.as_deref().context("the body was dropped")?;
-    let secret = seal::disclose(&vault.data_key(ledger, epoch)?, &leaf, body)?;
-    let fact = Fact::open(record, vault)?;
-    let json = keiin_domain::catalog::event_json(&leaf.stream.kind, &fact.event, &Opener { vault, ledger });
-    Ok(Some(Opening { secret, json: json.unwrap_or_default().to_string() }))
+    let key = vault.data_key(ledger, epoch)?;
+    let secret = seal::disclose(&key, &leaf, body)?;
+    let json = rendered(&leaf, &seal::open_body(&key, &leaf, body)?);
+    Ok(Some(Opening { secret, json: json.unwrap_or_default() }))
+}
+
+/// The JSON of an opened body. Personal fields stay closed: the secret of a record does not open them.
+pub fn rendered(leaf: &Leaf, text: &[u8]) -> Option<String> {
+    struct Closed;
+    impl Open for Closed {
+        fn open(&self, _: Uuid, _: u16, _: &[u8]) -> Option<Vec<u8>> {
+            None
+        }
+    }
+    let (_, event) = envelope::read(text)?;
+    let event = Stored { kind: leaf.event_kind.clone(), version: leaf.event_version, bytes: event.to_vec() };
+    let mut json = event_json(&leaf.stream.kind, &event, &Closed)?;
+    close(&mut json);
+    Some(json.to_string())
+}
+
+/// What cannot be opened here is sealed, not erased.
+fn close(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if fields.remove("erased").is_some() {
+                fields.insert("sealed".into(), Value::Bool(true));
+            }
+            fields.values_mut().for_each(close);
+        }
+        Value::Array(items) => items.iter_mut().for_each(close),
+        _ => {}
+    }
 }
 
 /// The caller's whole ledger, in a file that is gone when it is closed. The export is an event of that ledger.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
@@ -59,8 +60,8 @@ impl From<AnchorError> for Problem {
     }
 }
 
-async fn reader(app: &App, request: &Request, permission: Permission, name: &str) -> Result<Principal, Problem> {
-    let (principal, call) = identify(app, &BTreeMap::new(), request, name).await?;
+async fn reader(app: &App, head: &Parts, permission: Permission, name: &str) -> Result<Principal, Problem> {
+    let (principal, call) = identify(app, &BTreeMap::new(), head, name).await?;
     if let Err(problem) = principal.check(permission) {
         denial::denied(app, &principal, name, &call).await;
         return Err(problem);
@@ -91,23 +92,23 @@ pub async fn summary(app: &App, ledger: Uuid) -> Result<Value, Problem> {
     }))
 }
 
-async fn proof(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
-    let principal = reader(&app, &request, READ, "get_event_proof").await?;
+async fn proof(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let principal = reader(&app, &head, READ, "get_event_proof").await?;
     let position = path.get("position").and_then(|p| p.parse().ok()).ok_or_else(Problem::not_found)?;
     let proof = app.anchorer.proof(principal.ledger, position).await?;
     let name = format!("attachment; filename=\"{position}.tlog-proof\"");
     Ok(download(proof.to_string().into_bytes(), "text/plain; charset=utf-8", &name))
 }
 
-async fn key(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let principal = reader(&app, &request, READ, "get_log_key").await?;
+async fn key(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let principal = reader(&app, &head, READ, "get_log_key").await?;
     let (origin, vkey) = verifier_key(&app, principal.ledger).await?;
     Ok(axum::Json(json!({ "origin": origin, "vkey": vkey })).into_response())
 }
 
-async fn consistency(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let principal = reader(&app, &request, READ, "get_log_consistency").await?;
-    let params = query_string(request.uri().query().unwrap_or(""))?;
+async fn consistency(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let principal = reader(&app, &head, READ, "get_log_consistency").await?;
+    let params = query_string(head.uri.query().unwrap_or(""))?;
     let number = |name: &'static str| {
         let found = params.get(name).and_then(|text| text.parse::<u64>().ok());
         found.ok_or_else(|| Problem::at("request.bad_parameter", format!("/{name}")))
@@ -124,17 +125,17 @@ async fn consistency(State(app): State<Arc<App>>, request: Request) -> Result<Re
     .into_response())
 }
 
-async fn csv(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let principal = reader(&app, &request, Permission("event.read_own"), "list_events_csv").await?;
+async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let principal = reader(&app, &head, Permission("event.read_own"), "list_events_csv").await?;
     let entry = app.queries.get("list_events").ok_or_else(Problem::not_found)?;
-    let params = entry.read_params(query_string(request.uri().query().unwrap_or(""))?)?;
+    let params = entry.read_params(query_string(head.uri.query().unwrap_or(""))?)?;
     let bytes = keiin_projections::event::csv(&app.read, &principal.who(), &params)?;
     Ok(download(bytes, "text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""))
 }
 
 /// The whole ledger as a bundle that `keiin verify` reads. The export itself is an event.
-async fn create_export(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (principal, call) = identify(&app, &BTreeMap::new(), &request, "create_export").await?;
+async fn create_export(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "create_export").await?;
     if let Err(problem) = principal.check(Permission("log.export")) {
         denial::denied(&app, &principal, "create_export", &call).await;
         return Err(problem);

@@ -1,5 +1,38 @@
-//! The composition root.
+//! The composition root: everything that touches the outside. Builds the one binary, `keiin`.
+//!
+//! A request's way: [`serve`] (layers) → [`api`] or [`console`] (routes) → [`principal`] (who, and may they) →
+//! [`execute`](mod@execute) (load, decide, append) → `projections` (fold) → the answer.
+//!
+//! Architecture invariant: no SQL, and no rule of the business.
 
+pub mod api;
+pub mod app;
 pub mod assets;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod console;
+pub mod datadir;
+pub mod denial;
+pub mod execute;
+pub mod export;
+pub mod json;
+pub mod kiosk;
+pub mod ledger;
+pub mod limit;
+pub mod link;
 pub mod locale;
+pub mod mail;
+pub mod metrics;
+pub mod openapi;
 pub mod page;
+pub mod principal;
+pub mod problem;
+pub mod public;
+pub mod query;
+pub mod random;
+pub mod serve;
+pub mod session;
+pub mod session_api;
+pub mod signup;
+pub mod world;

@@ -1,2 +1,5 @@
-//! keiin
-fn main() {}
+//! `keiin`: see [`keiin::cli`].
+
+fn main() -> std::process::ExitCode {
+    keiin::cli::main().into()
+}

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::delivery::Delivery;
@@ -46,14 +48,14 @@ pub fn router() -> Router<Arc<App>> {
 
 type Fields = BTreeMap<String, String>;
 
-async fn form(app: &App, request: Request) -> Result<Fields, Problem> {
-    Ok(fields(app, request).await?.into_iter().collect())
+async fn form(app: &App, head: &Parts, body: Body) -> Result<Fields, Problem> {
+    Ok(fields(app, head, body).await?.into_iter().collect())
 }
 
-async fn page(app: &App, request: &Request, template: &str, more: Value) -> Result<Response, Problem> {
-    let peer = Peer::of(request);
-    let mut context = common(app, request.uri().path(), peer, None).await?;
-    context["params"] = json!(query_string(request.uri().query().unwrap_or("")).unwrap_or_default());
+async fn page(app: &App, head: &Parts, template: &str, more: Value) -> Result<Response, Problem> {
+    let peer = Peer::of(head);
+    let mut context = common(app, head.uri.path(), peer, None).await?;
+    context["params"] = json!(query_string(head.uri.query().unwrap_or("")).unwrap_or_default());
     if let (Some(context), Value::Object(more)) = (context.as_object_mut(), more) {
         context.extend(more);
     }
@@ -76,13 +78,14 @@ async fn again(
     render(app, peer.lang, template, &context, problem.status)
 }
 
-async fn login_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    page(&app, &request, "login", json!({})).await
+async fn login_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    page(&app, &head, "login", json!({})).await
 }
 
 async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (peer, call) = (Peer::of(&request), arriving(&app, &request)?);
-    let values = form(&app, request).await?;
+    let (head, body) = request.into_parts();
+    let (peer, call) = (Peer::of(&head), arriving(&app, &head)?);
+    let values = form(&app, &head, body).await?;
     let field = |name: &str| values.get(name).cloned().unwrap_or_default();
     let login = Login { email: field("email"), password: field("password"), company: field("tenant") };
     app.limiter.guess(format!("account {}", login.email.trim().to_lowercase()))?;
@@ -101,10 +104,10 @@ async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response
 async fn login_by_link(
     State(app): State<Arc<App>>,
     Path(secret): Path<String>,
-    request: Request,
+    head: Parts,
 ) -> Result<Response, Problem> {
-    let call = arriving(&app, &request)?;
-    if !Peer::of(&request).ip.is_loopback() || random::kind_of(&secret) != Some("log") {
+    let call = arriving(&app, &head)?;
+    if !Peer::of(&head).ip.is_loopback() || random::kind_of(&secret) != Some("log") {
         return Err(Problem::not_found());
     }
     let entry = app.vault.take(LOGIN_LINK, &random::hash(&secret))?.ok_or_else(|| Problem::new("access.gone"))?;
@@ -118,11 +121,9 @@ async fn login_by_link(
     Ok(response)
 }
 
-async fn logout(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let secret = cookie(request.headers(), app.config.session_cookie());
-    if let (Some(secret), Ok((principal, call))) =
-        (secret, identify(&app, &BTreeMap::new(), &request, "log_out").await)
-    {
+async fn logout(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let secret = cookie(&head.headers, app.config.session_cookie());
+    if let (Some(secret), Ok((principal, call))) = (secret, identify(&app, &BTreeMap::new(), &head, "log_out").await) {
         session::end(&app, &secret, &principal, &call).await?;
     }
     let mut response = redirect("/login", false);
@@ -130,13 +131,14 @@ async fn logout(State(app): State<Arc<App>>, request: Request) -> Result<Respons
     Ok(response)
 }
 
-async fn signup_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    page(&app, &request, "signup", json!({})).await
+async fn signup_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    page(&app, &head, "signup", json!({})).await
 }
 
 async fn signup(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (peer, call) = (Peer::of(&request), arriving(&app, &request)?);
-    let values = form(&app, request).await?;
+    let (head, body) = request.into_parts();
+    let (peer, call) = (Peer::of(&head), arriving(&app, &head)?);
+    let values = form(&app, &head, body).await?;
     let field = |name: &str| values.get(name).cloned().unwrap_or_default();
     let form = SignUp {
         company: field("company"),
@@ -157,8 +159,8 @@ async fn signup(State(app): State<Arc<App>>, request: Request) -> Result<Respons
     }
 }
 
-async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &request, "inv")?;
+async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "inv")?;
     let member = principal::load::<Member>(&app, holder.ledger, holder.actor.id).await?;
     let open = member.status == Some(MemberStatus::Invited) && clock::now_us() < member.expires_at_us;
     if !open {
@@ -167,13 +169,13 @@ async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, reques
     let server = Principal::system(holder.ledger);
     let mut invitation = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
     invitation["tenant"] = tenant(&app, holder.ledger).await?;
-    page(&app, &request, "invite", json!({ "invitation": invitation, "token": path.get("token") })).await
+    page(&app, &head, "invite", json!({ "invitation": invitation, "token": path.get("token") })).await
 }
 
 /// The landing page says whose link it is and until when, and nothing of the content: it is opened by a POST, which no
 /// mail scanner sends.
-async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &request, "lnk")?;
+async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "lnk")?;
     let delivery = principal::load::<Delivery>(&app, holder.ledger, holder.actor.id).await?;
     if delivery.closed(clock::now_us()).is_some() {
         let call = crate::execute::Call::internal(clock::now_us());
@@ -185,27 +187,27 @@ async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, request:
     let link = json!({
         "tenant": tenant(&app, holder.ledger).await?,
         "document_type": document["document_type"],
-        "expires_at": keiin_projections::query::rfc3339(delivery.expires_at_us),
+        "expires_at": keiin_domain::date::instant(delivery.expires_at_us),
     });
-    page(&app, &request, "link_landing", json!({ "link": link })).await
+    page(&app, &head, "link_landing", json!({ "link": link })).await
 }
 
-async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &request, "lnk")?;
-    let peer = Peer::of(&request);
-    let call = crate::execute::Call { target: Some(holder.actor.id), ..arriving(&app, &request)? };
+async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "lnk")?;
+    let peer = Peer::of(&head);
+    let call = crate::execute::Call { target: Some(holder.actor.id), ..arriving(&app, &head)? };
     let response = api::run::<keiin_domain::delivery::OpenLink>(&app, &holder, call, json!({})).await?;
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
     let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
-    let mut context = common(&app, request.uri().path(), peer, None).await?;
+    let mut context = common(&app, head.uri.path(), peer, None).await?;
     context["document"] = opened["document"].clone();
     context["delivery"] = opened;
     context["tenant"] = tenant(&app, holder.ledger).await?;
     render(&app, peer.lang, "link_document", &context, StatusCode::OK)
 }
 
-async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &request, "pas")?;
+async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "pas")?;
     let secret = path.get("token").cloned().unwrap_or_default();
     let server = Principal::system(holder.ledger);
     let visit = app.represent(&server, "visit", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
@@ -218,7 +220,7 @@ async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, request:
         "qr": qr(&secret)?,
         "passcode": code.passcode,
     });
-    page(&app, &request, "pass", more).await
+    page(&app, &head, "pass", more).await
 }
 
 /// A QR code as SVG that a strict content security policy lets through: no style attribute, one path.
@@ -238,31 +240,31 @@ pub fn qr(text: &str) -> Result<String, Problem> {
     ))
 }
 
-async fn kiosk_page(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let more = match cookie(request.headers(), KIOSK_COOKIE) {
-        Some(_) => kiosk_context(&app, &request).await.unwrap_or_else(|_| json!({})),
+async fn kiosk_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let more = match cookie(&head.headers, KIOSK_COOKIE) {
+        Some(_) => kiosk_context(&app, &head).await.unwrap_or_else(|_| json!({})),
         None => json!({}),
     };
-    page(&app, &request, "kiosk", more).await
+    page(&app, &head, "kiosk", more).await
 }
 
-async fn kiosk_context(app: &App, request: &Request) -> Result<Value, Problem> {
-    let principal = kiosk(app, request).await?;
+async fn kiosk_context(app: &App, head: &Parts) -> Result<Value, Problem> {
+    let principal = kiosk(app, head).await?;
     let kiosk = principal::load::<Kiosk>(app, principal.ledger, principal.actor.id).await?;
     Ok(json!({ "kiosk": { "location": kiosk.location }, "tenant": tenant(app, principal.ledger).await? }))
 }
 
 /// The kiosk whose cookie this is; a member's login in the same browser does not matter here.
-async fn kiosk(app: &App, request: &Request) -> Result<Principal, Problem> {
+async fn kiosk(app: &App, head: &Parts) -> Result<Principal, Problem> {
     let mut headers = axum::http::HeaderMap::new();
-    let secret = cookie(request.headers(), KIOSK_COOKIE).ok_or_else(|| Problem::new("access.unauthenticated"))?;
+    let secret = cookie(&head.headers, KIOSK_COOKIE).ok_or_else(|| Problem::new("access.unauthenticated"))?;
     let bearer = format!("Bearer {secret}").parse().map_err(|_| Problem::new("access.unauthenticated"))?;
     headers.insert(axum::http::header::AUTHORIZATION, bearer);
     principal::authenticate(app, &headers).await
 }
 
-async fn pair_kiosk(State(app): State<Arc<App>>, Path(secret): Path<String>, request: Request) -> Result<Response, Problem> {
-    arriving(&app, &request)?;
+async fn pair_kiosk(State(app): State<Arc<App>>, Path(secret): Path<String>, head: Parts) -> Result<Response, Problem> {
+    arriving(&app, &head)?;
     if random::kind_of(&secret) != Some("kio") || app.vault.get("kio", &random::hash(&secret))?.is_none() {
         return Err(Problem::not_found());
     }
@@ -276,16 +278,22 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
     request: Request,
     what: &'static str,
 ) -> Result<Response, Problem> {
-    let peer = Peer::of(&request);
-    let call = arriving(&app, &request)?;
-    let principal = kiosk(&app, &request).await?;
+    let (head, body) = request.into_parts();
+    let peer = Peer::of(&head);
+    let call = arriving(&app, &head)?;
+    let principal = kiosk(&app, &head).await?;
     let mut context = common(&app, "/kiosk", peer, None).await?;
-    let place = kiosk_context(&app, &request).await?;
+    let place = kiosk_context(&app, &head).await?;
     if let (Some(context), Value::Object(place)) = (context.as_object_mut(), place) {
         context.extend(place);
     }
-    let values = form(&app, request).await?;
-    let body: Value = values.iter().filter(|(n, v)| !n.starts_with('_') && !v.is_empty()).map(|(n, v)| (n.clone(), json!(v))).collect::<serde_json::Map<_, _>>().into();
+    let values = form(&app, &head, body).await?;
+    let body: Value = values
+        .iter()
+        .filter(|(n, v)| !n.starts_with('_') && !v.is_empty())
+        .map(|(n, v)| (n.clone(), json!(v)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
     let key = values.get("_key").cloned();
     let outcome = api::run::<C>(&app, &principal, crate::execute::Call { key, ..call }, body).await;
     let status = match outcome {
@@ -305,18 +313,18 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
     render(&app, peer.lang, "kiosk", &context, status)
 }
 
-async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, request: Request) -> Result<Response, Problem> {
+async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, head: Parts) -> Result<Response, Problem> {
     let ours = CODES.iter().map(|(code, _)| *code).find(|known| *known == code);
     let known = ours.or_else(|| keiin_domain::problem::PROBLEMS.iter().map(|p| p.code).find(|known| *known == code));
     let problem = Problem::new(known.ok_or_else(Problem::not_found)?);
-    let view = crate::serve::problem_view(&app, &problem, Peer::of(&request));
-    page(&app, &request, "problem", json!({ "problem": view })).await
+    let view = crate::serve::problem_view(&app, &problem, Peer::of(&head));
+    page(&app, &head, "problem", json!({ "problem": view })).await
 }
 
-fn holder(app: &App, path: &BTreeMap<String, String>, request: &Request, kind: &str) -> Result<Principal, Problem> {
+fn holder(app: &App, path: &BTreeMap<String, String>, head: &Parts, kind: &str) -> Result<Principal, Problem> {
     let secret = path.get("token").map_or("", String::as_str);
     by_link(app, kind, secret).or_else(|problem| {
-        let origin = principal::origin(app, Peer::of(request).ip, request.headers());
+        let origin = principal::origin(app, Peer::of(head).ip, &head.headers);
         app.limiter.guess(format!("link {}", origin.ip)).and(Err(problem))
     })
 }

@@ -40,14 +40,17 @@ impl Queries {
         struct Collect(BTreeMap<&'static str, Entry>);
         impl VisitQueries for Collect {
             fn query<Q: Query>(&mut self) {
-                self.0.insert(Q::NAME, Entry {
-                    name: Q::NAME,
-                    path: Q::PATH,
-                    permission: Q::PERMISSION,
-                    params: Q::PARAMS,
-                    list: Q::LIST,
-                    run: run::<Q>,
-                });
+                self.0.insert(
+                    Q::NAME,
+                    Entry {
+                        name: Q::NAME,
+                        path: Q::PATH,
+                        permission: Q::PERMISSION,
+                        params: Q::PARAMS,
+                        list: Q::LIST,
+                        run: run::<Q>,
+                    },
+                );
             }
         }
         let mut collect = Collect(BTreeMap::new());

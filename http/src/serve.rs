@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{Extensions, HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -41,9 +42,13 @@ pub struct Peer {
 
 impl Peer {
     /// Of a request that came through the layers.
-    pub fn of(request: &Request) -> Peer {
+    pub fn of(head: &Parts) -> Peer {
+        Peer::at(&head.extensions)
+    }
+
+    fn at(extensions: &Extensions) -> Peer {
         let unknown = Peer { ip: IpAddr::from([0, 0, 0, 0]), request_id: Uuid::nil(), lang: Lang::Ja };
-        request.extensions().get::<Peer>().copied().unwrap_or(unknown)
+        extensions.get::<Peer>().copied().unwrap_or(unknown)
     }
 }
 
@@ -186,7 +191,7 @@ fn is_same_site(headers: &HeaderMap) -> bool {
 }
 
 async fn render_problems(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let peer = Peer::of(&request);
+    let peer = Peer::at(request.extensions());
     let wants = Wants::of(&request);
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };

@@ -169,8 +169,7 @@ pub async fn start(
     let role = role.ok_or_else(|| Problem::new("access.wrong_credentials"))?;
     let secret = random::secret("ses");
     let session = Session { id: random::id_at(call.now_us), seen_us: call.now_us };
-    let actor =
-        keiin_domain::context::Actor { kind: keiin_domain::context::actor_kind::MEMBER, id: member, role };
+    let actor = keiin_domain::context::Actor { kind: keiin_domain::context::actor_kind::MEMBER, id: member, role };
     let who = Principal { ledger, actor, member: Some(member), session_id: Some(session.id), scopes: None };
     // The entry first: a session that nobody was told of is harmless, one that is not in the vault is no session.
     app.vault.put(&[Entry {
@@ -195,7 +194,8 @@ pub async fn end(app: &App, secret: &str, principal: &Principal, call: &Call) ->
     let Some(id) = principal.session_id else { return Ok(()) };
     let system = Principal { member: principal.member, session_id: Some(id), ..Principal::system(principal.ledger) };
     let allowed = system.allow::<EndSession>()?;
-    execute(app, &allowed, EndSession { reason: SessionEnd::Logout }, &Call { target: Some(id), ..call.clone() }).await?;
+    execute(app, &allowed, EndSession { reason: SessionEnd::Logout }, &Call { target: Some(id), ..call.clone() })
+        .await?;
     Ok(())
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::to_bytes;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::SET_COOKIE;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -16,7 +16,7 @@ use keiin_domain::role::Permission;
 use keiin_domain::tenant::SignUp;
 use serde_json::{Value, json};
 
-use crate::api::{POSITION, identify};
+use crate::api::{POSITION, identify, read_body};
 use crate::app::App;
 use crate::execute::{Call, request_hash};
 use crate::principal::{Principal, cookie, origin};
@@ -56,27 +56,25 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 /// What a call without a login brings along; counted by its address.
-pub fn arriving(app: &App, request: &Request) -> Result<Call, Problem> {
-    let peer = Peer::of(request);
-    let origin = origin(app, peer.ip, request.headers());
+pub fn arriving(app: &App, head: &Parts) -> Result<Call, Problem> {
+    let peer = Peer::of(head);
+    let origin = origin(app, peer.ip, &head.headers);
     app.limiter.guess(format!("address {}", origin.ip))?;
-    let key = request.headers().get("idempotency-key").and_then(|v| v.to_str().ok()).map(str::to_owned);
-    Ok(Call { request_id: Some(peer.request_id), origin: Some(origin), key, now_us: clock::now_us(), ..Call::default() })
-}
-
-async fn read<T: serde::de::DeserializeOwned>(app: &App, request: Request) -> Result<(T, Vec<u8>), Problem> {
-    let is_json = request.headers().get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
-    let body = to_bytes(request.into_body(), app.config.limits.body).await;
-    let body = body.map_err(|_| Problem::new("request.too_large"))?.to_vec();
-    if !body.is_empty() && !is_json {
-        return Err(Problem::new("request.wrong_content_type"));
-    }
-    Ok((json::read(&body)?, body))
+    let key = head.headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    Ok(Call {
+        request_id: Some(peer.request_id),
+        origin: Some(origin),
+        key,
+        now_us: clock::now_us(),
+        ..Call::default()
+    })
 }
 
 async fn post_sign_up(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let call = arriving(&app, &request)?;
-    let (form, body): (SignUp, _) = read(&app, request).await?;
+    let (head, body) = request.into_parts();
+    let call = arriving(&app, &head)?;
+    let body = read_body(&app, &head, body).await?;
+    let form: SignUp = json::read(&body)?;
     let (logged_in, answer) = found_company(&app, form, &body, call).await?;
     let mut response = (StatusCode::CREATED, axum::Json(answer.0)).into_response();
     response.headers_mut().insert(POSITION, answer.1.into());
@@ -105,8 +103,9 @@ pub async fn found_company(
 }
 
 async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let call = arriving(&app, &request)?;
-    let (form, _): (Login, _) = read(&app, request).await?;
+    let (head, body) = request.into_parts();
+    let call = arriving(&app, &head)?;
+    let form: Login = json::read(&read_body(&app, &head, body).await?)?;
     app.limiter.guess(format!("account {}", form.email.trim().to_lowercase()))?;
     let logged_in = session::login(&app, &form, &call).await?;
     let me = me(&app, &logged_in.principal).await?;
@@ -115,9 +114,9 @@ async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Res
     Ok(response)
 }
 
-async fn post_logout(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (principal, call) = identify(&app, &BTreeMap::new(), &request, "log_out").await?;
-    let secret = cookie(request.headers(), app.config.session_cookie());
+async fn post_logout(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "log_out").await?;
+    let secret = cookie(&head.headers, app.config.session_cookie());
     let secret = secret.filter(|_| principal.session_id.is_some());
     session::end(&app, &secret.ok_or_else(|| Problem::new("access.forbidden"))?, &principal, &call).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -125,14 +124,10 @@ async fn post_logout(State(app): State<Arc<App>>, request: Request) -> Result<Re
     Ok(response)
 }
 
-async fn get_me(
-    State(app): State<Arc<App>>,
-    Path(path): Path<BTreeMap<String, String>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let (principal, _) = identify(&app, &path, &request, "get_me").await?;
+async fn get_me(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, _) = identify(&app, &BTreeMap::new(), &head, "get_me").await?;
     let mut me = me(&app, &principal).await?;
-    me["lang"] = json!(Peer::of(&request).lang.code());
+    me["lang"] = json!(Peer::of(&head).lang.code());
     Ok(axum::Json(me).into_response())
 }
 
@@ -140,7 +135,7 @@ async fn get_me(
 pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
     let server = Principal::system(principal.ledger);
     let mut me = json!({
-        "kind": keiin_projections::query::ActorView::of(principal.actor.kind, principal.actor.id, None).kind,
+        "kind": keiin_projections::view::ActorView::of(principal.actor.kind, principal.actor.id, None).kind,
         "id": principal.actor.id,
         "role": principal.actor.role,
         "permissions": permissions(app, principal),

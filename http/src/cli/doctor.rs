@@ -1,0 +1,141 @@
+//! `keiin doctor`: what would go wrong, each with its fix. Reads only.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use clap::Args;
+use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::log::Log;
+use keiin_eventlog::store::sqlite::SqliteStore;
+use keiin_eventlog::vault::Vault;
+use serde_json::json;
+
+use super::{DONE, DataArg, FAILED, Format, Unusable};
+use crate::app::ROOT;
+use crate::clock;
+use crate::config::Config;
+use crate::datadir::DataDir;
+
+/// Check keys, databases, clock, disk and mail.
+#[derive(Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    data: DataArg,
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+/// One check: its name, what was found, and what to do if it is wrong.
+struct Finding {
+    name: &'static str,
+    found: String,
+    fix: Option<String>,
+}
+
+fn good(name: &'static str, found: impl Into<String>) -> Finding {
+    Finding { name, found: found.into(), fix: None }
+}
+
+fn bad(name: &'static str, found: impl Into<String>, fix: impl Into<String>) -> Finding {
+    Finding { name, found: found.into(), fix: Some(fix.into()) }
+}
+
+impl Doctor {
+    pub async fn run(self) -> anyhow::Result<u8> {
+        let data = self.data.dir();
+        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
+        let config = Config::read(&data.config());
+        let mut findings = vec![directory(&data)];
+        match &config {
+            Ok(_) => findings.push(good("settings", data.config().display().to_string())),
+            Err(error) => findings.push(bad("settings", error.to_string(), "correct keiin.toml or the environment")),
+        }
+        let config = config.unwrap_or_default();
+        findings.extend(keys_and_stores(&data, &config).await);
+        findings.push(clock_finding());
+        findings.push(disk(&data));
+        findings.push(good("mail", "no mail server is set: mails stay in the outbox of the console"));
+        findings.push(good("font", "pages use the reader's fonts; none is needed here"));
+        let failed = findings.iter().any(|finding| finding.fix.is_some());
+        for finding in &findings {
+            match self.format {
+                Format::Json => println!(
+                    "{}",
+                    json!({ "check": finding.name, "ok": finding.fix.is_none(), "found": finding.found, "fix": finding.fix })
+                ),
+                Format::Text => match &finding.fix {
+                    None => println!("ok    {:9} {}", finding.name, finding.found),
+                    Some(fix) => println!("FAIL  {:9} {}\n      fix: {fix}", finding.name, finding.found),
+                },
+            }
+        }
+        Ok(if failed { FAILED } else { DONE })
+    }
+}
+
+fn directory(data: &DataDir) -> Finding {
+    let path = data.root().display().to_string();
+    match std::fs::metadata(data.root()) {
+        Ok(meta) if meta.permissions().mode() & 0o077 == 0 => good("directory", path),
+        Ok(_) => bad("directory", format!("{path} can be read by others"), format!("chmod 700 {path}")),
+        Err(error) => bad("directory", format!("{path}: {error}"), "make it readable for this user"),
+    }
+}
+
+async fn keys_and_stores(data: &DataDir, config: &Config) -> Vec<Finding> {
+    let dir = data.keys(&config.keys);
+    let keyring = match Keyring::open(&dir) {
+        Ok(keyring) => keyring,
+        Err(error) => return vec![bad("keys", error.to_string(), "restore the key directory from its own backup")],
+    };
+    let mut findings =
+        vec![good("keys", format!("{} signing key(s) in {}", keyring.public_keys().len(), dir.display()))];
+    if !data.log().exists() {
+        findings.push(good("log", "empty; the first start makes it"));
+        return findings;
+    }
+    match SqliteStore::open_reader(&data.log()) {
+        Ok(store) => match Log::open(Arc::new(store)).heads(None, 10_000).await {
+            Ok(heads) => {
+                let events: u64 = heads.iter().map(|head| head.size).sum();
+                findings.push(good("log", format!("{} ledger(s), {events} events", heads.len())));
+            }
+            Err(error) => findings.push(bad("log", error.to_string(), "restore log.db from a backup")),
+        },
+        Err(error) => findings.push(bad("log", error.to_string(), "restore log.db from a backup")),
+    }
+    let vault = keyring.kek().map_err(|e| e.to_string());
+    let vault = vault.and_then(|kek| Vault::open_reader(&data.vault(), kek).map_err(|e| e.to_string()));
+    match vault.and_then(|vault| vault.current_data_key(ROOT).map_err(|e| e.to_string())) {
+        Ok((epoch, _)) => findings.push(good("vault", format!("opens; data key {epoch}"))),
+        Err(error) => findings.push(bad("vault", error, "is this the vault that belongs to these keys? Put it back")),
+    }
+    findings
+}
+
+fn clock_finding() -> Finding {
+    // 2026-11-01: no record of this program can be older.
+    const BUILT_US: i64 = 1_793_491_200_000_000;
+    let now_us = clock::now_us();
+    let text = keiin_domain::date::instant(now_us);
+    if now_us > BUILT_US { good("clock", text) } else { bad("clock", text, "set the clock, for instance with NTP") }
+}
+
+/// Room is found out by taking it: a file of 64 MiB, synced and removed.
+fn disk(data: &DataDir) -> Finding {
+    let path = data.root().join("tmp").join("doctor");
+    let take = || -> std::io::Result<()> {
+        let file = std::fs::File::create(&path)?;
+        let block = vec![0xa5u8; 1 << 20];
+        for _ in 0..64 {
+            std::io::Write::write_all(&mut &file, &block)?;
+        }
+        file.sync_all()
+    };
+    let taken = take();
+    let _ = std::fs::remove_file(&path);
+    match taken {
+        Ok(()) => good("disk", "64 MiB could be written and synced"),
+        Err(error) => bad("disk", error.to_string(), "free space, or move the data directory to a larger disk"),
+    }
+}

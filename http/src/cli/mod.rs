@@ -1,0 +1,156 @@
+//! The command line. Results go to stdout, progress and log to stderr; `--format json` is one object a line.
+//! Exit codes: 0 done, 1 refuted or a check failed, 2 usage or unusable input, 3 server or store trouble.
+
+mod doctor;
+mod export;
+mod keys;
+mod serve;
+mod verify;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::datadir::{DataDir, InUse};
+
+/// Done.
+pub const DONE: u8 = 0;
+/// Refuted, or a check failed.
+pub const FAILED: u8 = 1;
+/// Usage, or input that cannot be used.
+pub const UNUSABLE: u8 = 2;
+/// Server or store trouble.
+pub const TROUBLE: u8 = 3;
+
+/// A back office whose audit trail is the system of record.
+#[derive(Parser)]
+#[command(name = "keiin", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make an empty data directory with its keys.
+    Init(serve::Init),
+    /// Serve a data directory.
+    Serve(serve::Serve),
+    /// Write a company's ledger, or a range of it, as a bundle that anybody can verify.
+    Export(export::Export),
+    /// Check a bundle offline. Exit code 0 verified, 1 refuted, 2 unusable.
+    Verify(verify::Verify),
+    /// Flip one byte of a record, to see the refusal.
+    DemoTamper(verify::Tamper),
+    /// Fold all read models again from the ledgers.
+    Rebuild(serve::Rebuild),
+    /// Check keys, databases, clock, disk and mail; each failure says its fix.
+    Doctor(doctor::Doctor),
+    /// Show or rotate the keys.
+    Keys(keys::Keys),
+    /// Destroy a person's keys: their personal fields become unreadable everywhere, the chain still verifies.
+    EraseSubject(keys::EraseSubject),
+}
+
+/// How results are written.
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The data directory, for every command that uses one.
+#[derive(Args)]
+pub struct DataArg {
+    /// Data directory.
+    #[arg(long, env = "KEIIN_DATA", default_value = "keiin-data")]
+    data: PathBuf,
+}
+
+impl DataArg {
+    fn dir(&self) -> DataDir {
+        DataDir::new(&self.data)
+    }
+}
+
+/// Settings that a command line can lay over the file's.
+#[derive(Args, Default)]
+pub struct ListenArgs {
+    /// Address for people; port 0 takes a free one.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// Address for operators.
+    #[arg(long)]
+    admin_listen: Option<SocketAddr>,
+    /// A TLS proxy is in front; believe it when it connects from this network (CIDR).
+    #[arg(long)]
+    behind_proxy: Option<String>,
+}
+
+impl ListenArgs {
+    fn over(&self, mut config: Config) -> Config {
+        config.listen = self.listen.unwrap_or(config.listen);
+        config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
+        config.proxy.trusted.extend(self.behind_proxy.clone());
+        config
+    }
+}
+
+/// Reads the arguments and runs the command.
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { UNUSABLE } else { DONE };
+        }
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("KEIIN_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let outcome = match cli.command {
+        Command::Init(command) => command.run(),
+        Command::Serve(command) => block_on(command.run()),
+        Command::Export(command) => block_on(command.run()),
+        Command::Verify(command) => command.run(),
+        Command::DemoTamper(command) => command.run(),
+        Command::Rebuild(command) => block_on(command.run()),
+        Command::Doctor(command) => block_on(command.run()),
+        Command::Keys(command) => block_on(command.run()),
+        Command::EraseSubject(command) => block_on(command.run()),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("keiin: {error:#}");
+        let unusable = error.is::<InUse>() || error.is::<Unusable>() || error.is::<crate::config::BadConfig>();
+        if unusable { UNUSABLE } else { TROUBLE }
+    })
+}
+
+/// What was given cannot be used; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+fn block_on(run: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run)
+}
+
+/// A company by its id or its short name, in an opened deployment.
+async fn tenant_id(app: &App, tenant: &str) -> anyhow::Result<Uuid> {
+    if let Ok(id) = Uuid::parse_str(tenant) {
+        return Ok(id);
+    }
+    let found =
+        app.tenant_by_slug(tenant).await.map_err(|p| anyhow::anyhow!("the companies cannot be read ({})", p.code))?;
+    found.ok_or_else(|| unknown_tenant(tenant).into())
+}
+
+fn unknown_tenant(tenant: &str) -> Unusable {
+    Unusable(format!("there is no company {tenant}; give its short name or its id"))
+}

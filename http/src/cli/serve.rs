@@ -1,0 +1,130 @@
+//! `keiin init`, `serve`, `rebuild`.
+
+use std::io::Write;
+
+use anyhow::Context;
+use clap::Args;
+use keiin_eventlog::keys::Keyring;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::{DONE, DataArg, Format, ListenArgs, Unusable};
+use crate::app::App;
+use crate::config::Config;
+use crate::{metrics, serve};
+
+/// Make an empty data directory with its keys.
+#[derive(Args)]
+pub struct Init {
+    #[command(flatten)]
+    data: DataArg,
+    /// Host-like name in every proof, frozen from now on; it need not resolve and names no customer.
+    #[arg(long, default_value = "localhost")]
+    log_name: String,
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+impl Init {
+    pub fn run(self) -> anyhow::Result<u8> {
+        let data = self.data.dir();
+        if data.is_ours() {
+            return Err(Unusable(format!("{} is a data directory already", data.root().display())).into());
+        }
+        if !keiin_eventlog::checkpoint::is_log_name(&self.log_name) {
+            let text = format!("{} is no log name: host-like, lower case, at most 64 characters", self.log_name);
+            return Err(Unusable(text).into());
+        }
+        data.create(&self.log_name).map_err(|error| Unusable(format!("{error:#}")))?;
+        Keyring::create(&data.keys(std::path::Path::new("")))?;
+        let path = data.root().display().to_string();
+        match self.format {
+            Format::Json => println!("{}", json!({ "data": path, "log_name": self.log_name })),
+            Format::Text => println!(
+                "Made {path}. Back its keys up apart from the rest: {path}/keys\nNext: keiin serve --data {path}"
+            ),
+        }
+        Ok(DONE)
+    }
+}
+
+/// Serve a data directory.
+#[derive(Args)]
+pub struct Serve {
+    #[command(flatten)]
+    data: DataArg,
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+impl Serve {
+    pub async fn run(self) -> anyhow::Result<u8> {
+        let data = self.data.dir();
+        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
+        let config = self.listen.over(Config::read(&data.config())?);
+        let (config, listener, admin) = bind(config).await?;
+        let app = App::open(config, data).await?;
+        let url = app.public_url();
+        let line = match self.format {
+            Format::Json => json!({ "url": url }).to_string(),
+            Format::Text => format!("Serving {url}"),
+        };
+        announce(&line)?;
+        run(app, listener, admin).await?;
+        Ok(DONE)
+    }
+}
+
+/// Takes both addresses, so that the settings hold the real ports.
+pub async fn bind(mut config: Config) -> anyhow::Result<(Config, TcpListener, TcpListener)> {
+    config.check_listen()?;
+    let listener =
+        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let admin = TcpListener::bind(config.admin_listen).await;
+    let admin = admin.with_context(|| format!("cannot listen on {} (--admin-listen)", config.admin_listen))?;
+    (config.listen, config.admin_listen) = (listener.local_addr()?, admin.local_addr()?);
+    Ok((config, listener, admin))
+}
+
+/// Serves until a signal says stop.
+pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
+    metrics::start()?;
+    app.start();
+    serve::run(app, listener, admin).await
+}
+
+/// A line for whoever waits for it on a pipe.
+pub fn announce(line: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Fold all read models again from the ledgers.
+#[derive(Args)]
+pub struct Rebuild {
+    #[command(flatten)]
+    data: DataArg,
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+impl Rebuild {
+    pub async fn run(self) -> anyhow::Result<u8> {
+        let data = self.data.dir();
+        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
+        let config = Config::read(&data.config())?;
+        let app = App::open(config, data).await?;
+        let started = std::time::Instant::now();
+        let events = app.runner.rebuild().await?;
+        let seconds = started.elapsed().as_secs_f64();
+        match self.format {
+            Format::Json => println!("{}", json!({ "events": events, "seconds": seconds })),
+            Format::Text => println!("Folded {events} events in {seconds:.2} s"),
+        }
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,230 @@
+//! The API's description (OpenAPI 3.1), built from the same catalogs as the routes, and its page.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keiin_domain::catalog::{Visit, catalog};
+use keiin_domain::command::Command;
+use keiin_domain::tenant::SignUp;
+use keiin_projections::catalog::{VisitQueries, queries};
+use keiin_projections::query::{Kind, PAGING, Param, Query};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+
+use crate::app::App;
+use crate::console::{common, render};
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::session::Login;
+use crate::session_api::Operation;
+use crate::{ledger, session_api};
+
+/// Routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/openapi.json", get(document)).route("/docs", get(page))
+}
+
+/// The document as text; the same bytes as `docs/openapi.json`.
+pub static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+    let text = serde_json::to_string_pretty(&build()).expect("plain JSON values can be written");
+    text + "\n"
+});
+
+async fn document() -> Response {
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.as_str()).into_response()
+}
+
+/// The same for people: every operation with its fields, without a script and without a foreign host.
+async fn page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let peer = Peer::of(&head);
+    let mut context = common(&app, "/docs", peer, None).await?;
+    context["openapi"] = build();
+    render(&app, peer.lang, "docs", &context, axum::http::StatusCode::OK)
+}
+
+#[derive(Default)]
+struct Document {
+    paths: BTreeMap<String, Map<String, Value>>,
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+/// The document.
+pub fn build() -> Value {
+    let mut document = Document::default();
+    catalog(&mut document);
+    queries(&mut document);
+    document.beside();
+    let schemas: BTreeMap<String, Value> =
+        document.schemas.iter().map(|(name, schema)| (name.clone(), json!(schema))).collect();
+    let mut components: Map<String, Value> = schemas.into_iter().collect();
+    components.insert("Problem".into(), problem_schema());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Keiin",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "A back office whose audit trail is the system of record.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": document.paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+        "security": [{ "token": [] }],
+    })
+}
+
+impl Document {
+    fn schema<T: ToSchema>(&mut self) -> Value {
+        self.schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(&mut self.schemas);
+        json!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+    }
+
+    fn add(&mut self, method: &str, path: &str, operation: Value) {
+        self.paths.entry(path.to_owned()).or_default().insert(method.to_lowercase(), operation);
+    }
+
+    /// Operations that no catalog lists.
+    fn beside(&mut self) {
+        let bodies = [("sign_up", self.schema::<SignUp>()), ("log_in", self.schema::<Login>())];
+        for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS) {
+            let Operation { name, method, path, public } = *operation;
+            let mut description = json!({
+                "operationId": name,
+                "tags": [tag(path)],
+                "parameters": path_parameters(path),
+                "responses": responses("200", json!({})),
+            });
+            if public {
+                description["security"] = json!([]);
+            }
+            if let Some((_, schema)) = bodies.iter().find(|(body, _)| *body == name) {
+                description["requestBody"] = request_body(schema);
+            }
+            self.add(method, &path.replace("{*", "{"), description);
+        }
+    }
+}
+
+impl Visit for Document {
+    fn command<C: Command>(&mut self) {
+        let route = C::ROUTE;
+        if route.method.is_empty() {
+            return;
+        }
+        let schema = self.schema::<C>();
+        let mut parameters = path_parameters(route.path);
+        let header = |name: &str, required: bool, about: &str| json!({ "name": name, "in": "header", "required": required, "schema": { "type": "string" }, "description": about });
+        if route.method == "POST" {
+            let about = "A retry with the same key is answered like the first request and changes nothing.";
+            parameters.push(header("Idempotency-Key", C::NEEDS_KEY, about));
+        }
+        if crate::api::needs_version::<C>() {
+            parameters.push(header("If-Match", true, "\"v<version>\" of the object as it was read."));
+        }
+        let public = route.path.contains("{token}");
+        let mut operation = json!({
+            "operationId": C::NAME,
+            "tags": [tag(route.path)],
+            "parameters": parameters,
+            "requestBody": request_body(&schema),
+            "responses": responses(if route.creates { "201" } else { "200" }, json!({})),
+            "x-permission": C::PERMISSION.0,
+            "x-scope": C::PERMISSION.scope(),
+            "x-rejects": C::REJECTS,
+        });
+        if public {
+            operation["security"] = json!([]);
+        }
+        self.add(route.method, route.path, operation);
+    }
+}
+
+impl VisitQueries for Document {
+    fn query<Q: Query>(&mut self) {
+        let answer = self.schema::<Q::Answer>();
+        let paging: &[Param] = if Q::LIST { &PAGING } else { &[] };
+        let parameters: Vec<Value> = Q::PARAMS.iter().chain(paging).map(|p| parameter(p, Q::PATH)).collect();
+        self.add(
+            "GET",
+            Q::PATH,
+            json!({
+                "operationId": Q::NAME,
+                "tags": [tag(Q::PATH)],
+                "parameters": parameters,
+                "responses": responses("200", answer),
+                "x-permission": Q::PERMISSION.0,
+                "x-scope": Q::PERMISSION.scope(),
+            }),
+        );
+    }
+}
+
+fn tag(path: &str) -> &str {
+    path.split('/').find(|segment| !segment.is_empty() && *segment != "v1").unwrap_or("other")
+}
+
+fn request_body(schema: &Value) -> Value {
+    json!({ "required": true, "content": { "application/json": { "schema": schema } } })
+}
+
+fn responses(success: &str, schema: Value) -> Value {
+    let problem = json!({
+        "description": "Refused",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let mut answer = json!({ "description": "Done" });
+    if schema.get("$ref").is_some() {
+        answer["content"] = json!({ "application/json": { "schema": schema } });
+    }
+    json!({ success: answer, "default": problem })
+}
+
+fn path_parameters(path: &str) -> Vec<Value> {
+    let names = path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'));
+    names
+        .map(|name| {
+            let name = name.trim_start_matches('*');
+            json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } })
+        })
+        .collect()
+}
+
+fn parameter(param: &Param, path: &str) -> Value {
+    let in_path = path.contains(&format!("{{{}}}", param.name));
+    let schema = match param.kind {
+        Kind::Id => json!({ "type": "string", "format": "uuid" }),
+        Kind::Text => json!({ "type": "string", "maxLength": 200 }),
+        Kind::Day => json!({ "type": "string", "format": "date" }),
+        Kind::Number => json!({ "type": "integer", "minimum": 0 }),
+        Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
+    };
+    json!({ "name": param.name, "in": if in_path { "path" } else { "query" }, "required": in_path, "schema": schema })
+}
+
+fn problem_schema() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "description": "RFC 9457. `code` is stable; `/problems/<code>` explains it.",
+        "required": ["type", "title", "status", "code", "detail", "instance"],
+        "properties": {
+            "type": text, "title": text, "status": { "type": "integer" }, "code": text, "detail": text, "instance": text,
+            "errors": { "type": "array", "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": { "pointer": text, "detail": text, "expected": text },
+            } },
+        },
+    })
+}
