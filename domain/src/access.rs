@@ -59,3 +59,18 @@ impl Command for RecordDenial {
         Ok(vec![access.emit(Denied { operation: self.operation, count: self.count })])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn denials_of_one_principal_are_one_stream() {
+        let command = RecordDenial { operation: "remove_member".into(), count: 3 };
+        let denied = Denied { operation: "remove_member".into(), count: 3 };
+        let scene = scene().when(FRESH, command.clone()).then([emit::<Access>(ME, denied)]);
+        assert_eq!(scene.when(FRESH, command).accepted().now::<Access>(ME).version, Some(1));
+        covered::<RecordDenial>();
+    }
+}

@@ -7,7 +7,7 @@ use crate::command::{Aggregate, Command};
 use crate::role::{Permission, READS};
 use crate::sealed::{Origin, Person, Personal};
 use crate::{
-    access, client, delivery, document, kiosk, log, mail, member, provision, series, session, tenant, token, visit,
+    access, client, delivery, document, kiosk, log, mail, member, owners, provision, series, session, tenant, token, visit,
 };
 
 /// Whoever needs to see all of it.
@@ -51,7 +51,7 @@ pub fn catalog(v: &mut impl Visit) {
     v.command::<tenant::ChangeTenant>();
 
     v.aggregate::<member::Member>();
-    v.aggregate::<member::Owners>();
+    v.aggregate::<owners::Owners>();
     v.command::<member::InviteMember>();
     v.command::<member::RevokeInvitation>();
     v.command::<member::AcceptInvitation>();

@@ -256,3 +256,120 @@ impl Command for ArchiveClient {
         Ok(vec![client.emit(Archived {})])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const CLIENT: Uuid = Uuid::from_u128(0xc1);
+
+    fn register() -> RegisterClient {
+        RegisterClient {
+            name: "国立印刷局".into(),
+            honorific: Honorific::Onchu,
+            registration_number: "ｔ7000012050002".into(),
+            postal_code: "105-8445".into(),
+            region: "東京都".into(),
+            locality: "港区".into(),
+            street_address: "虎ノ門2-2-5".into(),
+            extended_address: String::new(),
+            contact_name: "𠮷田 一郎".into(),
+            contact_email: "Yoshida@example.jp".into(),
+        }
+    }
+
+    fn registered_profile() -> Profile {
+        Profile {
+            registration_number: "T7000012050002".into(),
+            postal_code: "1058445".into(),
+            region: "東京都".into(),
+            locality: "港区".into(),
+            street_address: "虎ノ門2-2-5".into(),
+            ..profile("国立印刷局")
+        }
+    }
+
+    #[test]
+    fn the_contact_is_sealed_under_a_subject_of_their_own() {
+        let contact = Some(sealed(FRESH, &person("𠮷田 一郎", "yoshida@example.jp")));
+        let scene = scene()
+            .when(CLIENT, register())
+            .then([emit::<Client>(CLIENT, Registered { profile: registered_profile(), contact })]);
+        assert_eq!(scene.now::<Client>(CLIENT).contact_subject, Some(FRESH));
+
+        // The same subject as long as there is a contact; the next one after that is somebody else.
+        let renamed = RegisterClient { contact_name: "吉田 一郎".into(), ..register() };
+        let contact = Some(sealed(FRESH, &person("吉田 一郎", "yoshida@example.jp")));
+        let scene = scene
+            .when(CLIENT, ChangeClient(renamed))
+            .then([emit::<Client>(CLIENT, Changed { profile: registered_profile(), contact })]);
+        let nobody = RegisterClient { contact_name: String::new(), contact_email: String::new(), ..register() };
+        let scene = scene
+            .when(CLIENT, ChangeClient(nobody))
+            .then([emit::<Client>(CLIENT, Changed { profile: registered_profile(), contact: None })]);
+        let scene = scene.when(CLIENT, ChangeClient(register())).accepted();
+        assert_eq!(scene.now::<Client>(CLIENT).contact_subject, Some(Uuid::from_u128(FRESH.as_u128() + 1)));
+    }
+
+    #[test]
+    fn only_a_person_may_have_a_number_whose_check_digit_does_not_fit() {
+        let odd = RegisterClient { registration_number: "T8000012050002".into(), ..register() };
+        let scene = scene()
+            .when(CLIENT, odd.clone())
+            .refused_at("registration_number.wrong_check_digit", "/registration_number");
+        let scene = scene.when(CLIENT, RegisterClient { honorific: Honorific::Sama, ..odd }).accepted();
+        let profile = scene.now::<Client>(CLIENT).state.profile.unwrap();
+        assert!(!profile.registration_number_checks, "recorded, not silently passed");
+    }
+
+    #[test]
+    fn every_refusal() {
+        let number = |number: &str| RegisterClient { registration_number: number.into(), ..register() };
+        let s = scene().when(CLIENT, number("7000012050002"));
+        let s = s.refused_at("registration_number.bad_format", "/registration_number");
+        let s = s.when(CLIENT, number("T8000012050002"));
+        let s = s.refused_at("registration_number.wrong_check_digit", "/registration_number");
+        let s = s.when(CLIENT, RegisterClient { postal_code: "105".into(), ..register() });
+        let s = s.refused_at("client.bad_postal_code", "/postal_code");
+        let s = s.when(CLIENT, RegisterClient { contact_email: "yoshida".into(), ..register() });
+        let s = s.refused_at("client.bad_email", "/contact_email");
+        let s = refuses_bad_text(s, CLIENT, "/name", true, 80, |name| RegisterClient { name, ..register() });
+        let s = refuses_bad_text(s, CLIENT, "/region", false, 40, |region| RegisterClient { region, ..register() });
+        let s =
+            refuses_bad_text(s, CLIENT, "/locality", false, 80, |locality| RegisterClient { locality, ..register() });
+        let s = refuses_bad_text(s, CLIENT, "/street_address", false, 120, |street_address| RegisterClient {
+            street_address,
+            ..register()
+        });
+        let s = refuses_bad_text(s, CLIENT, "/extended_address", false, 120, |extended_address| RegisterClient {
+            extended_address,
+            ..register()
+        });
+        let s = refuses_bad_text(s, CLIENT, "/contact_name", false, 80, |contact_name| RegisterClient {
+            contact_name,
+            ..register()
+        });
+        covered::<RegisterClient>();
+
+        let s = s.when(CLIENT, ChangeClient(register())).refused("client.unknown");
+        let s = s.when(CLIENT, ArchiveClient {}).refused("client.unknown");
+        let s = s.when(CLIENT, register()).accepted();
+        let s = s
+            .when(CLIENT, ChangeClient(number("T")))
+            .refused_at("registration_number.bad_format", "/registration_number");
+        let s = s.when(CLIENT, ChangeClient(number("T8000012050002")));
+        let s = s.refused_at("registration_number.wrong_check_digit", "/registration_number");
+        let s = s.when(CLIENT, ChangeClient(RegisterClient { postal_code: "x".into(), ..register() }));
+        let s = s.refused_at("client.bad_postal_code", "/postal_code");
+        let s = s.when(CLIENT, ChangeClient(RegisterClient { contact_email: "x".into(), ..register() }));
+        let s = s.refused_at("client.bad_email", "/contact_email");
+        let renamed = |name| ChangeClient(RegisterClient { name, ..register() });
+        let s = refuses_bad_text(s, CLIENT, "/name", true, 80, renamed);
+        let s = s.when(CLIENT, ArchiveClient {}).then([emit::<Client>(CLIENT, Archived {})]);
+        let s = s.when(CLIENT, ChangeClient(register())).refused("client.archived");
+        s.when(CLIENT, ArchiveClient {}).refused("client.archived");
+        covered::<ChangeClient>();
+        covered::<ArchiveClient>();
+    }
+}

@@ -4,6 +4,9 @@
 //! What makes a create unique: nothing but its id. Sending the same document to the same person again is a resend, with a
 //! link of its own; a retried request is held by its Idempotency-Key, which is required.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;

@@ -105,3 +105,31 @@ impl Command for RevokeKiosk {
         Ok(vec![kiosk.emit(Revoked {})])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn pair() -> PairKiosk {
+        PairKiosk { name: "受付 1".into(), location: " 本社 ".into() }
+    }
+
+    #[test]
+    fn a_kiosk_is_paired_until_it_is_revoked() {
+        let (name, location) = ("受付 1".into(), "本社".into());
+        let paired = Paired { name, location, secret_hash: hash("keiin_kio_1") };
+        let scene = scene().when(ANNA, pair()).then([emit::<Kiosk>(ANNA, paired)]);
+        scene.when(ANNA, RevokeKiosk {}).then([emit::<Kiosk>(ANNA, Revoked {})]);
+    }
+
+    #[test]
+    fn every_refusal() {
+        let s = refuses_bad_text(scene(), ANNA, "/name", true, 40, |name| PairKiosk { name, ..pair() });
+        let s = refuses_bad_text(s, ANNA, "/location", true, 80, |location| PairKiosk { location, ..pair() });
+        let s = s.when(ANNA, RevokeKiosk {}).refused("kiosk.unknown").when(ANNA, pair()).accepted();
+        s.when(ANNA, RevokeKiosk {}).accepted().when(ANNA, RevokeKiosk {}).refused("kiosk.revoked");
+        covered::<PairKiosk>();
+        covered::<RevokeKiosk>();
+    }
+}

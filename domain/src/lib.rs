@@ -19,6 +19,7 @@ pub mod log;
 pub mod mail;
 pub mod member;
 pub mod money;
+pub mod owners;
 pub mod problem;
 pub mod provision;
 pub mod registration_number;

@@ -58,3 +58,16 @@ impl Command for RecordExport {
         Ok(vec![log.emit(Exported { from: self.from, size: self.size })])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn exports_are_written_down() {
+        let exported = Exported { from: 0, size: 400 };
+        scene().when(FRESH, RecordExport { from: 0, size: 400 }).then([emit::<Log>(TENANT, exported)]);
+        covered::<RecordExport>();
+    }
+}

@@ -119,3 +119,38 @@ fn without_addresses(text: &str) -> String {
     let safe: Vec<&str> = words.map(|w| if w.contains(['@', '＠']) { "<address>" } else { w }).collect();
     safe.join(" ").chars().take(400).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn report(failure: Option<(u16, &str)>) -> RecordMail {
+        let failure = failure.map(|(code, diagnostic)| MailFailure { code, diagnostic: diagnostic.into() });
+        RecordMail { effect_position: 41, n: 0, template: "delivery".into(), failure }
+    }
+
+    #[test]
+    fn a_mail_is_sent_once_in_the_history_however_often_it_was_tried() {
+        let mut scene = scene().by_system();
+        let mail = scene.world.subject_of("mail", "41/0");
+        let (template, diagnostic) = ("delivery".to_owned(), "mailbox unavailable".into());
+        let failed = Failed { effect_position: 41, n: 0, template: template.clone(), code: 450, diagnostic };
+        let scene = scene.when(FRESH, report(Some((450, "mailbox unavailable"))));
+        let scene = scene.then([emit::<Mail>(mail, failed)]);
+        scene.clone().race((FRESH, report(None)), (FRESH, report(None))).then([]);
+        let sent = Sent { effect_position: 41, n: 0, template };
+        let scene = scene.when(FRESH, report(None)).then([emit::<Mail>(mail, sent)]);
+        scene.when(FRESH, report(Some((550, "late")))).then([]);
+        covered::<RecordMail>();
+    }
+
+    #[test]
+    fn addresses_stay_out_of_the_record() {
+        assert_eq!(
+            without_addresses("550 5.1.1 <yoshida@example.jp>:\r\n Recipient address\trejected: 吉田＠例.jp"),
+            "550 5.1.1 <address> Recipient address rejected: <address>"
+        );
+        assert_eq!(without_addresses(&"x".repeat(500)).len(), 400);
+    }
+}

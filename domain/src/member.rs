@@ -1,8 +1,10 @@
 //! Members: the people of a company. A member's id is the random subject id behind their address, so inviting the same
 //! address twice meets the same stream, and erasing the person erases what is sealed under that id.
 //!
-//! Boundary: the last owner cannot go. Every command that gives or takes the owner's role also reads and writes the
-//! stream `owners/<tenant>`, so two removals at once meet there.
+//! Boundary: the last owner cannot go (`owners.rs`).
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,6 +12,7 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
+use crate::owners::Owners;
 use crate::role::{Permission, Role};
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events, text};
@@ -145,57 +148,6 @@ impl Member {
             None => Err(Rejection::new("member.unknown")),
             Some(status) if allowed.contains(&status) => Ok(()),
             Some(_) => Err(Rejection::new("member.wrong_state")),
-        }
-    }
-}
-
-events! {
-    /// Who owns the company.
-    OwnersEvent {
-        OwnerAdded = "owners.added" v 1;
-        OwnerLeft = "owners.left" v 1;
-    }
-}
-
-/// One more owner.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct OwnerAdded {
-    /// Who.
-    pub member: Uuid,
-}
-
-/// One owner fewer.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct OwnerLeft {
-    /// Who.
-    pub member: Uuid,
-}
-
-/// The boundary `owners/<tenant>`.
-#[derive(Debug, Default)]
-pub struct Owners {
-    members: Vec<Uuid>,
-}
-
-impl Aggregate for Owners {
-    type Event = OwnersEvent;
-    const STREAM: &'static str = "owners";
-    fn apply(&mut self, event: OwnersEvent) {
-        match event {
-            OwnersEvent::OwnerAdded(e) => self.members.push(e.member),
-            OwnersEvent::OwnerLeft(e) => self.members.retain(|m| *m != e.member),
-        }
-    }
-}
-
-impl On<Owners> {
-    /// The event that this change needs on the boundary, or the refusal to lose the last owner.
-    fn moved(&self, member: Uuid, was: bool, is: bool) -> Result<Option<Emit>, Rejection> {
-        match (was, is) {
-            (true, false) if self.members == [member] => Err(Rejection::new("member.last_owner")),
-            (true, false) => Ok(Some(self.emit(OwnerLeft { member }))),
-            (false, true) => Ok(Some(self.emit(OwnerAdded { member }))),
-            _ => Ok(None),
         }
     }
 }

@@ -20,7 +20,7 @@ impl Permission {
 
     /// Not for people with an account: the server's own, or asked for with a link, a pass or a kiosk's secret.
     pub fn is_outside(self) -> bool {
-        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access")
+        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
             || matches!(self.0, "mail.record" | "delivery.expire" | "tenant.sign_up")
     }
 

@@ -177,3 +177,55 @@ impl Command for RefuseLogin {
         Ok(vec![session.emit(Refused { member_id: self.member_id, reason: self.reason })])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::member::{Registered, SuspendMember};
+    use crate::owners::{OwnerAdded, Owners};
+    use crate::role::Role;
+    use crate::testing::*;
+
+    const SESSION: Uuid = Uuid::from_u128(0x5e);
+
+    fn start() -> StartSession {
+        StartSession { member_id: ANNA, method: LoginMethod::Password }
+    }
+
+    fn ready() -> Scene {
+        let anna = Registered { person: sealed(ANNA, &person("佐藤 杏奈", "")), role: Role::Member };
+        scene().given::<Member>(ANNA, anna).given::<Owners>(crate::testing::TENANT, OwnerAdded { member: ME })
+    }
+
+    #[test]
+    fn a_session_starts_and_ends_once() {
+        let started = Started { member_id: ANNA, method: LoginMethod::Password };
+        let end = |reason| EndSession { reason };
+        let s = ready().when(SESSION, start()).then([emit::<Session>(SESSION, started)]);
+        let ended = emit::<Session>(SESSION, Ended { reason: SessionEnd::Logout });
+        s.when(SESSION, end(SessionEnd::Logout)).then([ended]).when(SESSION, end(SessionEnd::Expired)).then([]);
+    }
+
+    #[test]
+    fn a_login_meets_a_suspension() {
+        let suspend = SuspendMember { reason: "端末の紛失".into() };
+        ready().race((ANNA, suspend), (SESSION, start())).refused("session.inactive_member");
+    }
+
+    #[test]
+    fn a_refused_login_is_written_down_and_is_no_session() {
+        let (member_id, reason) = (Some(ANNA), LoginRefusal::WrongPassword);
+        let s = scene().when(SESSION, RefuseLogin { member_id, reason });
+        let s = s.then([emit::<Session>(SESSION, Refused { member_id, reason })]);
+        s.when(SESSION, EndSession { reason: SessionEnd::Logout }).refused("session.unknown");
+    }
+
+    #[test]
+    fn every_refusal() {
+        scene().when(SESSION, start()).refused("session.inactive_member");
+        scene().when(SESSION, EndSession { reason: SessionEnd::Revoked }).refused("session.unknown");
+        covered::<StartSession>();
+        covered::<EndSession>();
+        covered::<RefuseLogin>();
+    }
+}

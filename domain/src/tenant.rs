@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::member::{Member, OwnerAdded, Owners, Registered, check_password};
+use crate::member::{Member, Registered, check_password};
+use crate::owners::{OwnerAdded, Owners};
 use crate::role::{Permission, Role};
 use crate::sealed::Person;
 use crate::{events, registration_number, text};
@@ -189,5 +190,96 @@ impl Command for ChangeTenant {
             address: text::optional_line(&self.address, "/address", 200)?,
             bank_details: text::prose(&self.bank_details, "/bank_details", 400)?,
         })])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    fn sign_up() -> SignUp {
+        SignUp {
+            company: "株式会社ミナト製作所".into(),
+            slug: "minato".into(),
+            name: "田中 花子".into(),
+            email: "Hanako@example.jp".into(),
+            password: "correct horse battery".into(),
+        }
+    }
+
+    fn change() -> ChangeTenant {
+        ChangeTenant {
+            name: "株式会社ミナト製作所".into(),
+            registration_number: "ｔ7000012050002".into(),
+            address: "東京都港区芝公園1-1-1".into(),
+            bank_details: "みなと銀行 芝支店\r\n普通 1234567".into(),
+        }
+    }
+
+    #[test]
+    fn a_company_begins_with_its_first_owner() {
+        let mut scene = scene();
+        let owner = scene.world.subject_of("member", "hanako@example.jp");
+        let opened =
+            Opened { name: "株式会社ミナト製作所".into(), slug: "minato".into(), terms: TERMS.into() };
+        let person = sealed(owner, &person("田中 花子", "hanako@example.jp"));
+        let scene = scene.when(TENANT, sign_up()).then([
+            emit::<Tenant>(TENANT, opened),
+            emit::<Member>(owner, Registered { person, role: Role::Owner }),
+            emit::<Owners>(TENANT, OwnerAdded { member: owner }),
+        ]);
+        assert_eq!(scene.world.passwords[&owner], "correct horse battery");
+        scene.when(TENANT, sign_up()).refused("tenant.exists");
+    }
+
+    #[test]
+    fn what_is_printed_of_a_company_is_replaced_as_a_whole() {
+        scene().when(TENANT, change()).then([emit::<Tenant>(
+            TENANT,
+            Changed {
+                name: "株式会社ミナト製作所".into(),
+                registration_number: "T7000012050002".into(),
+                address: "東京都港区芝公園1-1-1".into(),
+                bank_details: "みなと銀行 芝支店\n普通 1234567".into(),
+            },
+        )]);
+        let none = ChangeTenant { registration_number: " ".into(), ..change() };
+        let scene = scene().when(TENANT, none).accepted();
+        assert_eq!(scene.now::<Tenant>(TENANT).registration_number, "");
+    }
+
+    #[test]
+    fn slugs_are_short_and_plain() {
+        for good in ["abc", "a-1", &"a".repeat(40)] {
+            assert!(is_slug(good), "{good}");
+        }
+        for bad in ["", "ab", "-ab", "ab-", "Abc", "a_b", "a b", "港区港", &"a".repeat(41)] {
+            assert!(!is_slug(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_refusal() {
+        let s = refuses_bad_text(scene(), TENANT, "/company", true, 80, |company| SignUp { company, ..sign_up() });
+        let s = refuses_bad_text(s, TENANT, "/name", true, 80, |name| SignUp { name, ..sign_up() });
+        let s = s.when(TENANT, SignUp { slug: "Minato".into(), ..sign_up() }).refused_at("tenant.bad_slug", "/slug");
+        let s = s.when(TENANT, SignUp { email: "a@b".into(), ..sign_up() }).refused_at("member.bad_email", "/email");
+        let with = |password: String| SignUp { password, ..sign_up() };
+        let s = s.when(TENANT, with("a".repeat(14))).refused_at("member.password_too_short", "/password");
+        let s = s.when(TENANT, with("a".repeat(129))).refused_at("member.password_too_long", "/password");
+        s.when(TENANT, sign_up()).accepted().when(TENANT, sign_up()).refused("tenant.exists");
+        // `tenant.slug_taken` is said before, in the root ledger.
+
+        let s = refuses_bad_text(scene(), TENANT, "/name", true, 80, |name| ChangeTenant { name, ..change() });
+        let s = refuses_bad_text(s, TENANT, "/address", false, 200, |address| ChangeTenant { address, ..change() });
+        let s = s.when(TENANT, ChangeTenant { bank_details: "長".repeat(401), ..change() });
+        let s = s.refused_at("text.too_long", "/bank_details");
+        let number = |number: &str| ChangeTenant { registration_number: number.into(), ..change() };
+        let s = s.when(TENANT, number("T0000012050002"));
+        let s = s.refused_at("registration_number.bad_format", "/registration_number");
+        s.when(TENANT, number("T8000012050002"))
+            .refused_at("registration_number.wrong_check_digit", "/registration_number");
+        covered::<ChangeTenant>();
     }
 }

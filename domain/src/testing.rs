@@ -96,6 +96,18 @@ impl Scene {
         Outcome { command: C::NAME, scene: self, result }
     }
 
+    /// The events that a command would write.
+    #[track_caller]
+    pub fn events<C: Command>(mut self, target: Uuid, command: C) -> Vec<Emit> {
+        self.decide(target, command).map(|(_, emits)| emits).expect(C::NAME)
+    }
+
+    /// Why a command is refused.
+    #[track_caller]
+    pub fn rejection<C: Command>(&mut self, target: Uuid, command: C) -> Rejection {
+        self.decide(target, command).map(|(_, emits)| emits).expect_err(C::NAME)
+    }
+
     /// Two commands are decided on the same past, and the first is written first. They must have a stream in common that
     /// the first moves, or both would be written; the outcome is that of deciding the second again.
     pub fn race<A: Command, B: Command>(mut self, first: (Uuid, A), second: (Uuid, B)) -> Outcome {
@@ -305,6 +317,11 @@ pub fn hash(text: &str) -> [u8; 32] {
 }
 
 impl TestWorld {
+    /// The person behind a fact, as commands will find them.
+    pub fn subject_of(&mut self, namespace: &'static str, fact: &str) -> Uuid {
+        self.fact(namespace, fact)
+    }
+
     fn keep(&mut self, kind: &'static str, text: String, owner: Uuid) -> String {
         self.owners.insert((kind, text.clone()), owner);
         self.secrets.push(text.clone());

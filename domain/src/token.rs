@@ -143,3 +143,73 @@ impl Command for RevokeToken {
         Ok(vec![token.emit(Revoked {})])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    const TOKEN: Uuid = Uuid::from_u128(0x70);
+
+    fn issue() -> IssueToken {
+        let scopes = ["visits:read", "documents:write", "visits:read"].map(String::from).into();
+        IssueToken { name: "会計連携".into(), scopes, expires_in_days: None }
+    }
+
+    #[test]
+    fn a_token_acts_for_its_maker_within_scopes_and_ninety_days() {
+        scene().when(TOKEN, issue()).then([emit::<Token>(
+            TOKEN,
+            Issued {
+                member_id: ME,
+                name: "会計連携".into(),
+                scopes: ["documents:write", "visits:read"].map(String::from).into(),
+                secret_hash: hash("keiin_pat_1"),
+                expires_at_us: us("2027-01-31T09:00:00+09:00"),
+            },
+        )]);
+    }
+
+    #[test]
+    fn no_scope_makes_tokens_or_reaches_what_is_not_for_people() {
+        for scope in
+            ["tokens:write", "kiosks:write", "links:write", "sessions:write", "slugs:write", "documents:*", "", "*"]
+        {
+            let command = IssueToken { scopes: vec!["documents:read".into(), scope.into()], ..issue() };
+            scene().when(TOKEN, command).refused_at("token.unknown_scope", "/scopes/1");
+        }
+    }
+
+    #[test]
+    fn one_revokes_ones_own_and_an_admin_anybodys() {
+        let own = scene().by(Role::Accountant).when(TOKEN, issue()).accepted();
+        own.clone().when(TOKEN, RevokeToken {}).then([emit::<Token>(TOKEN, Revoked {})]);
+        let issued = Issued {
+            member_id: ANNA,
+            name: "杏奈の".into(),
+            scopes: vec!["documents:read".into()],
+            secret_hash: [0; 32],
+            expires_at_us: 0,
+        };
+        let hers = scene().given::<Token>(TOKEN, issued);
+        hers.clone().by(Role::Accountant).when(TOKEN, RevokeToken {}).refused("token.unknown");
+        hers.by(Role::Admin).when(TOKEN, RevokeToken {}).accepted();
+    }
+
+    #[test]
+    fn every_refusal() {
+        let s = refuses_bad_text(scene(), TOKEN, "/name", true, 40, |name| IssueToken { name, ..issue() });
+        let s = s.when(TOKEN, IssueToken { scopes: vec![], ..issue() }).refused_at("token.no_scopes", "/scopes");
+        let odd = IssueToken { scopes: vec!["x".into()], ..issue() };
+        let mut s = s.when(TOKEN, odd).refused_at("token.unknown_scope", "/scopes/0");
+        for days in [0, 366] {
+            let command = IssueToken { expires_in_days: Some(days), ..issue() };
+            s = s.when(TOKEN, command).refused_at("token.bad_expiry", "/expires_in_days");
+        }
+        let s = s.by_system().when(TOKEN, issue()).refused("token.not_a_member").by(Role::Owner);
+        covered::<IssueToken>();
+        let s = s.when(TOKEN, RevokeToken {}).refused("token.unknown").when(TOKEN, issue()).accepted();
+        s.when(TOKEN, RevokeToken {}).accepted().when(TOKEN, RevokeToken {}).refused("token.already_revoked");
+        covered::<RevokeToken>();
+    }
+}

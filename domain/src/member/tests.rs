@@ -1,0 +1,209 @@
+use super::*;
+use crate::owners::{OwnerAdded, OwnerLeft};
+use crate::testing::*;
+
+const ADDRESS: &str = "anna@example.jp";
+
+fn invited() -> Invited {
+    Invited {
+        person: sealed(ANNA, &person("佐藤 杏奈", ADDRESS)),
+        role: Role::Member,
+        secret_hash: [1; 32],
+        expires_at_us: us("2026-11-05T09:00:00+09:00"),
+    }
+}
+
+fn active(role: Role) -> Registered {
+    Registered { person: sealed(ANNA, &person("佐藤 杏奈", ADDRESS)), role }
+}
+
+fn invite(email: &str) -> InviteMember {
+    InviteMember { name: "佐藤 杏奈".into(), email: email.into(), role: Role::Member }
+}
+
+fn accept() -> AcceptInvitation {
+    AcceptInvitation { name: "佐藤 杏奈".into(), password: "correct horse battery".into() }
+}
+
+fn suspend() -> SuspendMember {
+    SuspendMember { reason: "端末の紛失".into() }
+}
+
+/// Two owners: Anna and Ben.
+fn two_owners() -> Scene {
+    scene()
+        .given::<Member>(ANNA, active(Role::Owner))
+        .given::<Member>(BEN, active(Role::Owner))
+        .given::<Owners>(TENANT, OwnerAdded { member: ANNA })
+        .given::<Owners>(TENANT, OwnerAdded { member: BEN })
+}
+
+/// One owner: Anna.
+fn one_owner() -> Scene {
+    scene().given::<Member>(ANNA, active(Role::Owner)).given::<Owners>(TENANT, OwnerAdded { member: ANNA })
+}
+
+#[test]
+fn an_invitation_is_bound_to_one_address_and_works_for_72_hours() {
+    let mut scene = scene();
+    let anna = scene.world.subject_of("member", ADDRESS);
+    let scene = scene.when(FRESH, invite(" Anna@Example.JP ")).then([emit::<Member>(
+        anna,
+        Invited {
+            person: sealed(anna, &person("佐藤 杏奈", ADDRESS)),
+            role: Role::Member,
+            secret_hash: hash("keiin_inv_1"),
+            expires_at_us: us("2026-11-05T09:00:00+09:00"),
+        },
+    )]);
+    let scene = scene.at("2026-11-05T08:59:59+09:00").when(FRESH, invite(ADDRESS));
+    let scene = scene.refused_at("member.already_invited", "/email");
+    // Expired, the same address may be invited again, with a new link.
+    scene.at("2026-11-05T09:00:00+09:00").when(FRESH, invite(ADDRESS)).accepted();
+}
+
+#[test]
+fn an_invitation_is_accepted_once() {
+    let joined = Joined { person: sealed(ANNA, &person("佐藤 杏奈", "")) };
+    let scene = scene().given::<Member>(ANNA, invited());
+    scene.clone().race((ANNA, accept()), (ANNA, accept())).refused("member.invitation_gone");
+    let scene = scene.when(ANNA, accept()).then([emit::<Member>(ANNA, joined)]);
+    assert_eq!(scene.world.passwords[&ANNA], "correct horse battery");
+    assert_eq!(scene.now::<Member>(ANNA).status, Some(MemberStatus::Active));
+}
+
+#[test]
+fn a_refused_acceptance_leaves_no_password() {
+    let weak = AcceptInvitation { password: "short".into(), ..accept() };
+    let scene = scene().given::<Member>(ANNA, invited());
+    let scene = scene.when(ANNA, weak).refused_at("member.password_too_short", "/password");
+    assert!(scene.world.passwords.is_empty());
+}
+
+#[test]
+fn the_last_owner_cannot_go_whatever_the_way() {
+    one_owner().when(ANNA, RemoveMember {}).refused("member.last_owner");
+    one_owner().when(ANNA, suspend()).refused("member.last_owner");
+    one_owner().when(ANNA, ChangeRole { role: Role::Admin }).refused("member.last_owner");
+    // A suspended owner cannot act, so they do not count.
+    two_owners().when(BEN, suspend()).accepted().when(ANNA, RemoveMember {}).refused("member.last_owner");
+}
+
+#[test]
+fn of_two_owners_who_remove_each_other_at_once_one_stays() {
+    two_owners().race((ANNA, RemoveMember {}), (BEN, RemoveMember {})).refused("member.last_owner");
+    two_owners().race((ANNA, suspend()), (BEN, ChangeRole { role: Role::Admin })).refused("member.last_owner");
+}
+
+#[test]
+fn owners_are_counted_through_every_change() {
+    let scene = two_owners().when(ANNA, suspend()).then([
+        emit::<Member>(ANNA, Suspended { reason: "端末の紛失".into() }),
+        emit::<Owners>(TENANT, OwnerLeft { member: ANNA }),
+    ]);
+    // Suspended they may lose the role, or be let in again; the boundary knows already that they left.
+    let demoted = RoleChanged { from: Role::Owner, to: Role::Admin };
+    scene.clone().when(ANNA, ChangeRole { role: Role::Admin }).then([emit::<Member>(ANNA, demoted)]);
+    scene.clone().when(ANNA, RemoveMember {}).then([emit::<Member>(ANNA, Removed {})]);
+    scene
+        .when(ANNA, ReinstateMember {})
+        .then([emit::<Member>(ANNA, Reinstated {}), emit::<Owners>(TENANT, OwnerAdded { member: ANNA })]);
+    let promoted = RoleChanged { from: Role::Admin, to: Role::Owner };
+    one_owner()
+        .given::<Member>(BEN, active(Role::Admin))
+        .when(BEN, ChangeRole { role: Role::Owner })
+        .then([emit::<Member>(BEN, promoted), emit::<Owners>(TENANT, OwnerAdded { member: BEN })]);
+}
+
+#[test]
+fn nothing_to_change_is_no_event() {
+    scene().given::<Member>(ANNA, active(Role::Admin)).when(ANNA, ChangeRole { role: Role::Admin }).then([]);
+}
+
+#[test]
+fn a_removed_member_can_come_back_by_a_new_invitation() {
+    let mut scene = scene();
+    let anna = scene.world.subject_of("member", ADDRESS);
+    let scene = scene.given::<Member>(anna, active(Role::Member)).when(anna, RemoveMember {}).accepted();
+    let scene = scene.when(FRESH, invite(ADDRESS)).accepted().when(anna, accept()).accepted();
+    assert_eq!(scene.now::<Member>(anna).status, Some(MemberStatus::Active));
+}
+
+#[test]
+fn every_refusal_of_an_invitation() {
+    let mut s = scene();
+    let anna = s.world.subject_of("member", ADDRESS);
+    let s = s.when(FRESH, invite("anna")).refused_at("member.bad_email", "/email");
+    let s =
+        s.when(FRESH, InviteMember { role: Role::Device, ..invite(ADDRESS) }).refused_at("member.bad_role", "/role");
+    let s =
+        s.when(FRESH, InviteMember { role: Role::Owner, ..invite(ADDRESS) }).refused_at("member.owner_only", "/role");
+    let s = refuses_bad_text(s, FRESH, "/name", true, 80, |name| InviteMember { name, ..invite(ADDRESS) });
+    let s = s.when(FRESH, invite(ADDRESS)).accepted();
+    let s = s.when(FRESH, invite(ADDRESS)).refused_at("member.already_invited", "/email");
+    let s = s.when(anna, accept()).accepted();
+    let s = s.when(FRESH, invite(ADDRESS)).refused_at("member.already_member", "/email");
+    let s = s.when(anna, suspend()).accepted();
+    s.when(FRESH, invite(ADDRESS)).refused_at("member.already_member", "/email");
+    covered::<InviteMember>();
+}
+
+#[test]
+fn every_refusal_of_an_acceptance() {
+    scene().when(ANNA, accept()).refused("member.unknown");
+    let s = scene().given::<Member>(ANNA, invited());
+    s.clone().at("2026-11-05T09:00:00+09:00").when(ANNA, accept()).refused("member.invitation_expired");
+    let long = AcceptInvitation { password: "字".repeat(129), ..accept() };
+    let s = s.when(ANNA, long).refused_at("member.password_too_long", "/password");
+    let short = AcceptInvitation { password: "字".repeat(14), ..accept() };
+    let s = s.when(ANNA, short).refused_at("member.password_too_short", "/password");
+    let s = refuses_bad_text(s, ANNA, "/name", true, 80, |name| AcceptInvitation { name, ..accept() });
+    s.when(ANNA, RevokeInvitation {}).accepted().when(ANNA, accept()).refused("member.invitation_gone");
+    covered::<AcceptInvitation>();
+}
+
+#[test]
+fn every_refusal_of_what_is_done_to_a_member() {
+    let unknown = scene();
+    let s = unknown.when(ANNA, RevokeInvitation {}).refused("member.unknown");
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.unknown");
+    let s = s.when(ANNA, suspend()).refused("member.unknown");
+    let s = s.when(ANNA, ReinstateMember {}).refused("member.unknown");
+    s.when(ANNA, RemoveMember {}).refused("member.unknown");
+
+    let s = scene().given::<Member>(ANNA, invited());
+    let s = s.when(ANNA, suspend()).refused("member.wrong_state");
+    let s = s.when(ANNA, ReinstateMember {}).refused("member.wrong_state");
+    let s = s.when(ANNA, RemoveMember {}).refused("member.wrong_state");
+    let s = s.when(ANNA, ChangeRole { role: Role::Owner }).refused("member.wrong_state");
+    let s = s.when(ANNA, ChangeRole { role: Role::System }).refused_at("member.bad_role", "/role");
+    let s = s.when(ANNA, RevokeInvitation {}).accepted();
+    let s = s.when(ANNA, RevokeInvitation {}).refused("member.wrong_state");
+    s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.wrong_state");
+
+    let s = two_owners().by(Role::Admin);
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.owner_only");
+    let s = s.when(ANNA, suspend()).refused("member.owner_only");
+    let s = s.when(ANNA, RemoveMember {}).refused("member.owner_only");
+    let s = refuses_bad_text(s, ANNA, "/reason", true, 400, |reason| SuspendMember { reason });
+    let s = s.by(Role::Owner).when(ANNA, suspend()).accepted();
+    s.by(Role::Admin).when(ANNA, ReinstateMember {}).refused("member.owner_only");
+
+    one_owner().when(ANNA, ChangeRole { role: Role::Viewer }).refused("member.last_owner");
+    one_owner().when(ANNA, suspend()).refused("member.last_owner");
+    one_owner().when(ANNA, RemoveMember {}).refused("member.last_owner");
+
+    covered::<RevokeInvitation>();
+    covered::<ChangeRole>();
+    covered::<SuspendMember>();
+    covered::<ReinstateMember>();
+    covered::<RemoveMember>();
+}
+
+#[test]
+fn an_erased_person_changes_no_decision() {
+    // The box is empty as after an erasure: the same decisions as with it.
+    let erased = Invited { person: Sealed::new(ANNA, 1, vec![]), ..invited() };
+    let s = scene().given::<Member>(ANNA, erased).when(ANNA, accept()).accepted();
+    s.when(ANNA, RemoveMember {}).then([emit::<Member>(ANNA, Removed {})]);
+}

@@ -1,0 +1,60 @@
+//! Who owns the company: the boundary `owners/<tenant>`. Every command that gives or takes the owner's role, or shuts an owner
+//! out, reads and writes this one stream: of two removals at once one is decided again and meets the rule that the last
+//! owner cannot go.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::command::{Aggregate, Emit, On, Rejection};
+use crate::events;
+
+events! {
+    /// Who owns the company.
+    OwnersEvent {
+        OwnerAdded = "owners.added" v 1;
+        OwnerLeft = "owners.left" v 1;
+    }
+}
+
+/// One more owner.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OwnerAdded {
+    /// Who.
+    pub member: Uuid,
+}
+
+/// One owner fewer.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OwnerLeft {
+    /// Who.
+    pub member: Uuid,
+}
+
+/// The boundary `owners/<tenant>`.
+#[derive(Debug, Default)]
+pub struct Owners {
+    members: Vec<Uuid>,
+}
+
+impl Aggregate for Owners {
+    type Event = OwnersEvent;
+    const STREAM: &'static str = "owners";
+    fn apply(&mut self, event: OwnersEvent) {
+        match event {
+            OwnersEvent::OwnerAdded(e) => self.members.push(e.member),
+            OwnersEvent::OwnerLeft(e) => self.members.retain(|m| *m != e.member),
+        }
+    }
+}
+
+impl On<Owners> {
+    /// The event that this change needs on the boundary, or the refusal to lose the last owner.
+    pub fn moved(&self, member: Uuid, was: bool, is: bool) -> Result<Option<Emit>, Rejection> {
+        match (was, is) {
+            (true, false) if self.members == [member] => Err(Rejection::new("member.last_owner")),
+            (true, false) => Ok(Some(self.emit(OwnerLeft { member }))),
+            (false, true) => Ok(Some(self.emit(OwnerAdded { member }))),
+            _ => Ok(None),
+        }
+    }
+}
