@@ -1,13 +1,17 @@
 //! Every command, aggregate and class of personal data, in one visible list. Routes, OpenAPI paths, permission matrix,
 //! event catalogue, guard sweep and golden files are built from it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use crate::command::{Aggregate, Command};
 use crate::role::{Permission, READS};
 use crate::sealed::{Origin, Person, Personal};
 use crate::{
-    access, client, delivery, document, kiosk, log, mail, member, owners, provision, series, session, tenant, token, visit,
+    access, client, delivery, document, kiosk, log, mail, member, owners, provision, series, session, tenant, token,
+    visit,
 };
 
 /// Whoever needs to see all of it.

@@ -70,3 +70,21 @@ impl Command for TakeSlug {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    #[test]
+    fn of_two_companies_one_gets_the_name() {
+        let take = |tenant| TakeSlug { tenant, slug: "minato".into() };
+        let mut scene = scene().by_system();
+        let id = scene.world.subject_of("slug", "minato");
+        let taken = Taken { tenant: BEN, slug: "minato".into() };
+        scene.clone().when(FRESH, take(BEN)).then([emit::<Slug>(id, taken)]);
+        let scene = scene.race((FRESH, take(BEN)), (FRESH, take(ANNA))).refused_at("tenant.slug_taken", "/slug");
+        scene.when(FRESH, take(BEN)).then([]);
+        covered::<TakeSlug>();
+    }
+}

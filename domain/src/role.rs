@@ -33,6 +33,7 @@ impl Permission {
     pub fn scope(self) -> String {
         let noun = self.noun();
         let plural = match noun.strip_suffix('y') {
+            _ if noun == "me" => noun.to_owned(),
             Some(stem) => format!("{stem}ies"),
             None => format!("{noun}s"),
         };
@@ -89,7 +90,7 @@ impl Role {
             Role::Owner => true,
             Role::Admin => permission.0 != "tenant.close",
             Role::Member => everybody || matches!(noun, "client" | "document" | "delivery" | "visit" | "mail"),
-            Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "delivery" | "visit"),
+            Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
             Role::Accountant => everybody || matches!(noun, "client" | "document" | "delivery" | "mail"),
             Role::Receptionist => everybody || noun == "visit",
             Role::Auditor => reads && noun != "mail" || permission.0 == "log.export",
@@ -123,16 +124,81 @@ mod tests {
         assert_eq!(Permission("document.issue").scope(), "documents:write");
         assert_eq!(Permission("delivery.read").scope(), "deliveries:read");
         assert_eq!(Permission("event.read_own").scope(), "events:read");
+        assert_eq!(Permission("me.read").scope(), "me:read");
+    }
+
+    /// Who may what, group by group: W changes, R reads, o only their own, - nothing.
+    const MATRIX: &str = "
+                      members documents sending visits log export settings
+        owner         W       W         W       W      R   W      W
+        admin         W       W         W       W      R   W      W
+        member        -       W         W       W      o   -      -
+        viewer        -       R         -       R      o   -      -
+        accountant    -       W         W       -      o   -      -
+        receptionist  -       -         -       W      o   -      -
+        auditor       R       R         R       R      R   W      R
+        device        -       -         -       -      -   -      -
+        link_holder   -       -         -       -      -   -      -";
+
+    #[test]
+    fn roles_may_what_the_matrix_says() {
+        // What shows that a group may be changed, read, or read in part.
+        type Few = &'static [&'static str];
+        let groups: &[(&str, Few, Few, Few)] = &[
+            ("members", &["member.invite", "member.change_role", "member.suspend", "member.remove"], &[], &[]),
+            (
+                "documents",
+                &["document.draft", "document.issue", "document.pay", "client.register"],
+                &["document.read"],
+                &[],
+            ),
+            ("sending", &["delivery.send"], &["delivery.read"], &[]),
+            ("visits", &["visit.register", "visit.cancel", "visit.receive"], &["visit.read"], &[]),
+            ("log", &[], &["event.read"], &["event.read_own"]),
+            ("export", &["log.export"], &[], &[]),
+            ("settings", &["tenant.change", "device.pair", "token.issue"], &["device.read", "token.read"], &[]),
+        ];
+        let mut rows = MATRIX.trim().lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        assert_eq!(rows.next().unwrap(), groups.iter().map(|g| g.0).collect::<Vec<_>>());
+        let mut checked = 0;
+        for row in rows {
+            let role = Role::from_name(row[0]).unwrap();
+            for ((group, writes, reads, own), cell) in groups.iter().zip(&row[1..]) {
+                let mut check = |permissions: &[&'static str], right: bool| {
+                    for permission in permissions {
+                        assert_eq!(role.permits(Permission(permission)), right, "{} {group} {permission}", row[0]);
+                        checked += 1;
+                    }
+                };
+                check(writes, *cell == "W");
+                check(reads, matches!(*cell, "W" | "R"));
+                check(own, matches!(*cell, "W" | "R" | "o"));
+            }
+        }
+        assert_eq!(checked, 9 * 23, "rows × permissions");
     }
 
     #[test]
-    fn an_auditor_changes_nothing_and_a_device_only_checks_people_in() {
-        for verb in ["document.issue", "member.invite", "visit.register", "tenant.change"] {
-            assert!(!Role::Auditor.permits(Permission(verb)), "{verb}");
+    fn who_has_no_account_may_only_what_brought_them_here() {
+        for (permission, role) in [
+            ("kiosk.check_in", Role::Device),
+            ("kiosk.walk_in", Role::Device),
+            ("link.open", Role::LinkHolder),
+            ("invitation.accept", Role::LinkHolder),
+        ] {
+            let may: Vec<Role> = Role::ALL.iter().copied().filter(|r| r.permits(Permission(permission))).collect();
+            assert_eq!(may, [role, Role::System], "{permission}");
         }
-        assert!(Role::Auditor.permits(Permission("event.read")));
-        assert!(Role::Device.permits(Permission("kiosk.check_in")));
-        assert!(!Role::Device.permits(Permission("visit.read")));
-        assert!(!Role::Owner.permits(Permission("kiosk.check_in")));
+        for permission in ["session.start", "access.record", "mail.record", "delivery.expire", "slug.take"] {
+            let may: Vec<Role> = Role::ALL.iter().copied().filter(|r| r.permits(Permission(permission))).collect();
+            assert_eq!(may, [Role::System], "{permission}");
+        }
+    }
+
+    #[test]
+    fn an_auditor_changes_nothing() {
+        let may: Vec<_> = crate::catalog::permissions().into_iter().filter(|p| Role::Auditor.permits(*p)).collect();
+        let changes: Vec<_> = may.iter().filter(|p| !p.reads()).map(|p| p.0).collect();
+        assert_eq!(changes, ["log.export"]);
     }
 }
