@@ -166,7 +166,9 @@ impl App {
         if !self.queries.has(&name) {
             return Ok(None);
         }
-        let params = [("id".to_owned(), id.to_string())].into();
+        // A company has one view, without an id.
+        let entry = self.queries.get(&name).filter(|entry| entry.params.iter().any(|p| p.name == "id"));
+        let params = entry.map(|_| ("id".to_owned(), id.to_string())).into_iter().collect();
         self.queries.run(self, principal, &name, params).await.map(Some)
     }
 
