@@ -62,7 +62,6 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 
 /// `#[serde(with = "crate::event::hex32")]`: a hash is 32 bytes in a record and 64 hexadecimal digits in JSON.
 pub mod hex32 {
-    use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     /// Writes.
@@ -73,19 +72,9 @@ pub mod hex32 {
         s.serialize_str(&hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
     }
 
-    /// Reads.
+    /// Reads from a record; nobody reads events from JSON.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<[u8; 32], D::Error> {
-        if !d.is_human_readable() {
-            return <[u8; 32]>::deserialize(d);
-        }
-        let text = <std::borrow::Cow<'de, str>>::deserialize(d)?;
-        let digits = text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let mut hash = [0; 32];
-        for (i, byte) in hash.iter_mut().enumerate() {
-            let pair = digits.then(|| &text[2 * i..2 * i + 2]).ok_or_else(|| D::Error::custom("64 hex digits"))?;
-            *byte = u8::from_str_radix(pair, 16).map_err(D::Error::custom)?;
-        }
-        Ok(hash)
+        <[u8; 32]>::deserialize(d)
     }
 }
 

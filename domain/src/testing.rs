@@ -42,6 +42,9 @@ pub fn scene() -> Scene {
     Scene { streams, actor, member: Some(ME), now_us: 0, world: TestWorld::default() }.at("2026-11-02T09:00:00+09:00")
 }
 
+/// Streams that a command read: kind and id.
+type Read = Vec<(&'static str, Uuid)>;
+
 /// Everything that has happened so far, the time, and who acts next.
 #[derive(Clone)]
 pub struct Scene {
@@ -96,16 +99,9 @@ impl Scene {
         Outcome { command: C::NAME, scene: self, result }
     }
 
-    /// The events that a command would write.
-    #[track_caller]
-    pub fn events<C: Command>(mut self, target: Uuid, command: C) -> Vec<Emit> {
-        self.decide(target, command).map(|(_, emits)| emits).expect(C::NAME)
-    }
-
-    /// Why a command is refused.
-    #[track_caller]
-    pub fn rejection<C: Command>(&mut self, target: Uuid, command: C) -> Rejection {
-        self.decide(target, command).map(|(_, emits)| emits).expect_err(C::NAME)
+    /// What would come of a command, for a test that looks inside.
+    pub fn ask<C: Command>(&mut self, target: Uuid, command: C) -> Result<Vec<Emit>, Rejection> {
+        self.decide(target, command).map(|(_, emits)| emits)
     }
 
     /// Two commands are decided on the same past, and the first is written first. They must have a stream in common that
@@ -122,11 +118,7 @@ impl Scene {
 
     /// The streams that were read and the events, as `execute` finds them.
     #[allow(clippy::type_complexity)]
-    fn decide<C: Command>(
-        &mut self,
-        target: Uuid,
-        command: C,
-    ) -> Result<(Vec<(&'static str, Uuid)>, Vec<Emit>), Rejection> {
+    fn decide<C: Command>(&mut self, target: Uuid, command: C) -> Result<(Read, Vec<Emit>), Rejection> {
         let Scene { streams, actor, member, now_us, world } = self;
         let today = Date::at(*now_us, ZONE_S);
         let mut ctx = Context { tenant: TENANT, actor: *actor, member: *member, now_us: *now_us, today, world };
@@ -141,7 +133,7 @@ impl Scene {
             let parts: Vec<_> = kinds.iter().zip(&ids).map(|(kind, id)| past(kind, *id)).collect();
             let state = C::On::fold(&parts).expect("given events decode");
             assert_eq!(state.versions().len(), kinds.len());
-            let read: Vec<_> = kinds.iter().copied().zip(ids).collect();
+            let read: Read = kinds.iter().copied().zip(ids).collect();
             let emits = command.decide(&state, ctx)?;
             let stray = emits.iter().find(|emit| !read.contains(&(emit.stream, emit.id)));
             assert_eq!(stray, None, "{} writes to a stream that it did not read", C::NAME);

@@ -93,6 +93,10 @@ mod tests {
     #[test]
     fn addresses_are_compared_in_one_form() {
         assert_eq!(email(" Ｔａｎａｋａ@Example.JP ").as_deref(), Some("tanaka@example.jp"));
+        let longest = format!("{}@{}.{}.{}", "a".repeat(64), "b".repeat(63), "c".repeat(63), "d".repeat(61));
+        assert_eq!((longest.len(), email(&longest)), (254, Some(longest.clone())));
+        assert_eq!(email(&format!("{longest}d")), None);
+        assert_eq!(email(&format!("a{}", "a@b.jp".replace('a', &"a".repeat(64)))), None);
         for bad in ["", "a", "a@b", "a@@b.jp", "a b@c.jp", "a@b.jp\r\nBcc: x@y.jp", ".a@b.jp", "a@-b.jp", "a@b..jp"] {
             assert_eq!(email(bad), None, "{bad:?}");
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::*;
-use crate::command::Route;
+use crate::command::{On, Route};
 use crate::event::{Event, Stored};
 use crate::json::event_json;
 use crate::problem::{PROBLEMS, status};
@@ -203,6 +203,25 @@ fn stored_events_are_read_as_they_were_written_for_ever() {
         std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     known.insert("codes.txt".into());
     assert_eq!(files, known, "a golden file that no build reads: its kind was taken out of the catalog");
+}
+
+/// What was written once is accepted for ever: no order of events, however odd, stops a fold.
+#[test]
+fn every_history_folds() {
+    struct Fold(Vec<crate::command::Emit>, usize);
+    impl Visit for Fold {
+        fn aggregate<A: Aggregate>(&mut self) {
+            let mine: Vec<&Stored> = self.0.iter().filter(|s| s.stream == A::STREAM).map(|s| &s.event).collect();
+            for history in mine.iter().flat_map(|a| mine.iter().flat_map(|b| mine.iter().map(|c| [*a, *b, *c]))) {
+                let on = On::<A>::fold(uuid::Uuid::nil(), &history.map(Stored::clone)).expect("samples decode");
+                assert_eq!(on.version, Some(2));
+                self.1 += 1;
+            }
+        }
+    }
+    let mut fold = Fold(samples(), 0);
+    catalog(&mut fold);
+    assert!(fold.1 > 1_000, "{} histories", fold.1);
 }
 
 #[test]

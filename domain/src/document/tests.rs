@@ -1,5 +1,6 @@
 use super::*;
 use crate::client::{Archived, Client, Registered};
+use crate::event::Event;
 use crate::series::{NumberTaken, Series};
 use crate::tax::{ClaimedTotals, RateTotal};
 use crate::tenant::{self, Tenant};
@@ -122,6 +123,11 @@ fn a_draft_holds_what_was_written_and_what_it_comes_to() {
 }
 
 #[test]
+fn a_document_may_be_due_on_its_day() {
+    ready().when(DOCUMENT, DraftDocument { date_due: Some(draft().date), ..draft() }).accepted();
+}
+
+#[test]
 fn totals_that_are_sent_must_be_right() {
     let claimed: ClaimedTotals = serde_json::from_str(
         r#"{"by_rate": [{"tax_rate": "8", "subtotal": 10000}, {"tax_rate": "10", "subtotal": 98999}],
@@ -130,7 +136,7 @@ fn totals_that_are_sent_must_be_right() {
     .unwrap();
     let mut scene = ready();
     let command = DraftDocument { totals: Some(claimed), ..draft() };
-    let rejection = scene.rejection(DOCUMENT, command);
+    let rejection = scene.ask(DOCUMENT, command).unwrap_err();
     let at: Vec<_> = rejection.at.iter().map(|f| (f.pointer.as_str(), f.expected.as_deref().unwrap())).collect();
     assert_eq!(rejection.code, "tax.totals_differ");
     assert_eq!(at, [("/totals/by_rate/0/subtotal", "1000"), ("/totals/tax", "9979"), ("/totals/total", "109978")]);
@@ -227,9 +233,18 @@ fn an_invoice_is_paid_when_all_of_it_came_in() {
     let scene = scene.when(DOCUMENT, pay(9_978)).accepted();
     assert_eq!(scene.now::<Document>(DOCUMENT).status(), Some(DocumentStatus::Paid));
     // A correction may open it again, never fall below what was paid.
-    let less = correct(vec![line("1", "1000", TaxRate::Zero)]);
+    let same = correct(vec![line("1", "109978", TaxRate::Zero)]);
+    let scene = scene.when(DOCUMENT, same).accepted();
+    assert_eq!(scene.now::<Document>(DOCUMENT).status(), Some(DocumentStatus::Paid));
+    let less = correct(vec![line("1", "109977", TaxRate::Zero)]);
     let scene = scene.when(DOCUMENT, less).refused_at("document.below_payments", "/lines");
     let scene = scene.when(DOCUMENT, correct(vec![line("1", "200000", TaxRate::Zero)])).accepted();
+    assert_eq!(scene.now::<Document>(DOCUMENT).status(), Some(DocumentStatus::Issued));
+}
+
+#[test]
+fn an_invoice_over_nothing_waits_for_nothing_and_is_not_paid() {
+    let scene = issued().when(DOCUMENT, correct(vec![line("0", "1000", TaxRate::Standard)])).accepted();
     assert_eq!(scene.now::<Document>(DOCUMENT).status(), Some(DocumentStatus::Issued));
 }
 
@@ -287,7 +302,7 @@ fn the_longest_draft_fits_into_a_record() {
         lines: vec![longest; MAX_LINES],
         ..draft()
     };
-    let body = ready().events(DOCUMENT, command)[0].event.bytes.len();
+    let body = ready().ask(DOCUMENT, command).unwrap()[0].event.bytes.len();
     // 65,536 less the box and the context of the append.
     assert!(body < 64_000, "{body} bytes");
 }
@@ -418,5 +433,26 @@ fn orphan() -> Drafted {
         tax_rounding: Rounding::Floor,
         lines: vec![held("1", "1", TaxRate::Zero, 1)],
         totals: Totals::default(),
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_lines_panic_and_totals_are_the_sum_of_what_is_shown(
+        cells in proptest::collection::vec(("-?[0-9]{1,12}(\\.[0-9]{0,5})?", "-?[0-9]{1,9}(\\.[0-9]{1,4})?"), 1..8),
+        inclusive: bool,
+    ) {
+        let lines = cells.iter().map(|(quantity, price)| LineInput {
+            tax_inclusive: inclusive,
+            ..line(quantity, price, TaxRate::Standard)
+        });
+        let mut scene = ready();
+        if let Ok(events) = scene.ask(DOCUMENT, DraftDocument { lines: lines.collect(), ..draft() }) {
+            let scene = scene.given::<Document>(DOCUMENT, DocumentEvent::read(&events[0].event).unwrap());
+            let draft = scene.now::<Document>(DOCUMENT).state.draft.unwrap();
+            let shown: i64 = draft.lines.iter().map(|line| line.amount.amount).sum();
+            let totals = draft.totals;
+            proptest::prop_assert_eq!(shown, if inclusive { totals.total.amount } else { totals.subtotal.amount });
+        }
     }
 }

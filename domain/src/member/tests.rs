@@ -73,6 +73,14 @@ fn an_invitation_is_accepted_once() {
 }
 
 #[test]
+fn passwords_have_15_to_128_characters_whatever_they_are() {
+    for password in ["字".repeat(15), "a".repeat(128)] {
+        let command = AcceptInvitation { password, ..accept() };
+        scene().given::<Member>(ANNA, invited()).when(ANNA, command).accepted();
+    }
+}
+
+#[test]
 fn a_refused_acceptance_leaves_no_password() {
     let weak = AcceptInvitation { password: "short".into(), ..accept() };
     let scene = scene().given::<Member>(ANNA, invited());
