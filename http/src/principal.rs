@@ -60,6 +60,12 @@ impl Principal {
         Principal { ledger, actor, member: None, session_id: None, scopes: None }
     }
 
+    /// A member for whom the server does what no permission covers: their own sign-up, login and logout.
+    pub fn member(ledger: Uuid, id: Uuid, session_id: Option<Uuid>) -> Principal {
+        let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::System };
+        Principal { ledger, actor, member: Some(id), session_id, scopes: None }
+    }
+
     /// For queries.
     pub fn who(&self) -> Who {
         Who { ledger: self.ledger, actor: self.actor, now_us: crate::clock::now_us() }

@@ -181,8 +181,7 @@ pub async fn start(
         created_us: call.now_us,
         expires_us: Some(call.now_us + ABSOLUTE_US),
     }])?;
-    let system = Principal { member: Some(member), session_id: Some(session.id), ..Principal::system(ledger) };
-    let allowed = system.allow::<StartSession>()?;
+    let allowed = Principal::member(ledger, member, Some(session.id)).allow::<StartSession>()?;
     let call = Call { key: None, if_match: None, target: None, new_id: Some(session.id), ..call.clone() };
     execute(app, &allowed, StartSession { member_id: member, method }, &call).await?;
     Ok(LoggedIn { secret, principal: who })
@@ -191,9 +190,8 @@ pub async fn start(
 /// Ends a session: the entry goes first, so that it is over even if the rest fails.
 pub async fn end(app: &App, secret: &str, principal: &Principal, call: &Call) -> Result<(), Problem> {
     app.vault.delete(SESSION, &random::hash(secret))?;
-    let Some(id) = principal.session_id else { return Ok(()) };
-    let system = Principal { member: principal.member, session_id: Some(id), ..Principal::system(principal.ledger) };
-    let allowed = system.allow::<EndSession>()?;
+    let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Ok(()) };
+    let allowed = Principal::member(principal.ledger, member, Some(id)).allow::<EndSession>()?;
     execute(app, &allowed, EndSession { reason: SessionEnd::Logout }, &Call { target: Some(id), ..call.clone() })
         .await?;
     Ok(())

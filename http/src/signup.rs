@@ -3,6 +3,7 @@
 
 use keiin_domain::provision::TakeSlug;
 use keiin_domain::tenant::SignUp;
+use keiin_domain::text;
 use uuid::Uuid;
 
 use crate::app::{App, ROOT};
@@ -23,7 +24,9 @@ pub async fn sign_up(app: &App, form: SignUp, call: &Call) -> Result<(Uuid, Done
     let taking = Principal::system(ROOT).allow::<TakeSlug>()?;
     execute(app, &taking, TakeSlug { tenant: ledger, slug: form.slug.clone() }, &step).await?;
     app.open_ledger(ledger).await.map_err(Problem::failed)?;
-    let founding = Principal::system(ledger).allow::<SignUp>()?;
+    let email = text::email(&form.email).unwrap_or_default();
+    let owner = app.vault.subject_for(ledger, "member", &email)?;
+    let founding = Principal::member(ledger, owner, None).allow::<SignUp>()?;
     // In its own ledger the key is the first one used, so the whole process is repeated as one.
     let done = execute(app, &founding, form, &Call { target: None, if_match: None, ..call.clone() }).await?;
     Ok((ledger, done))
