@@ -194,9 +194,9 @@ impl Visit {
         self.codes.push(Issued { secret_hash, passcode, location: self.location.clone() });
     }
 
-    /// The last civil day on which the code works.
+    /// The last civil day on which the code works. Midnight ends a day, it does not begin another.
     pub fn last_day(&self) -> Date {
-        Date::at(self.ends_at_us, ZONE_S)
+        Date::at(self.ends_at_us - 1, ZONE_S)
     }
 }
 
@@ -233,14 +233,14 @@ impl On<Visit> {
 
     /// The visitor comes in. `early` is how long before the start that is allowed; `None` = any time.
     fn enter(&self, early: Option<i64>, ctx: &Context) -> Result<CheckedIn, Rejection> {
+        let another_day = self.came_on.is_some_and(|day| day < ctx.today);
         match self.status {
             None => return Err(Rejection::new("visit.unknown")),
             Some(VisitStatus::Cancelled) => return Err(Rejection::new("visit.cancelled")),
-            Some(VisitStatus::CheckedIn) => return Err(Rejection::new("visit.already_checked_in")),
-            Some(VisitStatus::CheckedOut) if self.came_on.is_none_or(|day| day >= ctx.today) => {
-                return Err(Rejection::new("visit.already_checked_out"));
-            }
-            Some(VisitStatus::CheckedOut | VisitStatus::Expected) => {}
+            // A visit over several days begins anew each day, also when the visitor forgot to check out.
+            Some(VisitStatus::CheckedIn) if !another_day => return Err(Rejection::new("visit.already_checked_in")),
+            Some(VisitStatus::CheckedOut) if !another_day => return Err(Rejection::new("visit.already_checked_out")),
+            Some(VisitStatus::CheckedIn | VisitStatus::CheckedOut | VisitStatus::Expected) => {}
         }
         if ctx.today > self.last_day() {
             return Err(Rejection::new("visit.expired"));

@@ -177,6 +177,22 @@ fn a_pass_from_monday_to_friday_lets_in_once_a_day() {
 }
 
 #[test]
+fn who_forgot_to_check_out_comes_in_the_next_day() {
+    let week = RegisterVisit { ends_at: "2026-11-06T18:00:00+09:00".into(), ..register() };
+    let s = ready().when(VISIT, week).accepted().by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
+    let s = s.when(VISIT, check_in("keiin_pas_1")).accepted();
+    let s = s.when(VISIT, check_in("keiin_pas_1")).refused("visit.already_checked_in");
+    s.at("2026-11-03T07:00:00+09:00").when(VISIT, check_in("keiin_pas_1")).then([came(false, 3)]);
+}
+
+#[test]
+fn a_visit_until_midnight_is_over_at_midnight() {
+    let evening = RegisterVisit { ends_at: "2026-11-03T00:00:00+09:00".into(), ..register() };
+    let s = ready().when(VISIT, evening).accepted().by_kiosk(KIOSK);
+    s.at("2026-11-03T00:00:00+09:00").when(VISIT, check_in("keiin_pas_1")).refused("visit.expired");
+}
+
+#[test]
 fn the_reception_lets_in_without_a_code_also_early() {
     let s = expected().by(Role::Receptionist).at("2026-11-02T06:00:00+09:00");
     let s = s.when(VISIT, ReceiveVisitor {}).then([came(false, 2)]);
