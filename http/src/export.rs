@@ -67,6 +67,7 @@ pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Wr
     if first >= end || end > size {
         bail!("the range {first}..{end} does not lie within the {size} records of the last checkpoint");
     }
+    let (first, end) = (commit_start(source.log, ledger, first).await?, commit_end(source.log, ledger, end).await?);
     let is_whole = first == 0 && end == size;
     let evidence = if is_whole {
         None
@@ -91,6 +92,33 @@ pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Wr
     }
     writer.finish()?;
     Ok(Exported { first, count: end - first, size })
+}
+
+/// A bundle begins and ends between commits, so a range grows to the commits that it touches: down to the record after
+/// the last signature before `first`.
+async fn commit_start(log: &Log, ledger: Uuid, mut first: u64) -> anyhow::Result<u64> {
+    while first > 0 {
+        let from = first.saturating_sub(PAGE as u64);
+        let before = log.read(ledger, from, (first - from) as usize).await?;
+        if let Some(back) = before.iter().rev().position(|record| record.signature.is_some()) {
+            return Ok(first - back as u64);
+        }
+        first = from;
+    }
+    Ok(0)
+}
+
+/// Up to the first signature at or after the record before `end`.
+async fn commit_end(log: &Log, ledger: Uuid, end: u64) -> anyhow::Result<u64> {
+    let mut at = end - 1;
+    loop {
+        let records = log.read(ledger, at, PAGE).await?;
+        if let Some(ahead) = records.iter().position(|record| record.signature.is_some()) {
+            return Ok(at + ahead as u64 + 1);
+        }
+        anyhow::ensure!(!records.is_empty(), "the log ends inside a commit at position {at}");
+        at += records.len() as u64;
+    }
 }
 
 /// The `ledger.*` records outside a range: whoever checks the range follows the signer through them.
