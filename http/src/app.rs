@@ -130,6 +130,7 @@ impl App {
         tokio::spawn(self.runner.clone().follow());
         tokio::spawn(self.anchorer.clone().follow());
         tokio::spawn(crate::mail::run(self.clone()));
+        tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
     }
 

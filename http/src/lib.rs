@@ -35,4 +35,5 @@ pub mod serve;
 pub mod session;
 pub mod session_api;
 pub mod signup;
+pub mod timer;
 pub mod world;

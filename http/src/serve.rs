@@ -83,16 +83,38 @@ pub fn admin_router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics))
         .route("/rebuild", axum::routing::post(rebuild))
         .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready_or_why))
         .with_state(app)
 }
 
+/// For load balancers: a stranger learns whether, not why.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let stopped = app.runner.stopped().map(|stopped| stopped.len());
-    match (app.log.head(crate::app::ROOT).await, stopped) {
-        (Ok(Some(_)), Ok(0)) => "ready\n".into_response(),
-        _ => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    match trouble(&app).await {
+        None => "ready\n".into_response(),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
+}
+
+/// For operators: why.
+async fn ready_or_why(State(app): State<Arc<App>>) -> Response {
+    match trouble(&app).await {
+        None => "ready\n".into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+async fn trouble(app: &App) -> Option<String> {
+    if let Err(error) = app.log.head(crate::app::ROOT).await {
+        return Some(error.to_string());
+    }
+    match app.runner.stopped() {
+        Ok(stopped) if stopped.is_empty() => {}
+        Ok(stopped) => return Some(format!("{} read model(s) have stopped: {}", stopped.len(), stopped[0].reason)),
+        Err(error) => return Some(error.to_string()),
+    }
+    let refused = app.anchorer.refusals();
+    let refused = refused.first().map(|(ledger, why)| format!("ledger {ledger} is refused: {why}"));
+    refused.or_else(|| app.anchorer.trouble())
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

@@ -75,6 +75,18 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
+/// Links whose time is up and whose expiry is not written yet: company and delivery, the longest overdue first.
+pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
+    let sql = "SELECT ledger, id FROM deliveries WHERE expired = 0 AND revoked = 0 AND expires_at <= ?1
+               ORDER BY expires_at LIMIT ?2";
+    read.sql(|connection| {
+        let mut statement = connection.prepare_cached(sql)?;
+        let id = |row: &Row, at| row.get::<_, [u8; 16]>(at).map(Uuid::from_bytes);
+        let rows = statement.query_map((now_us, limit as i64), |row| Ok((id(row, 0)?, id(row, 1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    })
+}
+
 /// A delivery, as shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeliveryView {

@@ -1,0 +1,42 @@
+//! What becomes due by itself: links whose time is up, entries of the vault that expired, counters of who has been quiet.
+//! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keiin_domain::delivery::ExpireLink;
+
+use crate::app::App;
+use crate::clock;
+use crate::execute::{Call, execute};
+use crate::principal::Principal;
+use crate::problem::Problem;
+
+/// Links that one round expires.
+const ROUND: usize = 200;
+
+/// Runs due commands until the process ends.
+pub async fn run(app: Arc<App>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(15));
+    loop {
+        tick.tick().await;
+        if let Err(problem) = round(&app, clock::now_us()).await {
+            tracing::warn!(code = problem.code, "timers wait for another try");
+        }
+        app.limiter.tidy();
+    }
+}
+
+/// One round; returns how many links it expired.
+pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
+    let due = keiin_projections::delivery::due(&app.read, now_us, ROUND)?;
+    for (ledger, id) in &due {
+        let allowed = Principal::system(*ledger).allow::<ExpireLink>()?;
+        let done = execute(app, &allowed, ExpireLink {}, &Call::internal(now_us).on(*id)).await?;
+        if let Some(span) = done.span {
+            app.wait(*ledger, span.last).await?;
+        }
+    }
+    app.vault.purge_expired(now_us)?;
+    Ok(due.len())
+}
