@@ -68,7 +68,7 @@ impl Principal {
 
     /// For queries.
     pub fn who(&self) -> Who {
-        Who { ledger: self.ledger, actor: self.actor, now_us: crate::clock::now_us() }
+        Who { ledger: self.ledger, actor: self.actor, member: self.member, now_us: crate::clock::now_us() }
     }
 
     /// May they?

@@ -38,6 +38,7 @@ pub static CLIENTS: Table = Table {
         int("position"),
     ],
     indexes: &["since", "status"],
+    only_grows: false,
 };
 
 /// The projection.

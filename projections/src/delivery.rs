@@ -38,6 +38,7 @@ pub static DELIVERIES: Table = Table {
         int("position"),
     ],
     indexes: &["since", "document_id, since"],
+    only_grows: false,
 };
 
 /// The projection.

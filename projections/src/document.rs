@@ -47,10 +47,12 @@ pub static DOCUMENTS: Table = Table {
         int("position"),
     ],
     indexes: &["since", "client_id, since", "cancelled_reason, number, paid, total"],
+    only_grows: false,
 };
 
 /// Lines apart from their document: lists never read them.
-pub static LINES: Table = Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[] };
+pub static LINES: Table =
+    Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[], only_grows: false };
 
 /// The projection.
 pub const PROJECTION: Projection = Projection { name: "document", revision: 1, tables: &[&DOCUMENTS, &LINES], fold };

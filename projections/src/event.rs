@@ -38,6 +38,7 @@ pub static EVENTS: Table = Table {
         blob("hash"),
     ],
     indexes: &["principal", "stream_id", "stream_kind", "kind", "time"],
+    only_grows: true,
 };
 
 /// The projection.
@@ -166,7 +167,7 @@ fn view(row: &Row, anchored: u64) -> rusqlite::Result<EventView> {
 
 /// Who may not read the whole trail sees what they did themselves.
 fn own_only(who: &Who) -> Option<Uuid> {
-    (!who.actor.role.permits(Permission("event.read"))).then_some(who.actor.id)
+    (!who.actor.role.permits(Permission("event.read"))).then_some(who.person())
 }
 
 fn anchored(read: &Read, who: &Who) -> u64 {

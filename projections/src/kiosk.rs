@@ -28,6 +28,7 @@ pub static KIOSKS: Table = Table {
         int("position"),
     ],
     indexes: &["since"],
+    only_grows: false,
 };
 
 /// The projection.

@@ -37,6 +37,7 @@ pub static EFFECTS: Table = Table {
         text("diagnostic"),
     ],
     indexes: &["state, position"],
+    only_grows: false,
 };
 
 /// The projection.

@@ -33,6 +33,7 @@ pub static MEMBERS: Table = Table {
         int("position"),
     ],
     indexes: &["since", "status"],
+    only_grows: false,
 };
 
 /// The projection.

@@ -38,8 +38,17 @@ pub struct Who {
     pub ledger: Uuid,
     /// The actor.
     pub actor: Actor,
+    /// The member who acts, also behind a token.
+    pub member: Option<Uuid>,
     /// The server's clock, microseconds UTC: what is overdue or expired depends on it.
     pub now_us: i64,
+}
+
+impl Who {
+    /// Whose own things "own" means.
+    pub fn person(&self) -> Uuid {
+        self.member.unwrap_or(self.actor.id)
+    }
 }
 
 /// Why a query has no answer.

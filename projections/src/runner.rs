@@ -9,16 +9,18 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use keiin_eventlog::log::Log;
+use keiin_eventlog::record::Record;
 use keiin_eventlog::vault::Vault;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::fact::{Fact, Opener};
+use crate::fact::{Fact, Opener, Unreadable};
 use crate::table::{self, Live, Memory, Sink, Table, Writes};
 
 /// A read model: tables, a revision and a pure fold.
@@ -44,6 +46,9 @@ const STATE: &str = "
         PRIMARY KEY (projection, ledger)) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS revisions (projection TEXT PRIMARY KEY, revision BIGINT NOT NULL) WITHOUT ROWID;";
 
+/// Tables that are no projection's.
+const KEPT: [&str; 3] = ["positions", "revisions", "effect_attempts"];
+
 /// Something about the read models went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadModelError {
@@ -53,18 +58,9 @@ pub enum ReadModelError {
     /// The log said no.
     #[error("read model: {0}")]
     Store(#[from] keiin_eventlog::store::StoreError),
-    /// A record cannot be folded.
-    #[error("{projection} stopped at position {position} of ledger {ledger}: {reason}")]
-    Poison {
-        /// Which projection.
-        projection: &'static str,
-        /// Which ledger.
-        ledger: Uuid,
-        /// Where.
-        position: u64,
-        /// Why.
-        reason: String,
-    },
+    /// Erased text may still stand in the write-ahead log, because a reader holds on to it.
+    #[error("read model: a reader keeps what was erased in the write-ahead log; it is tried again")]
+    Busy,
 }
 
 /// A projection that waits for an upgrade or a repair.
@@ -86,7 +82,7 @@ pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
     )?;
     Ok(connection)
 }
@@ -100,6 +96,10 @@ pub struct Runner {
     connection: Mutex<Connection>,
     /// Next position per ledger that every projection has folded up to.
     done: watch::Sender<HashMap<Uuid, u64>>,
+    /// Something was scrubbed and may still stand in the write-ahead log.
+    overwritten: AtomicBool,
+    /// One rebuild at a time.
+    rebuilding: tokio::sync::Mutex<()>,
 }
 
 impl Runner {
@@ -113,11 +113,15 @@ impl Runner {
         let connection = connect(path)?;
         connection.execute_batch(STATE)?;
         connection.execute_batch(crate::mail::ATTEMPTS)?;
-        let changed = projections.iter().any(|p| revision(&connection, p).is_ok_and(|r| r != Some(p.revision)));
-        let fresh: bool = connection.query_row("SELECT count(*) = 0 FROM revisions", [], |row| row.get(0))?;
+        let revisions: Vec<_> = projections.iter().map(|p| revision(&connection, p)).collect::<Result<_, _>>()?;
+        let changed = revisions.iter().zip(projections).any(|(found, p)| *found != Some(p.revision));
+        drop_others(&connection, projections)?;
         for projection in projections {
             table::create(&connection, projection.tables)?;
         }
+        // What stopped may have been mended by an upgrade; what was not stops again.
+        connection.execute("UPDATE positions SET stopped = NULL", [])?;
+        forget_overwritten(&connection)?;
         let (done, _) = watch::channel(HashMap::new());
         let runner = Arc::new(Runner {
             path: path.to_owned(),
@@ -126,8 +130,10 @@ impl Runner {
             projections,
             connection: Mutex::new(connection),
             done,
+            overwritten: AtomicBool::new(false),
+            rebuilding: tokio::sync::Mutex::new(()),
         });
-        if changed || fresh {
+        if changed {
             runner.rebuild().await?;
         }
         Ok(runner)
@@ -155,6 +161,9 @@ impl Runner {
 
     /// Folds everything that is durable now.
     pub async fn catch_up(&self) -> Result<(), ReadModelError> {
+        if self.overwritten.load(Ordering::SeqCst) {
+            self.forget(&self.lock())?;
+        }
         let mut after = None;
         loop {
             let heads = self.log.heads(after, HEADS).await?;
@@ -175,6 +184,7 @@ impl Runner {
         let at = self.positions(ledger)?;
         let Some(from) = at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min() else { return Ok(false) };
         if from >= size {
+            let _held = self.lock();
             self.publish(ledger, from);
             return Ok(false);
         }
@@ -184,18 +194,18 @@ impl Runner {
         }
         let facts: Vec<_> = records.iter().map(|record| Fact::open(record, &self.vault)).collect();
         self.fold_facts(ledger, from, &facts, &at)?;
-        self.publish(ledger, from + facts.len() as u64);
         Ok(true)
     }
 
+    /// Folds and publishes; nothing of it happens if somebody else moved a position meanwhile.
     fn fold_facts(
         &self,
         ledger: Uuid,
         from: u64,
-        facts: &[Result<Fact, crate::fact::Unreadable>],
+        facts: &[Result<Fact, Unreadable>],
         at: &[Position],
     ) -> Result<(), ReadModelError> {
-        let mut connection = self.connection.lock().expect("no fold panics while it holds the connection");
+        let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let opener = Opener { vault: &self.vault, ledger };
         let mut erased = false;
@@ -208,7 +218,6 @@ impl Runner {
                     Ok(scrubbed) => erased |= scrubbed,
                     Err(Halt::Sql(error)) => return Err(error.into()),
                     Err(Halt::Poison(reason)) => {
-                        tracing::error!(projection = projection.name, %ledger, position = next, reason, "projection stopped");
                         stopped = Some(reason);
                         break;
                     }
@@ -218,21 +227,24 @@ impl Runner {
             let moved = transaction.execute(
                 "INSERT INTO positions (projection, ledger, next, stopped) VALUES (?1, ?2, ?3, ?5)
                  ON CONFLICT (projection, ledger) DO UPDATE SET next = ?3, stopped = ?5 WHERE next = ?4",
-                (projection.name, table::id(ledger), next as i64, position.next as i64, stopped),
+                (projection.name, table::id(ledger), next as i64, position.next as i64, &stopped),
             )?;
             if moved == 0 {
-                // Somebody else folded these records: leave theirs, drop ours.
                 return Ok(());
+            }
+            if let Some(reason) = stopped {
+                tracing::error!(projection = projection.name, %ledger, position = next, reason, "projection stopped");
             }
         }
         transaction.commit()?;
         if erased {
-            // What a scrub overwrote must not survive in the write-ahead log.
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            self.forget(&connection)?;
         }
+        self.publish(ledger, from + facts.len() as u64);
         Ok(())
     }
 
+    /// Says how far a ledger is folded. Called with the connection held, so that it never runs behind a rebuild.
     fn publish(&self, ledger: Uuid, next: u64) {
         self.done.send_modify(|done| {
             done.insert(ledger, next);
@@ -240,7 +252,7 @@ impl Runner {
     }
 
     fn positions(&self, ledger: Uuid) -> Result<Vec<Position>, ReadModelError> {
-        let connection = self.connection.lock().expect("no fold panics while it holds the connection");
+        let connection = self.lock();
         let mut statement =
             connection.prepare_cached("SELECT next, stopped FROM positions WHERE projection = ?1 AND ledger = ?2")?;
         let read = |p: &Projection| {
@@ -249,7 +261,7 @@ impl Runner {
                     Ok(Position { next: row.get::<_, i64>(0)? as u64, stopped: row.get(1)? })
                 })
                 .optional()
-                .map(|found| found.unwrap_or(Position { next: 0, stopped: None }))
+                .map(Option::unwrap_or_default)
         };
         Ok(self.projections.iter().map(read).collect::<Result<_, _>>()?)
     }
@@ -263,7 +275,7 @@ impl Runner {
 
     /// Projections that wait for an upgrade or a repair.
     pub fn stopped(&self) -> Result<Vec<Stopped>, ReadModelError> {
-        let connection = self.connection.lock().expect("no fold panics while it holds the connection");
+        let connection = self.lock();
         let mut statement =
             connection.prepare("SELECT projection, ledger, next, stopped FROM positions WHERE stopped IS NOT NULL")?;
         let rows = statement.query_map([], |row| {
@@ -278,11 +290,14 @@ impl Runner {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Folds everything from zero in memory, writes it beside the live tables and swaps. Readers see the old tables until
-    /// the new ones are whole; what was appended meanwhile is folded on top by the follower. Returns the records folded.
+    /// Folds everything from zero in memory, ledger by ledger, writes it sorted beside the live tables and swaps. Readers see
+    /// the old tables until the new ones are whole; what was appended meanwhile is folded on top by the follower. Returns
+    /// the records folded.
     pub async fn rebuild(&self) -> Result<u64, ReadModelError> {
-        let mut memory = Memory::default();
-        let mut next: Vec<(Uuid, u64)> = vec![];
+        let _alone = self.rebuilding.lock().await;
+        let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
+        table::create_beside(&self.lock(), &tables)?;
+        let mut reached: Vec<(Uuid, Vec<Position>)> = vec![];
         let mut count = 0;
         let mut after = None;
         loop {
@@ -290,7 +305,8 @@ impl Runner {
             let Some(last) = heads.last() else { break };
             after = Some(last.ledger);
             for head in &heads {
-                let opener = Opener { vault: &self.vault, ledger: head.ledger };
+                let mut memory = Memory::default();
+                let mut at: Vec<Position> = self.projections.iter().map(|_| Position::default()).collect();
                 let mut from = 0;
                 while from < head.size {
                     let wanted = PAGE.min((head.size - from) as usize);
@@ -299,53 +315,74 @@ impl Runner {
                         break;
                     }
                     for record in &records {
-                        let fact = Fact::open(record, &self.vault);
-                        for projection in self.projections {
-                            fold(projection, &fact, &opener, &mut memory).map_err(|halt| match halt {
-                                Halt::Sql(error) => error.into(),
-                                Halt::Poison(reason) => ReadModelError::Poison {
-                                    projection: projection.name,
-                                    ledger: head.ledger,
-                                    position: from,
-                                    reason,
-                                },
-                            })?;
-                        }
-                        from += 1;
+                        self.fold_in_memory(head.ledger, record, &mut memory, &mut at)?;
                     }
-                    count += records.len() as u64;
+                    from += records.len() as u64;
+                    memory.write_out_grown(&mut self.lock())?;
                 }
-                next.push((head.ledger, from));
+                count += from;
+                memory.write_out(&mut self.lock())?;
+                reached.push((head.ledger, at));
             }
         }
-        let mut connection = self.connection.lock().expect("no fold panics while it holds the connection");
+        let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
-        memory.swap_in(&transaction, &tables)?;
-        transaction.execute("DELETE FROM positions", [])?;
-        transaction.execute("DELETE FROM revisions", [])?;
-        for projection in self.projections {
+        table::swap(&transaction, &tables)?;
+        transaction.execute_batch("DELETE FROM positions; DELETE FROM revisions;")?;
+        for (n, projection) in self.projections.iter().enumerate() {
             transaction.execute("INSERT INTO revisions VALUES (?1, ?2)", (projection.name, projection.revision))?;
-            for (ledger, at) in &next {
-                let row = (projection.name, table::id(*ledger), *at as i64);
-                transaction.execute("INSERT INTO positions VALUES (?1, ?2, ?3, NULL)", row)?;
+            for (ledger, at) in &reached {
+                let row = (projection.name, table::id(*ledger), at[n].next as i64, &at[n].stopped);
+                transaction.execute("INSERT INTO positions VALUES (?1, ?2, ?3, ?4)", row)?;
             }
         }
         transaction.commit()?;
-        drop(connection);
+        self.forget(&connection)?;
         // Lower than before where records arrived meanwhile: the follower folds them again on top of the new tables.
-        self.done.send_modify(|done| *done = next.iter().copied().collect());
+        let slowest = |at: &[Position]| at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min().unwrap_or(0);
+        self.done.send_modify(|done| *done = reached.iter().map(|(ledger, at)| (*ledger, slowest(at))).collect());
         Ok(count)
+    }
+
+    fn fold_in_memory(
+        &self,
+        ledger: Uuid,
+        record: &Record,
+        memory: &mut Memory,
+        at: &mut [Position],
+    ) -> Result<(), ReadModelError> {
+        let fact = Fact::open(record, &self.vault);
+        let opener = Opener { vault: &self.vault, ledger };
+        for (projection, position) in self.projections.iter().zip(at).filter(|(_, p)| p.stopped.is_none()) {
+            match fold(projection, &fact, &opener, memory) {
+                Ok(_) => position.next += 1,
+                Err(Halt::Sql(error)) => return Err(error.into()),
+                Err(Halt::Poison(reason)) => position.stopped = Some(reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the write-ahead log now, or, if a reader is in the way, at the next catch-up.
+    fn forget(&self, connection: &Connection) -> Result<(), ReadModelError> {
+        let outcome = forget_overwritten(connection);
+        self.overwritten.store(outcome.is_err(), Ordering::SeqCst);
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().expect("no fold panics while it holds the connection")
     }
 
     /// A canonical dump of every read table.
     pub fn dump(&self) -> Result<String, ReadModelError> {
-        let connection = self.connection.lock().expect("no fold panics while it holds the connection");
+        let connection = self.lock();
         let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
         Ok(table::dump(&connection, &tables)?)
     }
 }
 
+#[derive(Default)]
 struct Position {
     next: u64,
     stopped: Option<String>,
@@ -359,7 +396,7 @@ enum Halt {
 /// One record into one projection. True when it scrubbed a person.
 fn fold(
     projection: &Projection,
-    fact: &Result<Fact, crate::fact::Unreadable>,
+    fact: &Result<Fact, Unreadable>,
     opener: &Opener,
     sink: &mut dyn Sink,
 ) -> Result<bool, Halt> {
@@ -381,6 +418,23 @@ fn erased_subject(fact: &Fact) -> Option<Uuid> {
         Ok(Clear::SubjectErased { subject }) if fact.event.kind == clear::SUBJECT_ERASED => Some(subject),
         _ => None,
     }
+}
+
+/// What a scrub or a rebuild overwrote must not survive in the write-ahead log. Waits for readers up to the busy timeout.
+fn forget_overwritten(connection: &Connection) -> Result<(), ReadModelError> {
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy { Err(ReadModelError::Busy) } else { Ok(()) }
+}
+
+/// Tables that no projection has any more, or that an interrupted rebuild left, would escape every scrub.
+fn drop_others(connection: &Connection, projections: &[Projection]) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let known = |name: &str| projections.iter().flat_map(|p| p.tables).any(|table| table.name == name);
+    for name in found.iter().filter(|name| !known(name) && !KEPT.contains(&name.as_str())) {
+        connection.execute_batch(&format!("DROP TABLE \"{name}\""))?;
+    }
+    Ok(())
 }
 
 fn revision(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<i64>> {

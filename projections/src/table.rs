@@ -54,6 +54,8 @@ pub struct Table {
     pub columns: &'static [Column],
     /// Column lists of further indexes, each behind the ledger.
     pub indexes: &'static [&'static str],
+    /// Rows are put in the order of their keys, once, and never changed: a rebuild need not keep them. Nothing personal.
+    pub only_grows: bool,
 }
 
 impl Table {
@@ -236,7 +238,8 @@ fn key_is(table: &Table) -> String {
     format!("ledger = ?{}", names.join(""))
 }
 
-/// Rows in memory while a rebuild folds; written out sorted, in bulk. Keys are compared as SQLite compares them.
+/// Rows of one ledger in memory while a rebuild folds; written out sorted, in bulk. Keys are compared as SQLite compares
+/// them.
 #[derive(Default)]
 pub struct Memory {
     tables: BTreeMap<&'static str, (&'static Table, Rows)>,
@@ -275,29 +278,49 @@ impl Memory {
         &mut self.tables.entry(table.name).or_insert_with(|| (table, Rows::new())).1
     }
 
-    /// Writes everything into fresh tables beside the live ones, then swaps, inside the caller's transaction: no reader
-    /// sees a part. Rows of other ledgers are not touched by a rebuild, because it covers all ledgers.
-    pub fn swap_in(self, connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<()> {
-        for table in tables {
-            let beside = format!("{}_beside", table.name);
-            connection.execute_batch(&format!("DROP TABLE IF EXISTS {beside}"))?;
-            // Only the table: its indexes are made after the swap, when their names are free again.
-            let ddl = table.ddl(&beside);
-            connection.execute_batch(&ddl[0])?;
-            if let Some((_, rows)) = self.tables.get(table.name) {
-                let marks = vec!["?"; table.key.len() + table.columns.len()].join(", ");
-                let mut insert = connection.prepare(&format!("INSERT INTO {beside} VALUES (?, {marks})"))?;
-                for (key, row) in rows {
-                    insert.execute(params_from_iter(key.iter().map(Ordered::value).chain(row.iter().cloned())))?;
-                }
-            }
-            connection.execute_batch(&format!("DROP TABLE {0}; ALTER TABLE {beside} RENAME TO {0}", table.name))?;
-            for index in &table.ddl(table.name)[1..] {
-                connection.execute_batch(index)?;
+    /// Moves all rows into the tables beside the live ones.
+    pub fn write_out(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
+        self.write_some(connection, |_| true)
+    }
+
+    /// Moves the rows of tables that only grow, so that a long ledger needs little memory.
+    pub fn write_out_grown(&mut self, connection: &mut Connection) -> rusqlite::Result<()> {
+        self.write_some(connection, |table| table.only_grows)
+    }
+
+    fn write_some(&mut self, connection: &mut Connection, which: fn(&Table) -> bool) -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        for (table, rows) in self.tables.values_mut().filter(|(table, rows)| which(table) && !rows.is_empty()) {
+            let marks = vec!["?"; table.key.len() + table.columns.len()].join(", ");
+            let mut insert =
+                transaction.prepare_cached(&format!("INSERT INTO {}_beside VALUES (?, {marks})", table.name))?;
+            for (key, row) in std::mem::take(rows) {
+                insert.execute(params_from_iter(key.iter().map(Ordered::value).chain(row)))?;
             }
         }
-        Ok(())
+        transaction.commit()
     }
+}
+
+/// Makes empty tables beside the live ones, without indexes.
+pub fn create_beside(connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<()> {
+    for table in tables {
+        let beside = format!("{}_beside", table.name);
+        connection.execute_batch(&format!("DROP TABLE IF EXISTS {beside}; {}", table.ddl(&beside)[0]))?;
+    }
+    Ok(())
+}
+
+/// Puts the tables beside in the place of the live ones, inside the caller's transaction: no reader sees a part.
+pub fn swap(connection: &Connection, tables: &[&'static Table]) -> rusqlite::Result<()> {
+    for table in tables {
+        connection.execute_batch(&format!("DROP TABLE {0}; ALTER TABLE {0}_beside RENAME TO {0}", table.name))?;
+        // An index's name is free once the old table is gone.
+        for index in &table.ddl(table.name)[1..] {
+            connection.execute_batch(index)?;
+        }
+    }
+    Ok(())
 }
 
 impl Sink for Memory {
@@ -386,6 +409,7 @@ mod tests {
         key: &[blob("id")],
         columns: &[blob("subject"), personal("name"), int("visits")],
         indexes: &["visits"],
+        only_grows: false,
     };
 
     fn writes() -> Vec<Write> {
@@ -405,7 +429,7 @@ mod tests {
     #[test]
     fn live_and_rebuilt_tables_are_the_same_also_after_a_scrub() {
         let ledger = Uuid::from_u128(99);
-        let connection = Connection::open_in_memory().unwrap();
+        let mut connection = Connection::open_in_memory().unwrap();
         create(&connection, &[&PEOPLE]).unwrap();
         let mut memory = Memory::default();
         for write in writes() {
@@ -415,7 +439,9 @@ mod tests {
         Live(&connection).scrub(ledger, &[&PEOPLE], Uuid::from_u128(20)).unwrap();
         memory.scrub(ledger, &[&PEOPLE], Uuid::from_u128(20)).unwrap();
         let live = dump(&connection, &[&PEOPLE]).unwrap();
-        memory.swap_in(&connection, &[&PEOPLE]).unwrap();
+        create_beside(&connection, &[&PEOPLE]).unwrap();
+        memory.write_out(&mut connection).unwrap();
+        swap(&connection, &[&PEOPLE]).unwrap();
         assert_eq!(dump(&connection, &[&PEOPLE]).unwrap(), live);
         assert!(live.contains("田中 華子") && !live.contains("佐藤") && live.contains("Integer(2)"), "{live}");
     }

@@ -28,6 +28,7 @@ pub static TENANTS: Table = Table {
         int("position"),
     ],
     indexes: &[],
+    only_grows: false,
 };
 
 /// The projection.

@@ -31,6 +31,7 @@ pub static TOKENS: Table = Table {
         int("position"),
     ],
     indexes: &["since"],
+    only_grows: false,
 };
 
 /// The projection.
@@ -101,7 +102,7 @@ fn view(row: &Row) -> rusqlite::Result<TokenView> {
 /// Owners, admins and auditors see all tokens; anybody else their own.
 fn own_only(who: &Who) -> Option<Uuid> {
     let all = matches!(who.actor.role, Role::Owner | Role::Admin | Role::Auditor | Role::System);
-    (!all).then_some(who.actor.id)
+    (!all).then_some(who.person())
 }
 
 /// All tokens, newest first.

@@ -43,6 +43,7 @@ pub static VISITS: Table = Table {
         int("position"),
     ],
     indexes: &["since", "state, over_at", "host_id, since"],
+    only_grows: false,
 };
 
 /// The projection.
@@ -204,7 +205,7 @@ fn view(row: &Row) -> rusqlite::Result<VisitView> {
 
 /// The role member sees visits to themselves, as it handles only those; so does a viewer.
 fn own_only(who: &Who) -> Option<Uuid> {
-    matches!(who.actor.role, Role::Member | Role::Viewer).then_some(who.actor.id)
+    matches!(who.actor.role, Role::Member | Role::Viewer).then_some(who.person())
 }
 
 /// All visits, the latest start first. `from` and `to` are days on which they start.
