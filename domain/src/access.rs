@@ -34,6 +34,10 @@ impl Aggregate for Access {
     type Event = AccessEvent;
     const STREAM: &'static str = "access";
     fn apply(&mut self, _: AccessEvent) {}
+    #[cfg(test)]
+    fn samples() -> Vec<AccessEvent> {
+        tests::samples()
+    }
 }
 
 /// Writes denials down.
@@ -72,5 +76,10 @@ mod tests {
         let scene = scene().when(FRESH, command.clone()).then([emit::<Access>(ME, denied)]);
         assert_eq!(scene.when(FRESH, command).accepted().now::<Access>(ME).version, Some(1));
         covered::<RecordDenial>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<AccessEvent> {
+        vec![Denied { operation: "remove_member".into(), count: 7 }.into()]
     }
 }

@@ -101,6 +101,10 @@ impl Aggregate for Client {
             ClientEvent::Archived(_) => self.archived = true,
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<ClientEvent> {
+        tests::samples()
+    }
 }
 
 impl On<Client> {
@@ -371,5 +375,14 @@ mod tests {
         s.when(CLIENT, ArchiveClient {}).refused("client.archived");
         covered::<ChangeClient>();
         covered::<ArchiveClient>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<ClientEvent> {
+        vec![
+            Registered { profile: sample_profile(), contact: Some(somebody()) }.into(),
+            Changed { profile: sample_profile(), contact: Some(somebody()) }.into(),
+            Archived {}.into(),
+        ]
     }
 }

@@ -56,6 +56,9 @@ pub trait Aggregate: Default + Send {
     const STREAM: &'static str;
     /// Takes one event in. Total: what was written once is accepted for ever.
     fn apply(&mut self, event: Self::Event);
+    /// One event of every kind that is written now, for golden files and documentation.
+    #[cfg(test)]
+    fn samples() -> Vec<Self::Event>;
 }
 
 /// An aggregate with its place: id, version, state.

@@ -134,6 +134,10 @@ impl Aggregate for Delivery {
             DeliveryEvent::OpenRefused(_) => {}
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<DeliveryEvent> {
+        tests::samples()
+    }
 }
 
 impl Delivery {

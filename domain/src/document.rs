@@ -6,6 +6,8 @@
 
 mod commands;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
@@ -244,6 +246,10 @@ impl Aggregate for Document {
             (DocumentEvent::PaymentRecorded(e), _) => self.paid = self.paid.saturating_add(e.amount.amount),
             (DocumentEvent::LinesSet(_) | DocumentEvent::Changed(_) | DocumentEvent::Corrected(_), None) => {}
         }
+    }
+    #[cfg(test)]
+    fn samples() -> Vec<DocumentEvent> {
+        samples::samples()
     }
 }
 

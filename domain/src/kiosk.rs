@@ -52,6 +52,10 @@ impl Aggregate for Kiosk {
             KioskEvent::Revoked(_) => self.revoked = true,
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<KioskEvent> {
+        tests::samples()
+    }
 }
 
 impl On<Kiosk> {
@@ -131,5 +135,13 @@ mod tests {
         s.when(ANNA, RevokeKiosk {}).accepted().when(ANNA, RevokeKiosk {}).refused("kiosk.revoked");
         covered::<PairKiosk>();
         covered::<RevokeKiosk>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<KioskEvent> {
+        vec![
+            Paired { name: "受付 1".into(), location: "本社".into(), secret_hash: [0xab; 32] }.into(),
+            Revoked {}.into(),
+        ]
     }
 }

@@ -24,8 +24,6 @@ pub mod problem;
 pub mod provision;
 pub mod registration_number;
 pub mod role;
-#[cfg(test)]
-mod samples;
 pub mod sealed;
 pub mod series;
 pub mod session;

@@ -33,6 +33,10 @@ impl Aggregate for Log {
     type Event = LogEvent;
     const STREAM: &'static str = "log";
     fn apply(&mut self, _: LogEvent) {}
+    #[cfg(test)]
+    fn samples() -> Vec<LogEvent> {
+        tests::samples()
+    }
 }
 
 /// Writes down that somebody took a bundle.
@@ -69,5 +73,10 @@ mod tests {
         let exported = Exported { from: 0, size: 400 };
         scene().when(FRESH, RecordExport { from: 0, size: 400 }).then([emit::<Log>(TENANT, exported)]);
         covered::<RecordExport>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<LogEvent> {
+        vec![Exported { from: 0, size: 400 }.into()]
     }
 }

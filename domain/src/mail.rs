@@ -60,6 +60,10 @@ impl Aggregate for Mail {
             MailEvent::Failed(_) => {}
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<MailEvent> {
+        tests::samples()
+    }
 }
 
 /// Writes down what became of a mail. A mail that went out stays so: later reports change nothing.
@@ -152,5 +156,20 @@ mod tests {
             "550 5.1.1 <address> Recipient address rejected: <address>"
         );
         assert_eq!(without_addresses(&"x".repeat(500)).len(), 400);
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<MailEvent> {
+        vec![
+            Sent { effect_position: 41, n: 0, template: "delivery".into() }.into(),
+            Failed {
+                effect_position: 41,
+                n: 0,
+                template: "delivery".into(),
+                code: 550,
+                diagnostic: "no such mailbox".into(),
+            }
+            .into(),
+        ]
     }
 }

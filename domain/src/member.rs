@@ -140,6 +140,10 @@ impl Aggregate for Member {
             MemberEvent::Removed(_) => self.status = Some(MemberStatus::Removed),
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<MemberEvent> {
+        tests::samples()
+    }
 }
 
 impl Member {

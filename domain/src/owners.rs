@@ -45,6 +45,10 @@ impl Aggregate for Owners {
             OwnersEvent::OwnerLeft(e) => self.members.retain(|m| *m != e.member),
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<OwnersEvent> {
+        tests::samples()
+    }
 }
 
 impl On<Owners> {
@@ -56,5 +60,16 @@ impl On<Owners> {
             (false, true) => Ok(Some(self.emit(OwnerAdded { member }))),
             _ => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<OwnersEvent> {
+        vec![OwnerAdded { member: SAMPLE_ID }.into(), OwnerLeft { member: SAMPLE_ID }.into()]
     }
 }

@@ -40,6 +40,10 @@ impl Aggregate for Slug {
         let SlugEvent::Taken(e) = event;
         self.tenant = Some(e.tenant);
     }
+    #[cfg(test)]
+    fn samples() -> Vec<SlugEvent> {
+        tests::samples()
+    }
 }
 
 /// Gives a short name to a company that is about to be set up. Asking again for the same company changes nothing, so a
@@ -86,5 +90,10 @@ mod tests {
         let scene = scene.race((FRESH, take(BEN)), (FRESH, take(ANNA))).refused_at("tenant.slug_taken", "/slug");
         scene.when(FRESH, take(BEN)).then([]);
         covered::<TakeSlug>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<SlugEvent> {
+        vec![Taken { tenant: SAMPLE_ID, slug: "minato".into() }.into()]
     }
 }

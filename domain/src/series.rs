@@ -37,6 +37,10 @@ impl Aggregate for Series {
         let SeriesEvent::NumberTaken(taken) = event;
         self.last = taken.number;
     }
+    #[cfg(test)]
+    fn samples() -> Vec<SeriesEvent> {
+        tests::samples()
+    }
 }
 
 impl On<Series> {
@@ -44,5 +48,16 @@ impl On<Series> {
     pub fn take(&self, document: Uuid) -> (u32, Emit) {
         let number = self.last + 1;
         (number, self.emit(NumberTaken { number, document }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::*;
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<SeriesEvent> {
+        vec![NumberTaken { number: 1, document: SAMPLE_ID }.into()]
     }
 }

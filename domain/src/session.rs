@@ -104,6 +104,10 @@ impl Aggregate for Session {
             SessionEvent::Refused(_) => {}
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<SessionEvent> {
+        tests::samples()
+    }
 }
 
 /// Starts a session for a member who has shown who they are.
@@ -227,5 +231,14 @@ mod tests {
         covered::<StartSession>();
         covered::<EndSession>();
         covered::<RefuseLogin>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<SessionEvent> {
+        vec![
+            Started { member_id: SAMPLE_ID, method: LoginMethod::Password }.into(),
+            Ended { reason: SessionEnd::Logout }.into(),
+            Refused { member_id: Some(SAMPLE_ID), reason: LoginRefusal::WrongPassword }.into(),
+        ]
     }
 }

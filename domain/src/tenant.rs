@@ -71,6 +71,10 @@ impl Aggregate for Tenant {
             }
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<TenantEvent> {
+        tests::samples()
+    }
 }
 
 /// `[a-z0-9-]`, 3 to 40 characters, no hyphen at either end.
@@ -281,5 +285,19 @@ mod tests {
         s.when(TENANT, number("T8000012050002"))
             .refused_at("registration_number.wrong_check_digit", "/registration_number");
         covered::<ChangeTenant>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<TenantEvent> {
+        vec![
+            Opened { name: "ミナト".into(), slug: "minato".into(), terms: "2026-11-01".into() }.into(),
+            Changed {
+                name: "株式会社ミナト製作所".into(),
+                registration_number: "T7000012050002".into(),
+                address: "東京都港区".into(),
+                bank_details: "みなと銀行\n普通 1234567".into(),
+            }
+            .into(),
+        ]
     }
 }

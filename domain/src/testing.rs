@@ -276,6 +276,42 @@ pub fn profile(name: &str) -> Profile {
     }
 }
 
+/// Stands for every id in samples.
+pub const SAMPLE_ID: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
+/// Stands for every time in samples.
+pub const SAMPLE_US: i64 = 1_793_577_600_000_000;
+/// Stands for every day in samples: 2026-11-02.
+pub const SAMPLE_DAY: Date = Date(20_759);
+
+/// A person with every field, for samples.
+pub fn somebody() -> Sealed<Person> {
+    sealed(
+        Uuid::from_u128(SAMPLE_ID.as_u128() + 1),
+        &Person {
+            name: "𠮷田 一郎".into(),
+            kana: "ヨシダ イチロウ".into(),
+            email: "yoshida@example.jp".into(),
+            company: "国立印刷局".into(),
+            note: "受付にて".into(),
+        },
+    )
+}
+
+/// A company with every field, for samples.
+pub fn sample_profile() -> Profile {
+    Profile {
+        name: "国立印刷局".into(),
+        honorific: Honorific::Onchu,
+        registration_number: "T7000012050002".into(),
+        registration_number_checks: true,
+        postal_code: "1058445".into(),
+        region: "東京都".into(),
+        locality: "港区".into(),
+        street_address: "虎ノ門2-2-5".into(),
+        extended_address: "共同通信会館".into(),
+    }
+}
+
 /// Opens the test world's boxes, but for those who were erased.
 #[derive(Default)]
 pub struct Opener {

@@ -69,6 +69,10 @@ impl Aggregate for Token {
             TokenEvent::Revoked(_) => self.revoked = true,
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<TokenEvent> {
+        tests::samples()
+    }
 }
 
 /// Makes a token for oneself.
@@ -211,5 +215,20 @@ mod tests {
         let s = s.when(TOKEN, RevokeToken {}).refused("token.unknown").when(TOKEN, issue()).accepted();
         s.when(TOKEN, RevokeToken {}).accepted().when(TOKEN, RevokeToken {}).refused("token.already_revoked");
         covered::<RevokeToken>();
+    }
+
+    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+    pub fn samples() -> Vec<TokenEvent> {
+        vec![
+            Issued {
+                member_id: SAMPLE_ID,
+                name: "会計連携".into(),
+                scopes: vec!["documents:read".into()],
+                secret_hash: [0xab; 32],
+                expires_at_us: SAMPLE_US,
+            }
+            .into(),
+            Revoked {}.into(),
+        ]
     }
 }

@@ -187,6 +187,10 @@ impl Aggregate for Visit {
             }
         }
     }
+    #[cfg(test)]
+    fn samples() -> Vec<VisitEvent> {
+        tests::samples()
+    }
 }
 
 impl Visit {

@@ -168,3 +168,22 @@ fn every_refusal() {
     covered::<RefuseOpen>();
     covered::<ExpireLink>();
 }
+
+/// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+pub fn samples() -> Vec<DeliveryEvent> {
+    vec![
+        LinkIssued {
+            document_id: SAMPLE_ID,
+            revision: 1,
+            recipient: somebody(),
+            secret_hash: [0xab; 32],
+            expires_at_us: SAMPLE_US,
+            view_limit: Some(3),
+        }
+        .into(),
+        LinkOpened { view: 1 }.into(),
+        LinkExpired {}.into(),
+        LinkRevoked { reason: "誤送付".into() }.into(),
+        OpenRefused { reason: Closed::ViewLimit }.into(),
+    ]
+}

@@ -215,3 +215,18 @@ fn an_erased_person_changes_no_decision() {
     let s = scene().given::<Member>(ANNA, erased).when(ANNA, accept()).accepted();
     s.when(ANNA, RemoveMember {}).then([emit::<Member>(ANNA, Removed {})]);
 }
+
+/// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+pub fn samples() -> Vec<MemberEvent> {
+    vec![
+        Registered { person: somebody(), role: Role::Owner }.into(),
+        Invited { person: somebody(), role: Role::Accountant, secret_hash: [0xab; 32], expires_at_us: SAMPLE_US }
+            .into(),
+        InvitationRevoked {}.into(),
+        Joined { person: somebody() }.into(),
+        RoleChanged { from: Role::Member, to: Role::Auditor }.into(),
+        Suspended { reason: "端末の紛失".into() }.into(),
+        Reinstated {}.into(),
+        Removed {}.into(),
+    ]
+}

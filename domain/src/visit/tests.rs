@@ -347,3 +347,31 @@ fn a_kiosk_that_is_revoked_while_somebody_checks_in_lets_nobody_in() {
     let s = expected().at("2026-11-02T09:00:00+09:00");
     s.race((KIOSK, kiosk::RevokeKiosk {}), (VISIT, check_in("keiin_pas_1"))).refused("kiosk.revoked");
 }
+
+/// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
+pub fn samples() -> Vec<VisitEvent> {
+    vec![
+        Registered {
+            visitor: somebody(),
+            host_id: SAMPLE_ID,
+            location: "本社".into(),
+            starts_at_us: SAMPLE_US,
+            ends_at_us: SAMPLE_US + 1,
+            code: Code { secret_hash: [0xab; 32], passcode: "01234567".into() },
+        }
+        .into(),
+        Changed {
+            visitor: somebody(),
+            host_id: SAMPLE_ID,
+            location: "本社".into(),
+            starts_at_us: SAMPLE_US,
+            ends_at_us: SAMPLE_US + 1,
+            code: Some(Code { secret_hash: [0xab; 32], passcode: "01234567".into() }),
+        }
+        .into(),
+        Cancelled { reason: "延期".into() }.into(),
+        CheckedIn { late: true, day: SAMPLE_DAY }.into(),
+        CheckedOut {}.into(),
+        WalkedIn { visitor: somebody(), location: "本社".into(), passcode: "01234567".into() }.into(),
+    ]
+}
