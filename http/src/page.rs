@@ -8,6 +8,10 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use fluent_bundle::{FluentArgs, FluentValue};
+use keiin_domain::catalog::{self, Visit};
+use keiin_domain::command::Aggregate;
+use keiin_domain::event::Event;
+use keiin_domain::role::Role;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
@@ -26,6 +30,34 @@ use format::Style;
 /// In the order of a sale.
 const DOCUMENT_TYPES: [&str; 7] =
     ["quote", "order_slip", "order_confirmation", "delivery_slip", "acceptance", "invoice", "receipt"];
+/// Kinds of the log's own records.
+const LEDGER_KINDS: [&str; 6] = [
+    "ledger.opened", "ledger.key_rotated", "ledger.key_replaced", "ledger.restored", "ledger.subject_erased",
+    "ledger.closed",
+];
+/// The fixed part of a leaf (docs/LOG-FORMAT.md): text key, first byte, byte after the last.
+const LEAF_LAYOUT: [(&str, usize, usize); 20] = [
+    ("format", 0, 2),
+    ("sealing", 2, 3),
+    ("flags", 3, 4),
+    ("generation", 4, 6),
+    ("version", 6, 8),
+    ("position", 8, 16),
+    ("ledger", 16, 32),
+    ("prev", 32, 64),
+    ("time", 64, 72),
+    ("append", 72, 88),
+    ("index", 88, 92),
+    ("epoch", 92, 96),
+    ("cause", 96, 104),
+    ("stream", 104, 120),
+    ("stream-version", 120, 128),
+    ("actor-kinds", 128, 132),
+    ("actor", 132, 148),
+    ("behalf", 148, 164),
+    ("body-length", 164, 168),
+    ("body-hash", 168, 200),
+];
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -76,6 +108,10 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     env.add_global("lang", lang.code());
     env.add_global("document_types", Value::from_iter(DOCUMENT_TYPES));
+    env.add_global("roles", Value::from_iter(Role::OF_MEMBERS.map(Role::name)));
+    env.add_global("token_scopes", Value::from_iter(catalog::scopes()));
+    env.add_global("event_kinds", Value::from_iter(event_kinds()));
+    env.add_global("leaf_layout", Value::from(Serde(LEAF_LAYOUT)));
 
     let held = Arc::clone(texts);
     env.add_function("t", move |key: &str, args: Kwargs| {
@@ -119,6 +155,21 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
         env.add_template_owned(name.to_string(), source).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     }
     Ok(env)
+}
+
+/// Every kind of record that a ledger can hold, as the catalog lists them.
+fn event_kinds() -> Vec<&'static str> {
+    struct Collect(Vec<&'static str>);
+    impl Visit for Collect {
+        fn aggregate<A: Aggregate>(&mut self) {
+            self.0.extend(A::Event::KINDS.iter().map(|(kind, _)| *kind));
+        }
+    }
+    let mut all = Collect(Vec::new());
+    catalog::catalog(&mut all);
+    all.0.extend(LEDGER_KINDS);
+    all.0.dedup();
+    all.0
 }
 
 /// A text with the arguments of a template's call: numbers stay numbers, so that plurals work.
