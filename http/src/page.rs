@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fluent_bundle::{FluentArgs, FluentValue};
 use keiin_domain::catalog::{self, Visit};
@@ -14,7 +15,7 @@ use keiin_domain::event::Event;
 use keiin_domain::role::Role;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
@@ -88,7 +89,9 @@ impl Pages {
             Lang::Ja => &self.ja,
             Lang::En => &self.en,
         };
-        let context = Value::from(Serde(context));
+        let given = Value::from(Serde(context));
+        let page = given.get_attr("key").ok().and_then(|key| key.as_str().map(str::to_owned));
+        let context = minijinja::context! { key => keys(page), ..given };
         let rendered = environment.get_template(&format!("{template}.html")).and_then(|t| t.render(context));
         rendered.map_err(|error| anyhow::anyhow!("template {template}: {error:#}"))
     }
@@ -129,7 +132,6 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
         let path = held.path(name).map(str::to_owned);
         path.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
     });
-    env.add_function("key", key);
 
     for (name, style) in [
         ("date", Style::Date),
@@ -189,13 +191,14 @@ fn text(texts: &Texts, lang: Lang, key: &str, args: &Kwargs) -> Result<Option<St
     Ok(texts.try_get(lang, key, &filled))
 }
 
-/// A new idempotency key for each form of a page: the context's `key` and a number.
-fn key(state: &mut State) -> Result<String, Error> {
-    let page = state.lookup("key").filter(|key| !key.is_undefined());
-    let page = page.ok_or_else(|| Error::new(ErrorKind::UndefinedError, "a page with forms needs `key`"))?;
-    let number = state.get_temp("forms").and_then(|n| i64::try_from(n).ok()).unwrap_or_default() + 1;
-    state.set_temp("forms", Value::from(number));
-    Ok(format!("{page}-{number}"))
+/// A new idempotency key for each form of a page: the page's random string and a number.
+fn keys(page: Option<String>) -> Value {
+    let number = AtomicUsize::new(0);
+    Value::from_function(move || {
+        let page = page.as_deref();
+        let page = page.ok_or_else(|| Error::new(ErrorKind::UndefinedError, "a page with forms needs `key`"))?;
+        Ok::<_, Error>(format!("{page}-{}", number.fetch_add(1, Ordering::Relaxed)))
+    })
 }
 
 /// Bytes `from..to` of a hex text, in rows of 16 bytes with a space after every second byte.

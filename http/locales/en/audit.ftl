@@ -233,3 +233,15 @@ token-days = Days valid (1 to 365)
 token-none = No access tokens yet
 token-none-hint = Issue one to connect accounting software and the like.
 token-revoke-do = Revoke
+
+## API page
+docs-lead = Everything that the pages do, the API does. Authenticate with an access token (Bearer).
+docs-permission = Permission
+docs-scope = Scope
+docs-parameter = Parameter
+docs-in = In
+docs-type = Type
+docs-required = required
+docs-field = Field
+docs-meaning = Meaning
+docs-rejects = Rejects with:

@@ -68,16 +68,16 @@ no = No
 ## People
 person-erased = Erased at the person's request
 person-former-member = Former member
-honorific-onchu = (company)
-honorific-sama = (person)
+honorific-onchu = Organisation
+honorific-sama = Person
 actor-member = Member
 actor-system = System (automatic)
 actor-device = Kiosk
-actor-link_holder = Link holder
 actor-link-holder = Link holder
 actor-api-client = API client
 actor-anonymous = Not logged in
 actor-operator = Operator
+dear = { $name }
 
 ## Roles
 role-owner = Owner

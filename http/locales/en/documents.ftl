@@ -16,6 +16,7 @@ document-none = No documents yet
 document-none-hint = Start with a draft. Issuing gives it its number and seals its content in the ledger.
 figure-draft = Drafts
 figure-issued = Unpaid
+figure-overdue = Overdue
 figure-paid = Paid
 figure-cancelled = Cancelled
 unit-documents = docs

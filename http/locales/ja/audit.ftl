@@ -230,3 +230,15 @@ token-days = 有効日数（1〜365）
 token-none = アクセストークンはまだありません
 token-none-hint = 会計ソフトなどとつなぐときに発行します。
 token-revoke-do = 取り消す
+
+## API page
+docs-lead = 画面でできることは、すべてAPIでもできます。認証はアクセストークン（Bearer）です。
+docs-permission = 権限
+docs-scope = スコープ
+docs-parameter = パラメーター
+docs-in = 場所
+docs-type = 型
+docs-required = 必須
+docs-field = 項目
+docs-meaning = 意味
+docs-rejects = 断るとき:

@@ -67,11 +67,11 @@ honorific-sama = 様
 actor-member = メンバー
 actor-system = システム（自動）
 actor-device = 受付端末
-actor-link_holder = リンクの受取人
 actor-link-holder = リンクの受取人
 actor-api-client = APIクライアント
 actor-anonymous = 未ログイン
 actor-operator = 運用者
+dear = { $name } 様
 
 ## Roles
 role-owner = オーナー

@@ -16,6 +16,7 @@ document-none = 書類はまだありません
 document-none-hint = 下書きから始めて、発行すると番号がつき、内容は台帳に封印されます。
 figure-draft = 下書き
 figure-issued = 未入金
+figure-overdue = 期限超過
 figure-paid = 入金済み
 figure-cancelled = 取消
 unit-documents = 件
