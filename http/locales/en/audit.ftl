@@ -245,3 +245,5 @@ docs-required = required
 docs-field = Field
 docs-meaning = Meaning
 docs-rejects = Rejects with:
+kind-slug-taken = Short name taken
+object-slug = Short name

@@ -242,3 +242,5 @@ docs-required = 必須
 docs-field = 項目
 docs-meaning = 意味
 docs-rejects = 断るとき:
+kind-slug-taken = 識別名を確保
+object-slug = 識別名
