@@ -4,13 +4,17 @@
 
 document.documentElement.classList.add("js");
 
-/** Sends a form in the background; follows where it leads, or shows the fragment that says why not. */
+/**
+ * Sends a form in the background; follows where it leads, or shows the fragment that says why not. A form whose answer
+ * is a page with a secret, shown once (`data-plain`), gets that page instead of a redirect.
+ */
 async function submit(form, button) {
   const slot = form.querySelector("[data-errors]");
   const body = new URLSearchParams(new FormData(form, button));
+  const headers = "plain" in form.dataset ? {} : { "HX-Request": "true" };
   let answer;
   try {
-    answer = await fetch(form.action, { method: "POST", body, headers: { "HX-Request": "true" } });
+    answer = await fetch(form.action, { method: "POST", body, headers });
   } catch {
     form.submit(); // no connection: let the browser say so
     return;
@@ -20,13 +24,19 @@ async function submit(form, button) {
     location.assign(next ?? answer.url);
     return;
   }
-  const fragment = document.createElement("template");
-  fragment.innerHTML = await answer.text();
-  if (answer.ok || !fragment.content.querySelector(".errors")) {
-    location.reload();
+  const text = await answer.text();
+  if (answer.ok) {
+    document.open();
+    document.write(text);
+    document.close();
     return;
   }
-  slot.replaceChildren(fragment.content);
+  const fragment = new DOMParser().parseFromString(text, "text/html").querySelector(".errors");
+  if (!fragment) {
+    form.submit();
+    return;
+  }
+  slot.replaceChildren(fragment);
   markFields(form, slot);
   slot.firstElementChild.focus();
 }
@@ -69,12 +79,18 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-auto]")) event.target.form.requestSubmit();
 });
 
-// Dialogs: opened by [data-dialog="id"]; without script the same form is a page section.
 document.addEventListener("click", (event) => {
-  const opener = event.target.closest("[data-dialog]");
-  if (opener) document.getElementById(opener.dataset.dialog)?.showModal();
-  if (event.target.closest("[data-close]")) event.target.closest("dialog")?.close();
+  if (event.target.closest("[data-print]")) print();
 });
+
+// A dialog that opens puts the cursor into its first field.
+document.addEventListener(
+  "toggle",
+  (event) => {
+    if (event.newState === "open") event.target.querySelector(".fields input:not([type=hidden]), .fields textarea, .fields select")?.focus();
+  },
+  { capture: true },
+);
 
 // Toasts leave by themselves, and the address forgets them.
 const toasts = document.querySelector(".toasts");

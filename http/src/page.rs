@@ -6,11 +6,16 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fluent_bundle::{FluentArgs, FluentValue};
+use keiin_domain::catalog::{self, Visit};
+use keiin_domain::command::Aggregate;
+use keiin_domain::event::Event;
+use keiin_domain::role::Role;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
@@ -26,6 +31,34 @@ use format::Style;
 /// In the order of a sale.
 const DOCUMENT_TYPES: [&str; 7] =
     ["quote", "order_slip", "order_confirmation", "delivery_slip", "acceptance", "invoice", "receipt"];
+/// Kinds of the log's own records.
+const LEDGER_KINDS: [&str; 6] = [
+    "ledger.opened", "ledger.key_rotated", "ledger.key_replaced", "ledger.restored", "ledger.subject_erased",
+    "ledger.closed",
+];
+/// The fixed part of a leaf (docs/LOG-FORMAT.md): text key, first byte, byte after the last.
+const LEAF_LAYOUT: [(&str, usize, usize); 20] = [
+    ("format", 0, 2),
+    ("sealing", 2, 3),
+    ("flags", 3, 4),
+    ("generation", 4, 6),
+    ("version", 6, 8),
+    ("position", 8, 16),
+    ("ledger", 16, 32),
+    ("prev", 32, 64),
+    ("time", 64, 72),
+    ("append", 72, 88),
+    ("index", 88, 92),
+    ("epoch", 92, 96),
+    ("cause", 96, 104),
+    ("stream", 104, 120),
+    ("stream-version", 120, 128),
+    ("actor-kinds", 128, 132),
+    ("actor", 132, 148),
+    ("behalf", 148, 164),
+    ("body-length", 164, 168),
+    ("body-hash", 168, 200),
+];
 
 #[derive(RustEmbed)]
 #[folder = "templates/"]
@@ -56,7 +89,9 @@ impl Pages {
             Lang::Ja => &self.ja,
             Lang::En => &self.en,
         };
-        let context = Value::from(Serde(context));
+        let given = Value::from(Serde(context));
+        let page = given.get_attr("key").ok().and_then(|key| key.as_str().map(str::to_owned));
+        let context = minijinja::context! { key => keys(page), ..given };
         let rendered = environment.get_template(&format!("{template}.html")).and_then(|t| t.render(context));
         rendered.map_err(|error| anyhow::anyhow!("template {template}: {error:#}"))
     }
@@ -76,6 +111,10 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     env.add_global("lang", lang.code());
     env.add_global("document_types", Value::from_iter(DOCUMENT_TYPES));
+    env.add_global("roles", Value::from_iter(Role::OF_MEMBERS.map(Role::name)));
+    env.add_global("token_scopes", Value::from_iter(catalog::scopes()));
+    env.add_global("event_kinds", Value::from_iter(event_kinds()));
+    env.add_global("leaf_layout", Value::from(Serde(LEAF_LAYOUT)));
 
     let held = Arc::clone(texts);
     env.add_function("t", move |key: &str, args: Kwargs| {
@@ -93,7 +132,6 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
         let path = held.path(name).map(str::to_owned);
         path.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
     });
-    env.add_function("key", key);
 
     for (name, style) in [
         ("date", Style::Date),
@@ -121,6 +159,21 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     Ok(env)
 }
 
+/// Every kind of record that a ledger can hold, as the catalog lists them.
+fn event_kinds() -> Vec<&'static str> {
+    struct Collect(Vec<&'static str>);
+    impl Visit for Collect {
+        fn aggregate<A: Aggregate>(&mut self) {
+            self.0.extend(A::Event::KINDS.iter().map(|(kind, _)| *kind));
+        }
+    }
+    let mut all = Collect(Vec::new());
+    catalog::catalog(&mut all);
+    all.0.extend(LEDGER_KINDS);
+    all.0.dedup();
+    all.0
+}
+
 /// A text with the arguments of a template's call: numbers stay numbers, so that plurals work.
 fn text(texts: &Texts, lang: Lang, key: &str, args: &Kwargs) -> Result<Option<String>, Error> {
     let mut filled = FluentArgs::new();
@@ -138,13 +191,14 @@ fn text(texts: &Texts, lang: Lang, key: &str, args: &Kwargs) -> Result<Option<St
     Ok(texts.try_get(lang, key, &filled))
 }
 
-/// A new idempotency key for each form of a page: the context's `key` and a number.
-fn key(state: &mut State) -> Result<String, Error> {
-    let page = state.lookup("key").filter(|key| !key.is_undefined());
-    let page = page.ok_or_else(|| Error::new(ErrorKind::UndefinedError, "a page with forms needs `key`"))?;
-    let number = state.get_temp("forms").and_then(|n| i64::try_from(n).ok()).unwrap_or_default() + 1;
-    state.set_temp("forms", Value::from(number));
-    Ok(format!("{page}-{number}"))
+/// A new idempotency key for each form of a page: the page's random string and a number.
+fn keys(page: Option<String>) -> Value {
+    let number = AtomicUsize::new(0);
+    Value::from_function(move || {
+        let page = page.as_deref();
+        let page = page.ok_or_else(|| Error::new(ErrorKind::UndefinedError, "a page with forms needs `key`"))?;
+        Ok::<_, Error>(format!("{page}-{}", number.fetch_add(1, Ordering::Relaxed)))
+    })
 }
 
 /// Bytes `from..to` of a hex text, in rows of 16 bytes with a space after every second byte.

@@ -68,16 +68,16 @@ no = No
 ## People
 person-erased = Erased at the person's request
 person-former-member = Former member
-honorific-onchu = (company)
-honorific-sama = (person)
+honorific-onchu = Organisation
+honorific-sama = Person
 actor-member = Member
 actor-system = System (automatic)
 actor-device = Kiosk
-actor-link_holder = Link holder
 actor-link-holder = Link holder
 actor-api-client = API client
 actor-anonymous = Not logged in
 actor-operator = Operator
+dear = { $name }
 
 ## Roles
 role-owner = Owner
@@ -143,3 +143,88 @@ login-demo = You can log in to the demo company
 login-demo-password = They all share one password:
 login-new = New company?
 signup-do = Sign up
+
+## More small words
+edit = Edit
+choose = Choose
+none = None
+today = Today
+you = (you)
+print = Print
+print-or-save = Print or save as PDF
+until = until { $time }
+due-on = due { $date }
+period-from = From
+period-to = To
+in-the-ledger = See it in the ledger
+recorded-hint = Saving records the changed fields in the ledger.
+reason-hint = Stays in the ledger and cannot be removed later.
+flash-title = Shown only once
+flash-hint = It cannot be shown again after you leave this page. The ledger keeps only its digest.
+password-hint = At least 15 characters. A sentence works well.
+f-expires-at = Valid until
+f-registration-number = Registration number
+f-registration-number-hint = Qualified invoice issuer number: T and 13 digits
+f-bank-details = Bank details
+f-postal-code = Postal code
+f-region = Prefecture
+f-locality = City
+f-street-address = Street address
+f-extended-address = Building, room
+issued-at = Issued
+unit-visits = visits
+unit-records = records
+unit-views = times
+
+## Home
+dashboard-title = Today for { $name }
+dashboard-figures = Figures
+dashboard-visits = Visits today
+dashboard-ledger = Ledger
+dashboard-waits = Waiting for somebody
+dashboard-today = Visits today
+dashboard-last = Latest records
+n-invoices = { $n ->
+        [one] { $n } invoice
+       *[other] { $n } invoices
+    }
+n-documents = { $n ->
+        [one] { $n } document
+       *[other] { $n } documents
+    }
+n-on-site = { $n } on site
+n-signed = { $n } signed
+n-bytes = { $n } bytes
+
+## Done
+done-saved = Saved
+done-invited = The invitation is in the outbox
+done-invitation-revoked = The invitation was withdrawn
+done-suspended = Access suspended
+done-reinstated = Access reinstated
+done-removed = Removed from the members
+done-joined = You have joined. Log in now
+done-client-registered = Client registered
+done-client-archived = Client archived
+done-drafted = Draft saved
+done-issued = Issued. Its content is sealed in the ledger
+done-corrected = Corrected
+done-cancelled = Cancelled
+done-paid = Payment recorded
+done-sent = Sent
+done-link-revoked = Link revoked
+done-visit-registered = Visit registered
+done-visit-cancelled = Visit cancelled
+done-checked-in = Checked in
+done-checked-out = Checked out
+done-kiosk-paired = Kiosk paired
+done-kiosk-revoked = Kiosk revoked
+done-token-issued = Token issued
+done-token-revoked = Token revoked
+
+## Refusals
+refused-title = Not saved
+refused-hint = Go back in the browser to correct what you typed.
+problem-about = This code means the same in the API and in the pages.
+not-found-title = Page not found
+not-found-text = The address is wrong, it has expired, or it belongs to another company.

@@ -67,11 +67,11 @@ honorific-sama = 様
 actor-member = メンバー
 actor-system = システム（自動）
 actor-device = 受付端末
-actor-link_holder = リンクの受取人
 actor-link-holder = リンクの受取人
 actor-api-client = APIクライアント
 actor-anonymous = 未ログイン
 actor-operator = 運用者
+dear = { $name } 様
 
 ## Roles
 role-owner = オーナー
@@ -137,3 +137,82 @@ login-demo = デモの会社にログインできます
 login-demo-password = パスワードは全員共通です:
 login-new = はじめての会社は
 signup-do = 会社を登録する
+
+## More small words
+edit = 編集
+choose = 選んでください
+none = なし
+today = 今日
+you = （あなた）
+print = 印刷
+print-or-save = 印刷・PDFに保存
+until = { $time }まで
+due-on = 期限 { $date }
+period-from = 開始日
+period-to = 終了日
+in-the-ledger = 台帳の記録を見る
+recorded-hint = 保存すると、変わった項目が台帳に記録されます。
+reason-hint = 台帳に残り、あとから消せません。
+flash-title = 一度だけ表示します
+flash-hint = この画面を離れると二度と表示できません。台帳には要約値だけが残ります。
+password-hint = 15文字以上。長い文章がおすすめです。
+f-expires-at = 有効期限
+f-registration-number = 登録番号
+f-registration-number-hint = 適格請求書発行事業者の番号（Tと数字13けた）
+f-bank-details = お振込先
+f-postal-code = 郵便番号
+f-region = 都道府県
+f-locality = 市区町村
+f-street-address = 町名・番地
+f-extended-address = 建物名・部屋番号
+issued-at = 発行日時
+unit-visits = 件
+unit-records = 件
+unit-views = 回
+
+## Home
+dashboard-title = { $name }さんの今日
+dashboard-figures = いまの数字
+dashboard-visits = 今日の来訪
+dashboard-ledger = 台帳
+dashboard-waits = 対応を待っています
+dashboard-today = 今日の来訪
+dashboard-last = 最近の記録
+n-invoices = 請求書{ $n }件
+n-documents = { $n }件
+n-on-site = 来訪中{ $n }名
+n-signed = { $n }件まで署名済み
+n-bytes = { $n }バイト
+
+## Done
+done-saved = 保存しました
+done-invited = 招待メールを送信箱に入れました
+done-invitation-revoked = 招待を取り消しました
+done-suspended = 利用を停止しました
+done-reinstated = 利用を再開しました
+done-removed = メンバーから外しました
+done-joined = 参加しました。ログインしてください
+done-client-registered = 取引先を登録しました
+done-client-archived = 取引先をしまいました
+done-drafted = 下書きを保存しました
+done-issued = 発行しました。内容は台帳に封印されました
+done-corrected = 訂正しました
+done-cancelled = 取り消しました
+done-paid = 入金を記録しました
+done-sent = 送付しました
+done-link-revoked = リンクを停止しました
+done-visit-registered = 来訪予定を登録しました
+done-visit-cancelled = 来訪予定を取り消しました
+done-checked-in = 入館を記録しました
+done-checked-out = 退館を記録しました
+done-kiosk-paired = 端末を登録しました
+done-kiosk-revoked = 端末の利用を止めました
+done-token-issued = トークンを発行しました
+done-token-revoked = トークンを取り消しました
+
+## Refusals
+refused-title = 保存していません
+refused-hint = ブラウザの「戻る」で、入力した内容のまま直せます。
+problem-about = このコードは、APIと画面の両方で同じ意味です。
+not-found-title = ページが見つかりません
+not-found-text = アドレスが違うか、期限が切れたか、あなたの会社のものではありません。

@@ -52,3 +52,35 @@ fn every_template_renders_in_both_languages_with_much_and_with_little() {
         assert!(own || name.starts_with("partials/"), "{name}: no sample in http/src/page/tests/samples.json");
     }
 }
+
+#[test]
+fn every_code_and_every_kind_of_record_has_words() {
+    let texts = Texts::new().expect("the texts are read");
+    let domain = keiin_domain::problem::PROBLEMS.iter().map(|problem| problem.code);
+    let codes = domain.chain(crate::problem::CODES.iter().map(|(code, _)| *code));
+    let problems = codes.map(|code| format!("problem-{}", code.replace(['.', '_'], "-")));
+    let problems = problems.flat_map(|key| [format!("{key}-detail"), key]);
+    let kinds = event_kinds().into_iter().map(|kind| format!("kind-{}", kind.replace(['.', '_'], "-")));
+    let roles = Role::OF_MEMBERS.map(Role::name).into_iter().map(|role| format!("role-{role}-hint"));
+    let missing: Vec<String> = problems.chain(kinds).chain(roles).filter(|key| !texts.has(key)).collect();
+    assert!(missing.is_empty(), "no text: {missing:#?}");
+}
+
+#[test]
+fn no_text_uses_words_that_blame_or_claim_too_much() {
+    // What a change shows is said; that none is possible is not.
+    const FORBIDDEN: [&str; 14] = [
+        "不正", "無効", "エラーが発生", "システムエラー", "改ざん不可能", "100%安全", "invalid", "please ", "oops",
+        "tamper-proof", "immutable", "don't", "can't", "n't ",
+    ];
+    for name in ["ja", "en"] {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("locales").join(name);
+        for file in std::fs::read_dir(folder).expect("the folder is there") {
+            let path = file.expect("it can be listed").path();
+            let text = std::fs::read_to_string(&path).expect("it can be read").to_lowercase();
+            for word in FORBIDDEN {
+                assert!(!text.contains(word), "{}: {word}", path.display());
+            }
+        }
+    }
+}

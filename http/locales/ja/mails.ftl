@@ -1,0 +1,46 @@
+### Mails. Their arguments are the same for all; each uses those that it needs.
+mail-invitation-subject = { $company }から招待が届いています
+mail-invitation-body =
+    { $to } 様
+
+    { $company }のバックオフィス「契印」に招待されました。
+    下のリンクから、{ $expires }までに参加してください。
+
+    { $link }
+
+    心当たりのない場合は、このメールを破棄してください。
+mail-delivery-subject = { $company }から書類「{ $title }」（{ $number }）
+mail-delivery-body =
+    { $to } 様
+
+    { $company }から書類が届いています。
+
+    件名: { $title }
+    番号: { $number }
+
+    { $message }
+
+    下のリンクから、{ $expires }まで開けます。
+
+    { $link }
+
+    開いた日時は、送り主の台帳に記録されます。
+mail-visit-pass-subject = { $company }への来訪のご案内（{ $starts }）
+mail-visit-pass-body =
+    { $to } 様
+
+    { $company }へのご来訪をお待ちしております。
+
+    日時: { $starts }
+    場所: { $location }
+    担当: { $host }
+
+    当日は、下の入館証のQRコードか受付番号で受付をお願いします。
+
+    { $link }
+mail-arrival-subject = { $visitor } 様が到着しました
+mail-arrival-body =
+    { $to } 様
+
+    { $visitor } 様（{ $visitor_company }）が{ $arrived }に到着しました。
+    場所: { $location }
