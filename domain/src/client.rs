@@ -317,6 +317,16 @@ mod tests {
     }
 
     #[test]
+    fn a_contact_may_have_a_name_or_an_address_only() {
+        for (name, email) in [("𠮷田 一郎", ""), ("", "yoshida@example.jp")] {
+            let half = RegisterClient { contact_name: name.into(), contact_email: email.into(), ..register() };
+            let contact = Some(sealed(FRESH, &person(name, email)));
+            let registered = Registered { profile: registered_profile(), contact };
+            scene().when(CLIENT, half).then([emit::<Client>(CLIENT, registered)]);
+        }
+    }
+
+    #[test]
     fn only_a_person_may_have_a_number_whose_check_digit_does_not_fit() {
         let odd = RegisterClient { registration_number: "T8000012050002".into(), ..register() };
         let scene = scene()

@@ -124,6 +124,17 @@ fn owners_are_counted_through_every_change() {
 }
 
 #[test]
+fn an_admin_gives_every_role_but_the_owners() {
+    let scene = one_owner().given::<Member>(BEN, active(Role::Member)).by(Role::Admin);
+    for role in Role::OF_MEMBERS.into_iter().filter(|role| !matches!(role, Role::Owner | Role::Member)) {
+        scene.clone().when(BEN, ChangeRole { role }).accepted();
+    }
+    let scene = scene.when(BEN, ChangeRole { role: Role::Owner }).refused("member.owner_only");
+    scene.clone().when(BEN, suspend()).accepted().when(BEN, ReinstateMember {}).accepted();
+    scene.when(BEN, RemoveMember {}).accepted();
+}
+
+#[test]
 fn nothing_to_change_is_no_event() {
     scene().given::<Member>(ANNA, active(Role::Admin)).when(ANNA, ChangeRole { role: Role::Admin }).then([]);
 }

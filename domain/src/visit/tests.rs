@@ -186,6 +186,13 @@ fn who_forgot_to_check_out_comes_in_the_next_day() {
 }
 
 #[test]
+fn a_visit_takes_thirty_one_days_at_most() {
+    let until = |ends_at: &str| RegisterVisit { ends_at: ends_at.into(), ..register() };
+    ready().when(VISIT, until("2026-12-03T09:00:00+09:00")).accepted();
+    ready().when(VISIT, until("2026-12-03T09:00:00.000001+09:00")).refused_at("visit.bad_period", "/ends_at");
+}
+
+#[test]
 fn a_visit_until_midnight_is_over_at_midnight() {
     let evening = RegisterVisit { ends_at: "2026-11-03T00:00:00+09:00".into(), ..register() };
     let s = ready().when(VISIT, evening).accepted().by_kiosk(KIOSK);
