@@ -315,7 +315,8 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
 
 async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, head: Parts) -> Result<Response, Problem> {
     let ours = CODES.iter().map(|(code, _)| *code).find(|known| *known == code);
-    let known = ours.or_else(|| keiin_domain::problem::problems().into_iter().map(|p| p.code).find(|known| *known == code));
+    let known =
+        ours.or_else(|| keiin_domain::problem::problems().into_iter().map(|p| p.code).find(|known| *known == code));
     let problem = Problem::new(known.ok_or_else(Problem::not_found)?);
     let view = crate::serve::problem_view(&app, &problem, Peer::of(&head));
     page(&app, &head, "problem", json!({ "problem": view })).await

@@ -19,3 +19,40 @@ pub mod tenant;
 pub mod token;
 pub mod view;
 pub mod visit;
+
+/// Every projection, in one visible list; folded in this order.
+pub static PROJECTIONS: &[runner::Projection] = &[
+    tenant::PROJECTION,
+    member::PROJECTION,
+    client::PROJECTION,
+    document::PROJECTION,
+    delivery::PROJECTION,
+    visit::PROJECTION,
+    kiosk::PROJECTION,
+    token::PROJECTION,
+    mail::PROJECTION,
+    event::PROJECTION,
+];
+
+/// Every query, in one visible list.
+pub fn queries(v: &mut impl catalog::VisitQueries) {
+    v.query::<tenant::GetTenant>();
+    v.query::<member::ListMembers>();
+    v.query::<member::GetMember>();
+    v.query::<client::ListClients>();
+    v.query::<client::GetClient>();
+    v.query::<document::ListDocuments>();
+    v.query::<document::GetDocument>();
+    v.query::<delivery::ListDeliveries>();
+    v.query::<delivery::GetDelivery>();
+    v.query::<visit::ListVisits>();
+    v.query::<visit::GetVisit>();
+    v.query::<kiosk::ListKiosks>();
+    v.query::<kiosk::GetKiosk>();
+    v.query::<token::ListTokens>();
+    v.query::<token::GetToken>();
+    v.query::<mail::ListMails>();
+    v.query::<mail::GetMail>();
+    v.query::<event::ListEvents>();
+    v.query::<event::GetEvent>();
+}
