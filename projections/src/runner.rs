@@ -291,8 +291,7 @@ impl Runner {
     }
 
     /// Folds everything from zero in memory, ledger by ledger, writes it sorted beside the live tables and swaps. Readers see
-    /// the old tables until the new ones are whole; what was appended meanwhile is folded on top by the follower. Returns
-    /// the records folded.
+    /// the old tables until the new ones are whole; what was appended meanwhile is folded on top. Returns the records folded.
     pub async fn rebuild(&self) -> Result<u64, ReadModelError> {
         let _alone = self.rebuilding.lock().await;
         let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
@@ -325,23 +324,31 @@ impl Runner {
                 reached.push((head.ledger, at));
             }
         }
+        self.swap_in(&tables, &reached)?;
+        self.catch_up().await?;
+        Ok(count)
+    }
+
+    /// Puts the rebuilt tables in place, with the positions that they stand at.
+    fn swap_in(&self, tables: &[&'static Table], reached: &[(Uuid, Vec<Position>)]) -> Result<(), ReadModelError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        table::swap(&transaction, &tables)?;
+        table::swap(&transaction, tables)?;
         transaction.execute_batch("DELETE FROM positions; DELETE FROM revisions;")?;
         for (n, projection) in self.projections.iter().enumerate() {
             transaction.execute("INSERT INTO revisions VALUES (?1, ?2)", (projection.name, projection.revision))?;
-            for (ledger, at) in &reached {
+            for (ledger, at) in reached {
                 let row = (projection.name, table::id(*ledger), at[n].next as i64, &at[n].stopped);
                 transaction.execute("INSERT INTO positions VALUES (?1, ?2, ?3, ?4)", row)?;
             }
         }
         transaction.commit()?;
-        self.forget(&connection)?;
-        // Lower than before where records arrived meanwhile: the follower folds them again on top of the new tables.
+        // If a reader is in the way now, the catch-up that follows tries again.
+        let _ = self.forget(&connection);
+        // Lower than before where records arrived meanwhile: they are folded again, on top of the new tables.
         let slowest = |at: &[Position]| at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min().unwrap_or(0);
         self.done.send_modify(|done| *done = reached.iter().map(|(ledger, at)| (*ledger, slowest(at))).collect());
-        Ok(count)
+        Ok(())
     }
 
     fn fold_in_memory(
@@ -428,7 +435,8 @@ fn forget_overwritten(connection: &Connection) -> Result<(), ReadModelError> {
 
 /// Tables that no projection has any more, or that an interrupted rebuild left, would escape every scrub.
 fn drop_others(connection: &Connection, projections: &[Projection]) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    let mut statement =
+        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
     let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let known = |name: &str| projections.iter().flat_map(|p| p.tables).any(|table| table.name == name);
     for name in found.iter().filter(|name| !known(name) && !KEPT.contains(&name.as_str())) {

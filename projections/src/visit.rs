@@ -103,7 +103,7 @@ fn plan(host_id: Uuid, location: String, starts_at_us: i64, ends_at_us: i64) -> 
         ("since", cell(starts_at_us)),
         ("starts_at", cell(starts_at_us)),
         ("ends_at", cell(ends_at_us)),
-        ("over_at", cell(day_start_us(Date::at(ends_at_us, ZONE_S).plus(1)))),
+        ("over_at", cell(day_start_us(Date::at(ends_at_us - 1, ZONE_S).plus(1)))),
     ]
 }
 
