@@ -8,90 +8,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keiin_eventlog::anchor::{AnchorError, Anchorer, Refusal, Stamp};
-use keiin_eventlog::checkpoint::Checkpoint;
-use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::note::VerifierKey;
 use keiin_eventlog::record::Hash;
 use keiin_eventlog::store::Outcome;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::tree;
-use keiin_eventlog::vault::Vault;
+use support::node::{LOG_NAME, Node};
 use support::*;
 use uuid::Uuid;
-
-const LOG_NAME: &str = "log.example.jp";
-
-struct Node {
-    store: Arc<SqliteStore>,
-    keys: Arc<Keyring>,
-    vault: Arc<Vault>,
-    log: Log,
-    anchorer: Arc<Anchorer>,
-}
-
-impl Node {
-    async fn open(dir: &Path) -> Node {
-        Node::try_open(dir).await.unwrap()
-    }
-
-    async fn try_open(dir: &Path) -> Result<Node, AnchorError> {
-        let keys = dir.join("keys");
-        let keys = Arc::new(if keys.exists() { Keyring::open(&keys) } else { Keyring::create(&keys) }.unwrap());
-        let vault = Arc::new(Vault::open(&dir.join("vault.db"), keys.kek().unwrap()).unwrap());
-        let store = Arc::new(SqliteStore::open(&dir.join("log.db"), keys.clone()).unwrap());
-        let log = Log::open(store.clone());
-        let anchorer =
-            Anchorer::open(&dir.join("anchor.db"), log.clone(), vault.clone(), keys.clone(), LOG_NAME).await?;
-        Ok(Node { store, keys, vault, log, anchorer })
-    }
-
-    /// Ends everything and waits for it, as the end of a process would.
-    async fn close(self) {
-        let Node { mut store, keys, vault, log, anchorer } = self;
-        drop((keys, vault, log, anchorer));
-        loop {
-            match Arc::try_unwrap(store) {
-                Ok(_closed) => return,
-                Err(still) => store = still,
-            }
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    async fn ledger(&self, n: u64) -> Uuid {
-        let id = ledger(n);
-        self.write(opened(id, &*self.keys.current())).await;
-        id
-    }
-
-    async fn write(&self, append: keiin_eventlog::store::Append) {
-        let outcome = self.log.append(append).await;
-        assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
-    }
-
-    async fn fill(&self, ledger: Uuid, records: usize) {
-        let one = stream("thing");
-        for _ in 0..records / 50 {
-            self.write(append(ledger, &vec![&one; 50])).await;
-        }
-        if records % 50 > 0 {
-            self.write(append(ledger, &vec![&one; records % 50])).await;
-        }
-    }
-
-    fn verifier(&self, ledger: Uuid) -> [VerifierKey; 1] {
-        let anchored = self.anchorer.latest(ledger).unwrap();
-        let origin = Checkpoint::parse(anchored.checkpoint.text()).unwrap().origin;
-        [VerifierKey::new(&origin, self.keys.current().public()).unwrap()]
-    }
-
-    async fn proves(&self, ledger: Uuid, position: u64) {
-        let proof = self.anchorer.proof(ledger, position).await.unwrap();
-        let record = self.log.read(ledger, position, 1).await.unwrap().remove(0);
-        proof.verify(&record.hash(), &self.verifier(ledger)).unwrap();
-    }
-}
 
 fn sql(path: &Path, text: &str) {
     rusqlite::Connection::open(path).unwrap().execute_batch(text).unwrap();

@@ -1,6 +1,9 @@
 //! What the tests of this crate share: a fixed signer, appends with little to say, a directory that goes away.
 #![allow(dead_code)] // Each test binary uses a part.
 
+#[cfg(feature = "sqlite")]
+pub mod node;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

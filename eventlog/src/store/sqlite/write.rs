@@ -71,6 +71,10 @@ impl Writer {
                 next = jobs.recv().ok();
             }
         }
+        // A clean end leaves one file. If it cannot be, the next start does it.
+        if !self.shared.is_dead() {
+            let _ = checkpoint(&self.conn, "TRUNCATE");
+        }
     }
 
     fn commit(&mut self, batch: &[Append]) -> Vec<Outcome> {
