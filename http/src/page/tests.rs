@@ -56,7 +56,7 @@ fn every_template_renders_in_both_languages_with_much_and_with_little() {
 #[test]
 fn every_code_and_every_kind_of_record_has_words() {
     let texts = Texts::new().expect("the texts are read");
-    let domain = keiin_domain::problem::PROBLEMS.iter().map(|problem| problem.code);
+    let domain = keiin_domain::problem::problems().into_iter().map(|problem| problem.code);
     let codes = domain.chain(crate::problem::CODES.iter().map(|(code, _)| *code));
     let problems = codes.map(|code| format!("problem-{}", code.replace(['.', '_'], "-")));
     let problems = problems.flat_map(|key| [format!("{key}-detail"), key]);
