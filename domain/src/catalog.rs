@@ -8,13 +8,15 @@ use std::collections::BTreeSet;
 
 use crate::command::{Aggregate, Command};
 pub use crate::nouns as catalog;
-use crate::role::{Permission, READS};
+use crate::role::Permission;
 use crate::sealed::Personal;
 
 /// Whoever needs to see all of it.
 pub trait Visit {
     /// A command. Those with [`crate::command::Route::internal`] are sent by the server alone.
     fn command<C: Command>(&mut self) {}
+    /// A permission that queries ask for; they are not known here.
+    fn reading(&mut self, _permission: &'static str) {}
     /// An aggregate and its events.
     fn aggregate<A: Aggregate>(&mut self) {}
     /// A class of personal data.
@@ -28,8 +30,11 @@ pub fn permissions() -> BTreeSet<Permission> {
         fn command<C: Command>(&mut self) {
             self.0.insert(C::PERMISSION);
         }
+        fn reading(&mut self, _permission: &'static str) {
+            self.0.insert(Permission(permission));
+        }
     }
-    let mut all = Collect(READS.iter().copied().collect());
+    let mut all = Collect(BTreeSet::new());
     catalog(&mut all);
     all.0
 }

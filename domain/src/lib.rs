@@ -39,13 +39,16 @@ pub mod visit;
 pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Person>();
     v.personal::<sealed::Origin>();
+    v.reading("me.read");
 
     v.aggregate::<provision::Slug>();
     v.command::<provision::TakeSlug>();
 
+    v.reading("tenant.read");
     v.aggregate::<tenant::Tenant>();
     v.command::<tenant::ChangeTenant>();
 
+    v.reading("member.read");
     v.aggregate::<member::Member>();
     v.aggregate::<owners::Owners>();
     v.command::<member::InviteMember>();
@@ -56,11 +59,13 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<member::ReinstateMember>();
     v.command::<member::RemoveMember>();
 
+    v.reading("client.read");
     v.aggregate::<client::Client>();
     v.command::<client::RegisterClient>();
     v.command::<client::ChangeClient>();
     v.command::<client::ArchiveClient>();
 
+    v.reading("document.read");
     v.aggregate::<document::Document>();
     v.aggregate::<series::Series>();
     v.command::<document::DraftDocument>();
@@ -71,6 +76,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<document::CancelDocument>();
     v.command::<document::RecordPayment>();
 
+    v.reading("delivery.read");
     v.aggregate::<delivery::Delivery>();
     v.command::<delivery::SendDocument>();
     v.command::<delivery::RevokeLink>();
@@ -78,6 +84,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<delivery::RefuseOpen>();
     v.command::<delivery::ExpireLink>();
 
+    v.reading("visit.read");
     v.aggregate::<visit::Visit>();
     v.command::<visit::RegisterVisit>();
     v.command::<visit::ChangeVisit>();
@@ -88,10 +95,12 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<visit::CheckOut>();
     v.command::<visit::WalkIn>();
 
+    v.reading("device.read");
     v.aggregate::<kiosk::Kiosk>();
     v.command::<kiosk::PairKiosk>();
     v.command::<kiosk::RevokeKiosk>();
 
+    v.reading("token.read");
     v.aggregate::<token::Token>();
     v.command::<token::IssueToken>();
     v.command::<token::RevokeToken>();
@@ -104,9 +113,13 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<access::Access>();
     v.command::<access::RecordDenial>();
 
+    v.reading("mail.read");
     v.aggregate::<mail::Mail>();
     v.command::<mail::RecordMail>();
 
+    for permission in ["event.read", "event.read_own", "log.read"] {
+        v.reading(permission);
+    }
     v.aggregate::<log::Log>();
     v.command::<log::RecordExport>();
 }

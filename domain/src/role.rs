@@ -98,23 +98,6 @@ impl Role {
     }
 }
 
-/// What queries ask for; commands are in the catalog.
-pub const READS: &[Permission] = &[
-    Permission("client.read"),
-    Permission("delivery.read"),
-    Permission("device.read"),
-    Permission("document.read"),
-    Permission("event.read"),
-    Permission("event.read_own"),
-    Permission("log.read"),
-    Permission("mail.read"),
-    Permission("me.read"),
-    Permission("member.read"),
-    Permission("tenant.read"),
-    Permission("token.read"),
-    Permission("visit.read"),
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
