@@ -30,7 +30,7 @@ pub fn permissions() -> BTreeSet<Permission> {
         fn command<C: Command>(&mut self) {
             self.0.insert(C::PERMISSION);
         }
-        fn reading(&mut self, _permission: &'static str) {
+        fn reading(&mut self, permission: &'static str) {
             self.0.insert(Permission(permission));
         }
     }
