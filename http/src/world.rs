@@ -14,8 +14,8 @@ use crate::random;
 
 /// Entry kind of password hashes; found by the member's id.
 pub const PASSWORD: &str = "password";
-/// Entry kind of visitors' passes: found by the secret's hash, or by the passcode's fingerprint.
-pub const PASS: &str = "pas";
+/// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
+pub const PASSCODE: &str = "passcode";
 
 /// One command's world.
 pub struct Minted<'a> {
@@ -117,7 +117,7 @@ impl World for Minted<'_> {
         for _ in 0..1_000 {
             let code = random::digits(digits);
             let Some(lookup) = self.passcode_lookup(&code) else { break };
-            let entry = self.entry(PASS, lookup, owner, code.clone().into_bytes());
+            let entry = self.entry(PASSCODE, lookup, owner, code.clone().into_bytes());
             let stored = self.vault.put_new(&entry);
             if self.or_fail(stored, true) {
                 return code;
@@ -127,8 +127,7 @@ impl World for Minted<'_> {
     }
 
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid> {
-        let typed = kind == PASS && secret.bytes().all(|b| b.is_ascii_digit());
-        let lookup = if typed { self.passcode_lookup(secret)? } else { random::hash(secret).to_vec() };
+        let lookup = if kind == PASSCODE { self.passcode_lookup(secret)? } else { random::hash(secret).to_vec() };
         let found = self.vault.get(kind, &lookup);
         let entry = self.or_fail(found, None)?;
         (entry.ledger == self.ledger).then_some(entry.owner)
@@ -146,7 +145,7 @@ impl World for Minted<'_> {
 
 impl Minted<'_> {
     fn passcode_lookup(&mut self, code: &str) -> Option<Vec<u8>> {
-        let id = self.vault.fingerprint(self.ledger, "passcode", code);
+        let id = self.vault.fingerprint(self.ledger, PASSCODE, code);
         let id = self.or_fail(id, Uuid::nil());
         (!id.is_nil()).then(|| id.as_bytes().to_vec())
     }
