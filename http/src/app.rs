@@ -75,6 +75,11 @@ pub struct App {
 impl App {
     /// Opens a data directory for writing. Everything durable is checked before this returns.
     pub async fn open(config: Config, data: DataDir) -> anyhow::Result<Arc<App>> {
+        App::open_at(config, data, clock::now_us()).await
+    }
+
+    /// The same; a new deployment says that it began at `now_us`.
+    pub async fn open_at(config: Config, data: DataDir, now_us: i64) -> anyhow::Result<Arc<App>> {
         data.must_be_ours()?;
         let lock = data.lock()?;
         let keys = data.keys(&config.keys);
@@ -92,7 +97,7 @@ impl App {
         let log = Log::open(Arc::new(store));
         let anchorer =
             Anchorer::open(&data.anchor(), log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
-        open_ledger(&log, &vault, &keyring, &config.log_name, ROOT).await?;
+        open_ledger(&log, &vault, &keyring, &config.log_name, ROOT, now_us).await?;
         let runner = Runner::open(&data.read(), log.clone(), vault.clone(), PROJECTIONS).await?;
         runner.catch_up().await.context("read models")?;
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
@@ -135,8 +140,8 @@ impl App {
     }
 
     /// Opens a company's ledger: keys, then its first record. May be repeated.
-    pub async fn open_ledger(&self, ledger: Uuid) -> anyhow::Result<()> {
-        open_ledger(&self.log, &self.vault, &self.keyring, &self.config.log_name, ledger).await
+    pub async fn open_ledger(&self, ledger: Uuid, now_us: i64) -> anyhow::Result<()> {
+        open_ledger(&self.log, &self.vault, &self.keyring, &self.config.log_name, ledger, now_us).await
     }
 
     /// Every company.
@@ -197,8 +202,8 @@ async fn open_ledger(
     keyring: &Keyring,
     log_name: &str,
     ledger: Uuid,
+    now_us: i64,
 ) -> anyhow::Result<()> {
-    let now_us = clock::now_us();
     let stamp = Stamp { time_us: u64::try_from(now_us).unwrap_or(0), append_id: random::id_at(now_us) };
     let origin = Origin::new(log_name, ledger, 1)?;
     life::open(log, vault, origin, keyring.current().public(), None, stamp).await?;

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod console;
 pub mod datadir;
+pub mod demo;
 pub mod denial;
 pub mod execute;
 pub mod export;

@@ -95,7 +95,7 @@ impl Desk {
 pub async fn run(app: Arc<App>) {
     let mut changed = app.log.changed();
     loop {
-        match round(&app).await {
+        match round(&app, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "mails could not be handed over"),
@@ -106,9 +106,8 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// One round; returns how many were handed over.
-pub async fn round(app: &App) -> Result<usize, Problem> {
-    let now_us = clock::now_us();
+/// One round at this time; returns how many were handed over.
+pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let mails = due(&app.read, now_us, ROUND)?;
     let count = mails.len();
     for mail in mails {

@@ -157,7 +157,8 @@ async fn by_token(app: &App, secret: &str) -> Result<Principal, Problem> {
     Ok(Principal { ledger: entry.ledger, actor, member, session_id: None, scopes })
 }
 
-async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
+/// Which kiosk's secret it is.
+pub async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get("kio", &random::hash(secret))?.ok_or_else(gone)?;
     let kiosk: On<Kiosk> = load(app, entry.ledger, entry.owner).await?;

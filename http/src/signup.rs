@@ -23,7 +23,7 @@ pub async fn sign_up(app: &App, form: SignUp, call: &Call) -> Result<(Uuid, Done
     let step = Call { key: None, target: None, if_match: None, ..call.clone() };
     let taking = Principal::system(ROOT).allow::<TakeSlug>()?;
     execute(app, &taking, TakeSlug { tenant: ledger, slug: form.slug.clone() }, &step).await?;
-    app.open_ledger(ledger).await.map_err(Problem::failed)?;
+    app.open_ledger(ledger, call.now_us).await.map_err(Problem::failed)?;
     let email = text::email(&form.email).unwrap_or_default();
     let owner = app.vault.subject_for(ledger, "member", &email)?;
     let founding = Principal::member(ledger, owner, None).allow::<SignUp>()?;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use keiin_eventlog::anchor::Stamp;
 use keiin_eventlog::life;
 use keiin_eventlog::note::VerifierKey;
+use keiin_eventlog::sign::PublicKey;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -107,9 +108,7 @@ impl Rotate {
             _ => {
                 let signer = app.keyring.rotate_signing()?.public();
                 for ledger in ledgers(&app).await? {
-                    let stamp = stamp();
-                    life::rotate_key(&app.log, &app.keyring, ledger, signer, stamp).await?;
-                    app.anchorer.anchor_now(ledger).await?;
+                    rotate(&app, ledger, signer, stamp(clock::now_us())).await?;
                     let (origin, _) = ledger::verifier_key(&app, ledger)
                         .await
                         .map_err(|p| anyhow::anyhow!("the key of {ledger} cannot be shown ({})", p.code))?;
@@ -129,8 +128,15 @@ impl Rotate {
     }
 }
 
-fn stamp() -> Stamp {
-    let now_us = clock::now_us();
+/// Hands a ledger over to another signer and anchors.
+pub async fn rotate(app: &App, ledger: Uuid, signer: PublicKey, stamp: Stamp) -> anyhow::Result<()> {
+    life::rotate_key(&app.log, &app.keyring, ledger, signer, stamp).await?;
+    app.anchorer.anchor_now(ledger).await?;
+    Ok(())
+}
+
+/// For records of the ledger itself.
+pub fn stamp(now_us: i64) -> Stamp {
     Stamp { time_us: u64::try_from(now_us).unwrap_or(0), append_id: random::id_at(now_us) }
 }
 
@@ -153,7 +159,7 @@ impl EraseSubject {
     pub async fn run(self) -> anyhow::Result<u8> {
         let app = open(&self.data).await?;
         let ledger = tenant_id(&app, &self.tenant).await?;
-        let position = erase(&app, ledger, self.subject).await?;
+        let position = erase(&app, ledger, self.subject, stamp(clock::now_us())).await?;
         match self.format {
             Format::Json => println!("{}", json!({ "subject": self.subject, "position": position })),
             Format::Text => println!(
@@ -166,11 +172,11 @@ impl EraseSubject {
 }
 
 /// Destroys the keys, writes the record, scrubs the read models and anchors. Returns the record's position.
-pub async fn erase(app: &App, ledger: Uuid, subject: Uuid) -> anyhow::Result<u64> {
+pub async fn erase(app: &App, ledger: Uuid, subject: Uuid, stamp: Stamp) -> anyhow::Result<u64> {
     if app.vault.newest_subject_key(ledger, subject)?.is_none() {
         return Err(Unusable(format!("{subject} has no keys in this company: unknown, or erased already")).into());
     }
-    let span = life::erase_subject(&app.log, &app.vault, ledger, subject, stamp()).await?;
+    let span = life::erase_subject(&app.log, &app.vault, ledger, subject, stamp).await?;
     app.anchorer.watch_vault()?;
     app.runner.catch_up().await?;
     app.anchorer.anchor_now(ledger).await?;

@@ -1,9 +1,10 @@
 //! The command line. Results go to stdout, progress and log to stderr; `--format json` is one object a line.
 //! Exit codes: 0 done, 1 refuted or a check failed, 2 usage or unusable input, 3 server or store trouble.
 
+mod demo;
 mod doctor;
 mod export;
-mod keys;
+pub(crate) mod keys;
 mod serve;
 mod verify;
 
@@ -36,6 +37,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make and serve a demonstration company.
+    Demo(demo::Demo),
     /// Make an empty data directory with its keys.
     Init(serve::Init),
     /// Serve a data directory.
@@ -115,6 +118,7 @@ pub fn main() -> u8 {
     let filter = tracing_subscriber::EnvFilter::try_from_env("KEIIN_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let outcome = match cli.command {
+        Command::Demo(command) => block_on(command.run()),
         Command::Init(command) => command.run(),
         Command::Serve(command) => block_on(command.run()),
         Command::Export(command) => block_on(command.run()),

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::{DONE, DataArg, Format, ListenArgs, Unusable};
 use crate::app::App;
 use crate::config::Config;
-use crate::{metrics, serve};
+use crate::{demo, metrics, serve};
 
 /// Make an empty data directory with its keys.
 #[derive(Args)]
@@ -66,6 +66,7 @@ impl Serve {
         let config = self.listen.over(Config::read(&data.config())?);
         let (config, listener, admin) = bind(config).await?;
         let app = App::open(config, data).await?;
+        demo::check_private(&app)?;
         let url = app.public_url();
         let line = match self.format {
             Format::Json => json!({ "url": url }).to_string(),

@@ -1,0 +1,16 @@
+## What `keiin demo` prints
+demo-serving = デモの会社「株式会社ミナト製作所」を { $url } で公開しています
+    (終了するには Ctrl-C)。
+demo-made = デモの会社「株式会社ミナト製作所」を { $data } に作成しました。
+    起動: keiin demo --data { $data }
+demo-links = オーナーとしてログイン(このマシンから一度だけ、15分以内):
+    { "  " }{ $login }
+    パスワードは全員共通: { $password } (ログイン画面: { $url }/login)
+    受付端末:
+    { "  " }{ $kiosk }
+    データ: { $data }
+demo-next = 次に試すこと:
+    { "  " }keiin export --data { $data } --tenant { $slug } --out minato.keiin
+    { "  " }keiin verify minato.keiin --key "{ $vkey }"
+    { "  " }keiin demo-tamper minato.keiin --out changed.keiin
+    { "  " }keiin verify changed.keiin
