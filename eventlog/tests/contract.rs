@@ -14,7 +14,7 @@ use keiin_eventlog::sign::{self, Signer};
 use keiin_eventlog::store::faulty::FaultyStore;
 use keiin_eventlog::store::memory::MemoryStore;
 use keiin_eventlog::store::sqlite::SqliteStore;
-use keiin_eventlog::store::{Append, Outcome, Span};
+use keiin_eventlog::store::{Append, Outcome, Span, StoreError};
 use support::*;
 use uuid::Uuid;
 
@@ -431,4 +431,52 @@ async fn bodies_go_only_after_the_end(log: Log) {
     let bodies: Vec<_> = log.read(id, 0, 10).await.unwrap().iter().map(|r| r.body.is_some()).collect();
     assert_eq!(bodies, [true, false, false, true]);
     assert_eq!(verified(&log, other).await.len(), 3);
+}
+
+/// Reads around a record whose leaf or body was changed: its neighbours are served, it is not.
+async fn damage_is_named(log: &Log, id: Uuid, position: u64) {
+    let damaged = log.read(id, 0, 20).await.unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged { position: at, .. } if at == position), "{damaged}");
+    assert!(log.read(id, position, 1).await.is_err());
+    assert_eq!(log.read(id, 0, 3).await.unwrap().len(), 3);
+    assert_eq!(log.read(id, position + 2, 3).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_never_returned_from_memory() {
+    type Change = fn(&mut Record);
+    let changes: [Change; 3] =
+        [|record| record.body.as_mut().unwrap()[3] ^= 1, |record| record.leaf[71] ^= 1, |record| record.body = None];
+    for change in changes {
+        let store = Arc::new(MemoryStore::new(Arc::new(TwoKeys)));
+        let log = Log::open(store.clone());
+        let id = open(&log, 1).await;
+        committed(&log, append(id, &vec![&stream("thing"); 12])).await;
+        store.tamper(id, 5, change);
+        damage_is_named(&log, id, 5).await;
+    }
+}
+
+#[tokio::test]
+async fn damaged_bytes_are_never_returned_from_sqlite() {
+    for change in [
+        "UPDATE record SET body = zeroblob(length(body)) WHERE no = 6",
+        "UPDATE record SET body = NULL WHERE no = 6",
+        "UPDATE record SET leaf = CAST(substr(leaf, 1, 71) || x'ee' || substr(leaf, 73) AS BLOB) WHERE no = 6",
+        "UPDATE record SET leaf = (SELECT leaf FROM record WHERE no = 9) WHERE no = 6",
+    ] {
+        let dir = TempDir::new("damage");
+        let path = dir.path().join("log.db");
+        let log = Log::open(Arc::new(SqliteStore::open(&path, Arc::new(TwoKeys)).unwrap()));
+        let id = open(&log, 1).await;
+        let one = stream("thing");
+        committed(&log, append(id, &vec![&one; 12])).await;
+        rusqlite::Connection::open(&path).unwrap().execute_batch(change).unwrap();
+        damage_is_named(&log, id, 5).await;
+        assert!(log.read_stream(id, &one, 0, 20).await.is_err());
+        // Another ledger does not notice, and this one still takes appends.
+        let other = open(&log, 2).await;
+        assert_eq!(verified(&log, other).await.len(), 1);
+        committed(&log, append(id, &[&one])).await;
+    }
 }
