@@ -339,7 +339,7 @@ async fn limits_are_refused_before_the_queue(log: Log) {
     committed(&log, longest.clone()).await;
     longest.drafts[0].body.push(7);
     assert!(matches!(log.append(Append { append_id: fresh(), ..longest }).await, Outcome::Refused(_)));
-    let mut heavy = append(id, &vec![&one; 14]);
+    let mut heavy = append(id, &[&one; 14]);
     heavy.drafts.iter_mut().for_each(|d| d.body = vec![7; MAX_BODY]);
     assert!(matches!(log.append(heavy.clone()).await, Outcome::Refused(_)));
     heavy.drafts.truncate(13);
@@ -451,7 +451,7 @@ async fn damaged_bytes_are_never_returned_from_memory() {
         let store = Arc::new(MemoryStore::new(Arc::new(TwoKeys)));
         let log = Log::open(store.clone());
         let id = open(&log, 1).await;
-        committed(&log, append(id, &vec![&stream("thing"); 12])).await;
+        committed(&log, append(id, &[&stream("thing"); 12])).await;
         store.tamper(id, 5, change);
         damage_is_named(&log, id, 5).await;
     }
@@ -470,7 +470,7 @@ async fn damaged_bytes_are_never_returned_from_sqlite() {
         let log = Log::open(Arc::new(SqliteStore::open(&path, Arc::new(TwoKeys)).unwrap()));
         let id = open(&log, 1).await;
         let one = stream("thing");
-        committed(&log, append(id, &vec![&one; 12])).await;
+        committed(&log, append(id, &[&one; 12])).await;
         rusqlite::Connection::open(&path).unwrap().execute_batch(change).unwrap();
         damage_is_named(&log, id, 5).await;
         assert!(log.read_stream(id, &one, 0, 20).await.is_err());

@@ -51,7 +51,7 @@ fn child_that_writes() {
             let log = log.clone();
             tokio::spawn(async move {
                 for n in 0..most {
-                    let id = writer << 64 | run << 32 | n + 1;
+                    let id = (writer << 64) | (run << 32) | (n + 1);
                     say(&format!("try {id}"));
                     if matches!(log.append(numbered(id)).await, Outcome::Committed(_)) {
                         say(&format!("ack {id}"));

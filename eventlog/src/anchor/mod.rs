@@ -415,10 +415,9 @@ impl Anchorer {
 
     /// The right edge at the anchored size: from tiles if they give the anchored root, else from the records.
     async fn edge_of(&self, anchored: &Anchored) -> Answer<Edge> {
-        if let Some(edge) = tiler::load_edge(&self.log, anchored.ledger, anchored.size).await? {
-            if edge.root() == anchored.root {
-                return Ok(edge);
-            }
+        let stored = tiler::load_edge(&self.log, anchored.ledger, anchored.size).await?;
+        if let Some(edge) = stored.filter(|edge| edge.root() == anchored.root) {
+            return Ok(edge);
         }
         let mut edge = Edge::new();
         tiler::grow(&self.log, anchored.ledger, &mut edge, anchored.size).await?;

@@ -78,7 +78,7 @@ pub(super) async fn grow(log: &Log, ledger: Uuid, edge: &mut Edge, end: u64) -> 
     while edge.size() < end {
         let (from, count) = (edge.size(), (end - edge.size()).min(CHUNK));
         let hashes = log.leaf_hashes(ledger, from, count as usize).await?;
-        // A flipped bit between disk and signature would be signed for ever: RELIABILITY's lesson from a lost public log.
+        // A bit that flips between disk and signature would be signed for ever, as has ended a public log before.
         let again = log.leaf_hashes(ledger, from, count as usize).await?;
         if hashes != again || hashes.len() as u64 != count {
             return Err(AnchorError::File(format!("ledger {ledger}: two reads from position {from} differ")));

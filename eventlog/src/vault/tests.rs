@@ -104,7 +104,7 @@ fn what_may_be_used_once_is_taken_once() {
     vault.create_ledger(LEDGER).unwrap();
     let owner = Uuid::from_u128(3);
     let token = entry("hash", owner, "canary value");
-    vault.put(&[token.clone()]).unwrap();
+    vault.put(std::slice::from_ref(&token)).unwrap();
     assert!(!dir.holds(b"canary value"));
     assert_eq!(vault.get("thing", b"hash").unwrap().as_ref(), Some(&token));
     assert_eq!(vault.get("other", b"hash").unwrap(), None);

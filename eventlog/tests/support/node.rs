@@ -75,7 +75,7 @@ impl Node {
         for _ in 0..records / 50 {
             self.write(append(ledger, &vec![&one; 50])).await;
         }
-        if records % 50 > 0 {
+        if !records.is_multiple_of(50) {
             self.write(append(ledger, &vec![&one; records % 50])).await;
         }
     }

@@ -51,10 +51,9 @@ struct Shared {
 
 impl Shared {
     fn die(&self, reason: &str) {
-        if !self.dead.swap(true, Ordering::SeqCst) {
-            if let Some(hook) = self.fatal.get() {
-                hook(reason);
-            }
+        let first = !self.dead.swap(true, Ordering::SeqCst);
+        if let Some(hook) = self.fatal.get().filter(|_| first) {
+            hook(reason);
         }
     }
 
