@@ -5,4 +5,5 @@
 
 mod layers;
 mod licences;
+mod sample_aggregate;
 mod tidy;
