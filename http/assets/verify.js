@@ -190,9 +190,7 @@ async function run() {
   line.dataset.verdict = verdict;
   line.hidden = false;
   show(line, verdict);
-  const join = document.querySelector("[data-stamp]");
-  join.hidden = false;
-  join.dataset.stamp = verdict;
+  document.querySelector("[data-stamp]").dataset.stamp = verdict;
   const source = document.querySelector("[data-key-source]");
   source.hidden = false;
   show(source, pasted ? "reader" : "server");

@@ -65,7 +65,7 @@ paid = Paid
 
 ## One document
 document-state = State of the document
-document-life = History
+document-life = History of this { $type }
 document-issue-do = Issue { $type }
 document-issue-ask = Issue this { $type }?
 document-issue-hint = It gets its number, and addressee, amounts and issuer are sealed in the ledger. It cannot be swapped afterwards; corrections stay visible.
