@@ -11,15 +11,8 @@ if (code) {
     else if (key === "back") code.value = code.value.slice(0, -1);
     else if (code.value.length < 8) code.value += key;
   });
-  // A reader types the address of the pass and presses Enter: only its last part is the code.
-  code.form.addEventListener(
-    "submit",
-    () => {
-      const typed = code.value.normalize("NFKC").trim();
-      code.value = typed.includes("/pass/") ? typed.split("/pass/")[1].split(/[?#]/)[0] : typed.replace(/[\s-]/g, "");
-    },
-    { capture: true },
-  );
+  // People type spaces and full-width digits.
+  code.form.addEventListener("submit", () => (code.value = code.value.normalize("NFKC").replace(/\s/g, "")), { capture: true });
 }
 
 // Nobody should find the previous visitor's screen.

@@ -23,7 +23,7 @@ ledger-records = { $n ->
         [one] { $n } record
        *[other] { $n } records
     }
-ledger-signed = Signed { $time } · unwitnessed
+ledger-signed = { $n } signed · unwitnessed
 public-foot = Keiin records every operation in a signed ledger. A change shows.
 
 ## Verdicts: fixed terms

@@ -20,7 +20,7 @@ nav-settings = 設定
 logout = ログアウト
 crumbs = 現在地
 ledger-records = 台帳{ $n }件
-ledger-signed = { $time }署名・立会なし
+ledger-signed = { $n }件まで署名・立会なし
 public-foot = 契印は、すべての操作を署名つきの台帳に記録します。書き換えると分かります。
 
 ## Verdicts: fixed terms
