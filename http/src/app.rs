@@ -90,7 +90,7 @@ impl App {
         });
         let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
         let store = SqliteStore::open(&data.log(), keyring.clone())?.on_fatal(Box::new(|cause: &str| {
-            // Nothing may be acknowledged after a failed sync, and no retry can make it good: see docs/RELIABILITY.md.
+            // Nothing may be acknowledged after a failed sync, and no retry can make it good: the next start checks the tail.
             eprintln!("keiin: the ledger's file failed, stopping: {cause}");
             std::process::exit(3);
         }));
