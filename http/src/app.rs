@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::Context;
 use keiin_domain::command::Aggregate;
 use keiin_domain::provision::Slug;
-use keiin_domain::role::Permission;
 use keiin_eventlog::anchor::{Anchorer, Stamp};
 use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
@@ -181,11 +180,6 @@ impl App {
     /// What links begin with.
     pub fn public_url(&self) -> String {
         public_url(&self.config)
-    }
-
-    /// May this principal read everybody's events, or only their own?
-    pub fn sees_all_events(principal: &Principal) -> bool {
-        principal.may(Permission("event.read"))
     }
 }
 
