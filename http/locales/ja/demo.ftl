@@ -1,7 +1,7 @@
 ## What `keiin demo` prints
 demo-serving = デモの会社「株式会社ミナト製作所」を { $url } で公開しています
     (終了するには Ctrl-C)。
-demo-made = デモの会社「株式会社ミナト製作所」を { $data } に作成しました。
+demo-made = デモの会社「株式会社ミナト製作所」は { $data } にあります。
     起動: keiin demo --data { $data }
 demo-links = オーナーとしてログイン(このマシンから一度だけ、15分以内):
     { "  " }{ $login }

@@ -122,7 +122,8 @@ fn clear_away(making: &DataDir) -> anyhow::Result<()> {
     if !making.root().exists() {
         return Ok(());
     }
-    if !making.is_ours() {
+    // Also a directory of ours may bear this name: only a demonstration is removed.
+    if !making.is_ours() || Config::read(&making.config())?.log_name != LOG_NAME {
         let text = format!("{} is in the way; remove it and try again", making.root().display());
         return Err(Unusable(text).into());
     }
