@@ -7,15 +7,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
-use axum::http::header::{CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, LINK, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,6 +29,18 @@ use crate::{clock, denial, json};
 
 /// Name of the header that says where a write stands in the ledger.
 pub const POSITION: &str = "keiin-position";
+
+/// What stands in a path. A path that is no text leads nowhere.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(head: &mut Parts, state: &S) -> Result<Path<T>, Problem> {
+        let found = axum::extract::Path::<T>::from_request_parts(head, state).await;
+        found.map(|axum::extract::Path(path)| Path(path)).map_err(|_| Problem::not_found())
+    }
+}
 
 /// Parameters in a path.
 pub type PathParams = Path<BTreeMap<String, String>>;
@@ -102,7 +115,7 @@ async fn command<C: Command>(app: &App, path: BTreeMap<String, String>, request:
         return Err(Problem::new("access.forbidden"));
     };
     let call = Call {
-        target: target(&path)?,
+        target: target(&path, &principal)?,
         key: idempotency_key(&head.headers, C::NEEDS_KEY)?,
         if_match: if_match(&head.headers, needs_version::<C>())?,
         ..call
@@ -131,8 +144,11 @@ pub fn needs_version<C: Command>() -> bool {
     !route.creates && (route.path.contains("{id}") || matches!(route.method, "PUT" | "PATCH"))
 }
 
-/// The object's id in the path. What is no id leads nowhere.
-pub fn target(path: &BTreeMap<String, String>) -> Result<Option<Uuid>, Problem> {
+/// The object: its id in the path, or what the secret in the path leads to. What is no id leads nowhere.
+pub fn target(path: &BTreeMap<String, String>, principal: &Principal) -> Result<Option<Uuid>, Problem> {
+    if path.contains_key("token") {
+        return Ok(Some(principal.actor.id));
+    }
     let Some(text) = path.get("id") else { return Ok(None) };
     let id = Uuid::parse_str(text).ok().filter(|id| id.to_string() == *text);
     id.map(Some).ok_or_else(Problem::not_found)
@@ -157,8 +173,7 @@ fn if_match(headers: &HeaderMap, needed: bool) -> Result<Option<u64>, Problem> {
 /// The body of a JSON request, within the limit and of the right type.
 pub async fn read_body(app: &App, head: &Parts, body: Body) -> Result<Vec<u8>, Problem> {
     let content_type = head.headers.get(CONTENT_TYPE);
-    let bytes = to_bytes(body, app.config.limits.body).await;
-    let bytes = bytes.map_err(|_| Problem::new("request.too_large"))?;
+    let bytes = whole(app, head, body).await?;
     let is_json = content_type.and_then(|t| t.to_str().ok()).is_some_and(|t| {
         let essence = t.split(';').next().unwrap_or("").trim();
         essence.eq_ignore_ascii_case("application/json")
@@ -167,6 +182,16 @@ pub async fn read_body(app: &App, head: &Parts, body: Body) -> Result<Vec<u8>, P
         return Err(Problem::new("request.wrong_content_type"));
     }
     Ok(bytes.to_vec())
+}
+
+/// A body within the limit. One that says beforehand that it is too long is not read at all.
+pub async fn whole(app: &App, head: &Parts, body: Body) -> Result<Bytes, Problem> {
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let limit = app.config.limits.body;
+    if announced.is_some_and(|length| length > limit) {
+        return Err(Problem::new("request.too_large"));
+    }
+    to_bytes(body, limit).await.map_err(|_| Problem::new("request.too_large"))
 }
 
 async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Result<Response, Problem> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
@@ -16,7 +16,7 @@ use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
 use serde_json::{Map, Value, json};
 
-use crate::api::{self, PathParams, identify, query_string, target};
+use crate::api::{self, Path, PathParams, identify, query_string, target};
 use crate::app::App;
 use crate::execute::Call;
 use crate::locale::Lang;
@@ -209,7 +209,11 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
         return Err(Problem::new("request.version_required"));
     }
     let key = hidden("_key").filter(|key| (1..=255).contains(&key.len())).map(str::to_owned);
-    let call = Call { target: target(&path)?, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
+    if key.is_none() && C::NEEDS_KEY {
+        return Err(Problem::new("idempotency.key_required"));
+    }
+    let target = target(&path, &principal)?;
+    let call = Call { target, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
     let next = hidden("_next").unwrap_or("/").to_owned();
     let response = api::run::<C>(app, &principal, call, nested(&fields)?).await?;
     finish(app, peer, &principal, response, &next, fragment).await
@@ -284,8 +288,7 @@ pub async fn fields(app: &App, head: &Parts, body: Body) -> Result<Vec<(String, 
     if !is_form {
         return Err(Problem::new("request.wrong_content_type"));
     }
-    let body = to_bytes(body, app.config.limits.body).await;
-    let body = body.map_err(|_| Problem::new("request.too_large"))?;
+    let body = api::whole(app, head, body).await?;
     Ok(form_urlencoded::parse(&body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect())
 }
 

@@ -1,6 +1,8 @@
 //! Requests as JSON, read one way only (RFC 8259 leaves too much open): no duplicate or unknown key, no null, no number
 //! beyond range, no lone surrogate. Every refusal names its place.
 
+mod named;
+
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -18,7 +20,7 @@ pub fn strict_or_empty(body: &[u8]) -> Result<Value, Problem> {
 
 /// Reads a value into a type; the pointer of the refusal is where it does not fit.
 pub fn typed<T: DeserializeOwned>(value: Value) -> Result<T, Problem> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    serde_path_to_error::deserialize(named::Named(value)).map_err(|error| {
         let mut pointer = String::new();
         for segment in error.path() {
             use serde_path_to_error::Segment::*;
@@ -158,6 +160,8 @@ mod tests {
             (r#"{"name":"a"} {}"#, "request.not_json", ""),
             ("{", "request.not_json", ""),
             ("[]", "request.bad_field", ""),
+            (r#"["a"]"#, "request.bad_field", ""),
+            (r#"{"name":"a","lines":[[1]]}"#, "request.bad_field", "/lines/0"),
         ] {
             let problem = read::<Sample>(body.as_bytes()).unwrap_err();
             assert_eq!((problem.code, problem.errors[0].pointer.as_str()), (code, pointer), "{body}");

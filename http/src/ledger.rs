@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::request::Parts;
@@ -18,7 +18,7 @@ use keiin_eventlog::note::VerifierKey;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::{PathParams, identify, query_string};
+use crate::api::{Path, PathParams, identify, query_string};
 use crate::app::App;
 use crate::principal::Principal;
 use crate::problem::Problem;

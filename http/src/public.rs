@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -18,7 +18,7 @@ use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::{self, PathParams, identify, query_string};
+use crate::api::{self, Path, PathParams, identify, query_string};
 use crate::app::App;
 use crate::console::{common, fields, is_local, redirect, render};
 use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};

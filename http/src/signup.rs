@@ -13,11 +13,15 @@ use crate::problem::Problem;
 use crate::random;
 
 /// Signs a company up. Returns its ledger and what the last step did. With the same Idempotency-Key an interrupted
-/// sign-up goes on where it stopped.
+/// sign-up goes on where it stopped. Callers are strangers, so a key stands for one of them only together with the whole
+/// request: two people who chose the same key do not meet.
 pub async fn sign_up(app: &App, form: SignUp, call: &Call) -> Result<(Uuid, Done), Problem> {
     form.check()?;
     let ledger = match &call.key {
-        Some(key) => app.vault.append_id(ROOT, Uuid::nil(), "sign_up", key)?,
+        Some(key) => {
+            let key = format!("{} {key}", hex::encode(call.request_hash));
+            app.vault.append_id(ROOT, Uuid::nil(), "sign_up", &key)?
+        }
         None => random::id_at(call.now_us),
     };
     let step = Call { key: None, target: None, if_match: None, ..call.clone() };
