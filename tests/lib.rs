@@ -1,9 +1,12 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
-//! [`server`], a client for its API in [`client`], a real browser in [`browser`], a search through files in [`canary`].
+//! [`server`], a client for its API in [`client`], companies in [`company`], a request for every operation in
+//! [`operation`], a real browser in [`browser`], a search through files in [`canary`].
 
 pub mod browser;
 pub mod canary;
 pub mod client;
+pub mod company;
+pub mod operation;
 pub mod server;
 
 use std::io::Write;
@@ -12,6 +15,7 @@ use std::process::Command;
 
 pub use browser::Browser;
 pub use client::{Answer, Call, Client};
+pub use company::{Company, Credential, Deployment};
 pub use server::{Demo, Server, keiin};
 
 /// The repository's folder.

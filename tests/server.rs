@@ -101,12 +101,24 @@ impl Server {
         server
     }
 
+    /// `keiin serve` that logs all it can.
+    pub fn serve_talkative(data: &Path) -> Server {
+        let server = Server::start_with(data, &["serve"], &[("KEIIN_LOG", "trace")]);
+        server.wait_ready();
+        server
+    }
+
     /// Like [`Server::start`], but only waits for the address.
     pub fn start_unready(data: &Path, args: &[&str]) -> Server {
+        Server::start_with(data, args, &[])
+    }
+
+    fn start_with(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Server {
         let log = data.with_extension("log");
         let stderr = File::options().append(true).create(true).open(&log).expect("the log can be written");
         let data_arg = data.to_str().expect("temporary paths are text");
         let mut child = command(args)
+            .envs(env.iter().copied())
             .args(["--data", data_arg, "--listen", "127.0.0.1:0", "--format", "json"])
             .stdout(Stdio::piped())
             .stderr(stderr)

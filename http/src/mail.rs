@@ -85,8 +85,8 @@ impl Desk {
             _ => return None,
         };
         let entries = self.vault.list(kind, letter.ledger, Some(letter.object_id)).ok()?;
-        let texts = entries.into_iter().filter_map(|entry| String::from_utf8(entry.value).ok());
-        let secret = texts.filter(|text| text.starts_with("keiin_")).last()?;
+        let mut texts = entries.into_iter().filter_map(|entry| String::from_utf8(entry.value).ok());
+        let secret = texts.rfind(|text| text.starts_with("keiin_"))?;
         Some(format!("{}/{page}/{secret}", self.public_url))
     }
 }

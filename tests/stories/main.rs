@@ -3,8 +3,15 @@
 //! `tidy`, `layers` and `licences` read the repository itself; every other module is something that a user, an operator
 //! or an attacker does.
 
+mod bad_input;
 mod demo;
+mod erase;
+mod isolation;
+mod kill;
 mod layers;
 mod licences;
+mod openapi;
+mod retry;
 mod sample_aggregate;
+mod secrets;
 mod tidy;

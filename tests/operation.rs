@@ -1,0 +1,284 @@
+//! The API's operations as its own document lists them, and for each a request that succeeds: the sweeps over all
+//! operations start from it. An operation without an example fails every sweep.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::client::Call;
+use crate::company::{Company, Credential, PASSWORD, lines, text};
+
+/// One operation of the OpenAPI document.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// operationId.
+    pub name: String,
+    /// Upper case.
+    pub method: String,
+    /// With `{…}` where parameters stand.
+    pub path: String,
+    /// Needs no credential, or one in its path.
+    pub is_public: bool,
+    /// Schema of the body, references resolved one step; `None` where there is no body.
+    pub body: Option<Value>,
+    /// Parameters in the query string: name and schema.
+    pub query: Vec<(String, Value)>,
+    /// Names of required headers.
+    pub headers: Vec<String>,
+    /// `noun.verb`, where the document names it.
+    pub permission: Option<String>,
+}
+
+/// Everything in the document.
+pub fn operations(document: &Value) -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let of = |place: &str| parameters.iter().filter(|p| p["in"] == place).cloned().collect::<Vec<_>>();
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            found.push(Operation {
+                name: text(operation, "operationId"),
+                method: method.to_uppercase(),
+                path: path.clone(),
+                is_public: operation["security"] == json!([]),
+                body: (!schema.is_null()).then(|| resolve(document, schema)),
+                query: of("query").iter().map(|p| (text(p, "name"), p["schema"].clone())).collect(),
+                headers: of("header").iter().filter(|p| p["required"] == true).map(|p| text(p, "name")).collect(),
+                permission: operation["x-permission"].as_str().map(str::to_owned),
+            });
+        }
+    }
+    found
+}
+
+/// A schema, with its reference followed.
+pub fn resolve(document: &Value, schema: &Value) -> Value {
+    match schema["$ref"].as_str().and_then(|path| document.pointer(path.strip_prefix('#')?)) {
+        Some(found) => resolve(document, found),
+        None => schema.clone(),
+    }
+}
+
+/// A request, still in parts, so that a sweep can exchange one of them.
+#[derive(Clone, Debug)]
+pub struct Example {
+    /// Upper case.
+    pub method: String,
+    /// With `{…}` where parameters stand.
+    pub path: String,
+    /// What stands there.
+    pub params: BTreeMap<&'static str, String>,
+    /// With the question mark, or empty.
+    pub query: String,
+    /// JSON, where the operation takes a body.
+    pub body: Option<Value>,
+    /// Beside the sender's.
+    pub headers: Vec<(&'static str, String)>,
+    /// Who may send it.
+    pub sender: Credential,
+}
+
+impl Example {
+    /// Path and query.
+    pub fn target(&self) -> String {
+        let mut path = self.path.clone();
+        for (name, value) in &self.params {
+            path = path.replace(&format!("{{{name}}}"), value);
+        }
+        path + &self.query
+    }
+
+    /// The same with another value in the path.
+    pub fn with(&self, name: &'static str, value: &str) -> Example {
+        let mut other = self.clone();
+        other.params.insert(name, value.to_owned());
+        other
+    }
+
+    /// The request without its body and sender.
+    pub fn head(&self) -> Call {
+        let call = Call::new(&self.method, &self.target());
+        self.headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+    }
+
+    /// The request without its sender.
+    pub fn call(&self) -> Call {
+        self.body.iter().fold(self.head(), |call, body| call.json(body))
+    }
+}
+
+/// A request that succeeds once, on objects made for it.
+pub fn example(company: &Company, operation: &Operation) -> Example {
+    let mut example = Example {
+        method: operation.method.clone(),
+        path: operation.path.clone(),
+        params: BTreeMap::new(),
+        query: String::new(),
+        body: operation.body.as_ref().map(|_| json!({})),
+        headers: Vec::new(),
+        sender: company.token.clone(),
+    };
+    let name = operation.name.as_str();
+    if let Some(object) = object_of(company, name) {
+        example.params.insert("id", object);
+    }
+    match name {
+        "get_me" | "get_log_key" | "create_export" | "revoke_invitation" | "reinstate_member" | "remove_member"
+        | "archive_client" | "issue_document" | "receive_visitor" | "release_visitor" | "revoke_kiosk" => {}
+        list if list.starts_with("list_") => {}
+        one if one.starts_with("get_") && operation.path.ends_with("/{id}") => {}
+        "get_tenant" => {}
+        "get_event" => drop(example.params.insert("position", "1".into())),
+        "get_event_proof" => {
+            company.checkpoint();
+            example.params.insert("position", "1".into());
+        }
+        "get_log_consistency" => {
+            company.checkpoint();
+            example.query = "?from=1&to=2".into();
+        }
+        "get_checkpoint" => {
+            company.checkpoint();
+            example.params.insert("ledger", company.id.clone());
+        }
+        "get_tile" => {
+            company.checkpoint();
+            example.params.extend([("ledger", company.id.clone()), ("level", "0".into()), ("index", "000.p/1".into())]);
+        }
+        "sign_up" => {
+            let slug = format!("{}-{}", company.slug, company.next());
+            example.sender = Credential::Nobody;
+            example.body = Some(json!({
+                "company": format!("{slug} KK"), "slug": slug, "name": "Founder",
+                "email": format!("founder@{slug}.example"), "password": PASSWORD,
+            }));
+        }
+        "log_in" => {
+            example.sender = Credential::Nobody;
+            let email = format!("owner@{}.example", company.slug);
+            example.body = Some(json!({ "email": email, "password": PASSWORD, "company": company.slug }));
+        }
+        "log_out" => example.sender = company.log_in(&format!("owner@{}.example", company.slug)),
+        "change_tenant" => {
+            example.body =
+                Some(json!({ "name": format!("{} KK", company.slug), "registration_number": "T7000012050002" }));
+        }
+        "invite_member" => {
+            let email = format!("invited{}@{}.example", company.next(), company.slug);
+            example.body =
+                Some(json!({ "name": format!("Invited by {}", company.slug), "email": email, "role": "viewer" }));
+        }
+        "accept_invitation" => {
+            example.sender = Credential::Nobody;
+            example.params.insert("token", company.invite("viewer").1);
+            example.body = Some(json!({ "name": format!("Joined {}", company.slug), "password": PASSWORD }));
+        }
+        "change_role" => example.body = Some(json!({ "role": "accountant" })),
+        "suspend_member" | "cancel_document" | "revoke_link" | "cancel_visit" => {
+            example.body = Some(json!({ "reason": format!("Because of {}", company.slug) }));
+        }
+        "register_client" | "change_client" => {
+            let client = format!("Client {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "name": client, "honorific": "sama", "postal_code": "105-0011" }));
+        }
+        "draft_document" => example.body = Some(company.draft_body(&company.new_client())),
+        "set_lines" => example.body = Some(json!({ "lines": lines() })),
+        "change_document" => {
+            let title = format!("Changed {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "title": title, "client_id": company.new_client() }));
+        }
+        "correct_document" => {
+            example.body = Some(json!({ "lines": lines(), "reason": format!("A slip of {}", company.slug) }));
+        }
+        "record_payment" => {
+            example.body = Some(json!({ "amount": { "amount": 100, "currency": "JPY" }, "date": "2026-11-20" }));
+        }
+        "send_document" => {
+            example.body = Some(json!({
+                "document_id": company.new_document(), "to_name": format!("Somebody of {}", company.slug),
+                "to_email": format!("somebody@{}.example", company.slug), "view_limit": 3,
+            }));
+        }
+        "open_link" => {
+            example.sender = Credential::Nobody;
+            example.params.insert("token", company.new_delivery().1);
+        }
+        "register_visit" | "change_visit" => example.body = Some(company.visit_body()),
+        "check_in" | "check_out" => {
+            let (visit, secret) = company.new_visit();
+            if name == "check_out" {
+                receive(company, &visit);
+            }
+            example.sender = company.new_kiosk().1;
+            example.body = Some(json!({ "code": secret }));
+        }
+        "walk_in" => {
+            example.sender = company.new_kiosk().1;
+            example.body = Some(json!({ "visitor_name": format!("Passer-by of {}", company.slug) }));
+        }
+        "pair_kiosk" => {
+            example.body = Some(json!({ "name": format!("Kiosk of {}", company.slug), "location": "Gate" }));
+        }
+        "issue_token" => {
+            example.sender = company.login.clone();
+            example.body = Some(json!({ "name": format!("Token of {}", company.slug), "scopes": ["me:read"] }));
+        }
+        "revoke_token" => example.sender = company.login.clone(),
+        unknown => panic!("{unknown}: the sweeps have no example for this operation; add one here"),
+    }
+    for header in &operation.headers {
+        match header.as_str() {
+            "Idempotency-Key" => example.headers.push(("Idempotency-Key", format!("key {}", company.next()))),
+            "If-Match" => {
+                let object = object_path(&example.path).replace("{id}", example.params.get("id").map_or("", |id| id));
+                example.headers.push(("If-Match", company.etag(&object)));
+            }
+            other => panic!("{name}: unknown required header {other}"),
+        }
+    }
+    example
+}
+
+/// The path of the object that a command is about: up to its id.
+fn object_path(path: &str) -> &str {
+    path.find("{id}").map_or(path, |at| &path[..at + "{id}".len()])
+}
+
+/// The id of a fresh object in the state that the operation needs, where its path holds one.
+pub fn object_of(company: &Company, name: &str) -> Option<String> {
+    let id = match name {
+        "get_member" | "change_role" | "revoke_invitation" => company.invite("viewer").0,
+        "suspend_member" | "remove_member" => company.new_member("viewer").0,
+        "reinstate_member" => {
+            let id = company.new_member("viewer").0;
+            let path = format!("/v1/members/{id}");
+            let call = Call::new("POST", &format!("{path}/suspend")).if_match(&company.etag(&path));
+            company.ok(call.json(&json!({ "reason": "For now" })));
+            id
+        }
+        "get_client" | "change_client" | "archive_client" => company.new_client(),
+        "get_document" | "set_lines" | "change_document" | "issue_document" => company.new_draft(),
+        "correct_document" | "cancel_document" | "record_payment" => company.new_document(),
+        "get_delivery" | "revoke_link" => company.new_delivery().0,
+        "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" => company.new_visit().0,
+        "release_visitor" => {
+            let id = company.new_visit().0;
+            receive(company, &id);
+            id
+        }
+        "get_kiosk" | "revoke_kiosk" => company.new_kiosk().0,
+        "get_token" | "revoke_token" => company.issue_token(&["me:read".to_owned()]).0,
+        "get_mail" => {
+            company.invite("viewer");
+            text(&company.get("/v1/mails?limit=1")["items"][0], "id")
+        }
+        _ => return None,
+    };
+    Some(id)
+}
+
+fn receive(company: &Company, visit: &str) {
+    let path = format!("/v1/visits/{visit}");
+    company.ok(Call::new("POST", &format!("{path}/check_in")).if_match(&company.etag(&path)));
+}
