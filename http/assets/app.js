@@ -28,7 +28,7 @@
     }
     const text = await answer.text();
     if (answer.ok) {
-      const path = /<body[^>]* data-path="([^"]*)"/.exec(text)?.[1];
+      const { path } = new DOMParser().parseFromString(text, "text/html").body.dataset;
       if (path) history.pushState(null, "", path);
       document.open();
       document.write(text);

@@ -304,6 +304,12 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
         Ok(response) => {
             let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.map_err(Problem::failed)?;
             context["visit"] = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
+            // Whoever came without an appointment has no pass: the code for leaving is shown here.
+            let id = context["visit"]["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
+            if let Some(id) = id.filter(|_| what == "walk_in") {
+                let visit = principal::load::<keiin_domain::visit::Visit>(&app, principal.ledger, id).await?;
+                context["passcode"] = json!(visit.codes.last().map_or("", |code| &code.passcode));
+            }
             context["params"] = json!({ "view": format!("done_{what}") });
             StatusCode::OK
         }

@@ -93,3 +93,4 @@ kiosk-return = Returns to the start after 60 seconds without input
 kiosk-unpaired-how = Open the link that an administrator gets when pairing a kiosk, in the browser of this device.
 kiosk-host-comes = { $name } is on the way. Wait here.
 visit-pass-open = Open the pass
+kiosk-leave-with = When you leave, check out with this passcode.

@@ -93,3 +93,4 @@ kiosk-return = 60秒操作がないと、はじめの画面に戻ります
 kiosk-unpaired-how = 管理者が「受付端末」で端末を登録すると表示されるリンクを、この端末のブラウザで開いてください。
 kiosk-host-comes = { $name }がまいります。そのままお待ちください。
 visit-pass-open = 入館証を開く
+kiosk-leave-with = お帰りの際は、この受付番号で退館を記録してください。
