@@ -215,11 +215,18 @@ fn is_same_site(headers: &HeaderMap) -> bool {
 async fn render_problems(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let peer = Peer::at(request.extensions());
     let wants = Wants::of(&request);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let asked = request.uri().path_and_query().filter(|_| reads).map_or("/", |asked| asked.as_str()).to_owned();
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let view = problem_view(&app, &problem, peer);
     let body = match wants {
         Wants::Json => return problem_json(response, &view),
+        // Whoever only looked lost nothing that they typed.
+        Wants::Page if reads && problem.status == StatusCode::NOT_FOUND => {
+            console::problem_page(&app, peer.lang, "not_found", &view)
+        }
+        Wants::Page if reads => console::problem_page(&app, peer.lang, "problem", &view),
         Wants::Page => console::problem_page(&app, peer.lang, "refused", &view),
         Wants::Fragment => console::problem_page(&app, peer.lang, "partials/errors", &view),
     };
@@ -228,9 +235,16 @@ async fn render_problems(State(app): State<Arc<App>>, request: Request, next: Ne
     response.headers_mut().remove(header::CONTENT_LENGTH);
     if problem.code == "access.unauthenticated" && wants == Wants::Page {
         *response.status_mut() = StatusCode::SEE_OTHER;
-        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/login"));
+        response.headers_mut().insert(header::LOCATION, login_page(&asked));
     }
     response
+}
+
+/// The login page that leads on to what was asked for.
+fn login_page(asked: &str) -> HeaderValue {
+    let next: String = form_urlencoded::byte_serialize(asked.as_bytes()).collect();
+    let page = if asked == "/" { "/login".to_owned() } else { format!("/login?next={next}") };
+    HeaderValue::from_str(&page).unwrap_or(HeaderValue::from_static("/login"))
 }
 
 fn problem_json(mut response: Response, view: &Value) -> Response {

@@ -202,7 +202,7 @@ pub enum Course {
     Here,
     /// Came today without being expected, and is in the house now.
     WalkInHere,
-    /// Expected within two hours.
+    /// Expected within half an hour: the kiosk takes the code now.
     Soon,
     /// Expected.
     Expected,

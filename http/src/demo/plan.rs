@@ -77,7 +77,7 @@ impl Calendar {
         let (day, hour) = GUESTS[guest].when;
         match GUESTS[guest].course {
             Course::Here => (half_hour(self.ago(60)), half_hour(self.ago(60)) + 2 * HOUR_US),
-            Course::Soon => (half_hour(self.ago(-90)), half_hour(self.ago(-90)) + HOUR_US),
+            Course::Soon => (half_hour(self.ago(-30)), half_hour(self.ago(-30)) + HOUR_US),
             _ => (self.at(day, hour, 0), self.at(day, hour + 1, 0)),
         }
     }
