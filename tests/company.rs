@@ -167,6 +167,19 @@ impl Company {
         }
     }
 
+    /// The same company for another thread; each lane has numbers of its own.
+    pub fn lane(&self, lane: u64) -> Company {
+        Company {
+            client: self.client.clone(),
+            slug: self.slug.clone(),
+            id: self.id.clone(),
+            owner: self.owner.clone(),
+            token: self.token.clone(),
+            login: self.login.clone(),
+            counter: Cell::new((lane + 1) * 1_000_000),
+        }
+    }
+
     /// A number that was not used before.
     pub fn next(&self) -> u64 {
         self.counter.set(self.counter.get() + 1);

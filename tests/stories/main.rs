@@ -11,6 +11,7 @@ mod kill;
 mod layers;
 mod licences;
 mod openapi;
+mod rebuild;
 mod retry;
 mod sample_aggregate;
 mod secrets;

@@ -69,7 +69,9 @@ impl Serve {
         demo::check_private(&app)?;
         let url = app.public_url();
         let line = match self.format {
-            Format::Json => json!({ "url": url }).to_string(),
+            Format::Json => {
+                json!({ "url": url, "admin_url": format!("http://{}", app.config.admin_listen) }).to_string()
+            }
             Format::Text => format!("Serving {url}"),
         };
         announce(&line)?;
