@@ -10,7 +10,7 @@ use ureq::http;
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Speaks to one server, with one credential or none. Clones share connections.
+/// Speaks to one server, with one credential or none.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
@@ -70,6 +70,8 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(None)
+            // Each request has its own connection: the server closes one whose body it did not read.
+            .max_idle_connections(0)
             .timeout_global(Some(PATIENCE))
             .build();
         Client { agent: config.new_agent(), url: url.to_owned(), token: None }

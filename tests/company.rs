@@ -28,10 +28,16 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// `keiin init`, and limits that a program's thousands of requests do not reach.
-    pub fn new() -> Deployment {
+    /// `keiin init`, with the limits that a customer's server has.
+    pub fn limited() -> Deployment {
         let deployment = Deployment { folder: tempfile::tempdir().expect("a temporary folder") };
         keiin(&["init", "--data", deployment.data_arg()]).expect(0);
+        deployment
+    }
+
+    /// `keiin init`, and limits that a program's thousands of requests do not reach.
+    pub fn new() -> Deployment {
+        let deployment = Deployment::limited();
         let settings = deployment.data().join("keiin.toml");
         let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
         let text = format!("{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n");

@@ -24,7 +24,7 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn, Login};
 use crate::signup::sign_up;
-use crate::{clock, json};
+use crate::{clock, denial, json};
 
 /// One operation that is not in a catalog, for the OpenAPI document and the sweeps.
 pub struct Operation {
@@ -125,7 +125,11 @@ async fn post_logout(State(app): State<Arc<App>>, head: Parts) -> Result<Respons
 }
 
 async fn get_me(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let (principal, _) = identify(&app, &BTreeMap::new(), &head, "get_me").await?;
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "get_me").await?;
+    if let Err(problem) = principal.check(Permission("me.read")) {
+        denial::denied(&app, &principal, "get_me", &call).await;
+        return Err(problem);
+    }
     let mut me = me(&app, &principal).await?;
     me["lang"] = json!(Peer::of(&head).lang.code());
     Ok(axum::Json(me).into_response())

@@ -34,14 +34,14 @@ fn nothing_but_a_good_request_is_carried_out() {
         let mut count = cases.len();
         for case in &cases {
             let call = good.head().bytes(case.content_type, case.body.clone());
-            let Ok(answer) = send(&company, good.sender.on(call)) else {
+            let Ok(answer) = company.client.try_send(&good.sender.on(call)) else {
                 faults.push(format!("{}, {}: no answer", operation.name, case.about));
                 continue;
             };
             faults.extend(wrong(&answer, case).map(|fault| format!("{}, {}: {fault}", operation.name, case.about)));
         }
         for (about, call) in bad_headers(&good) {
-            let Ok(answer) = send(&company, good.sender.on(call)) else {
+            let Ok(answer) = company.client.try_send(&good.sender.on(call)) else {
                 faults.push(format!("{}, {about}: no answer", operation.name));
                 continue;
             };
@@ -53,7 +53,7 @@ fn nothing_but_a_good_request_is_carried_out() {
         assert!(count >= 30, "{}: only {count} cases", operation.name);
         faults.extend(company.event_after(before).map(|event| format!("{} wrote {event}", operation.name)));
         // Nothing has happened: what the request needs is still as it was.
-        let answer = send(&company, good.sender.on(good.call())).expect("the server answers");
+        let answer = company.client.send(&good.sender.on(good.call()));
         if !(200..300).contains(&answer.status) {
             faults.push(format!("{} is refused after the sweep: {}", operation.name, answer.text()));
         }
@@ -61,11 +61,6 @@ fn nothing_but_a_good_request_is_carried_out() {
     }
     assert!(faults.is_empty(), "{} of {all}:\n  {}", faults.len(), faults.join("\n  "));
     report!("bad_input cases={all} operations={} 5xx=0", operations.len());
-}
-
-/// The server closes the connection of a request whose body it did not read, so each has its own.
-fn send(company: &Company, call: Call) -> Result<Answer, impl std::fmt::Debug> {
-    company.client.try_send(&call.header("Connection", "close"))
 }
 
 /// What is wrong with the answer to a bad request.

@@ -6,13 +6,16 @@
 mod bad_input;
 mod demo;
 mod erase;
+mod guard;
 mod isolation;
 mod kill;
 mod layers;
 mod licences;
+mod login;
 mod openapi;
 mod rebuild;
 mod retry;
 mod sample_aggregate;
 mod secrets;
+mod story;
 mod tidy;

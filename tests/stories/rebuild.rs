@@ -159,7 +159,9 @@ fn rebuilt_beside_eight_writers_it_is_the_same_and_never_empty() {
     assert_same(&live, &rebuilt(&deployment, "after-kill"), 100);
     let (rows, seen) = (live.lines().count(), seen.into_inner());
     assert!(rounds > 8 && seen > 50, "{rounds} rounds of work, {seen} lists");
-    report!("rebuild times=8 writers=8 rounds={rounds} events={folded} rows={rows} lists_seen={seen} empty=0 different=0");
+    report!(
+        "rebuild times=8 writers=8 rounds={rounds} events={folded} rows={rows} lists_seen={seen} empty=0 different=0"
+    );
 }
 
 /// The read models may be deleted as a whole.

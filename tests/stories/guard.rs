@@ -1,0 +1,200 @@
+//! Who may do what: every operation, sent by everybody. `docs/permissions.md` is the matrix that the server is held to;
+//! here it is read as text, as a customer reads it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keiin_tests::operation::{Operation, example, operations};
+use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
+use serde_json::{Value, json};
+
+/// Permissions of operations beside the catalogs, which carry theirs in the document.
+const BESIDE: &[(&str, &str)] = &[
+    ("get_me", "me.read"),
+    ("get_event_proof", "log.read"),
+    ("get_log_key", "log.read"),
+    ("get_log_consistency", "log.read"),
+    ("list_events_csv", "event.read_own"),
+    ("create_export", "log.export"),
+];
+/// Whoever has an account may end their own login.
+const OWN: &[&str] = &["log_out"];
+/// Rules finer than the matrix: roles, operations, the code of the refusal.
+const RULES: &[(&[&str], &[&str], &str)] = &[
+    // Others' visits.
+    (
+        &["member"],
+        &["register_visit", "change_visit", "cancel_visit", "receive_visitor", "release_visitor"],
+        "visit.own_only",
+    ),
+    (&["member", "viewer"], &["get_visit"], "request.not_found"),
+    // Others' actions: as if they were not there.
+    (&["member", "viewer", "accountant", "receptionist"], &["get_event"], "request.not_found"),
+];
+const ROLES: &[&str] = &["owner", "admin", "member", "viewer", "accountant", "receptionist", "auditor"];
+
+/// Permission → who may, from the table in the documentation.
+fn matrix() -> BTreeMap<String, BTreeSet<String>> {
+    let text = std::fs::read_to_string(root().join("docs/permissions.md")).expect("the matrix is there");
+    let rows = text.lines().filter(|line| line.starts_with('|')).map(|line| {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`').to_owned()).collect::<Vec<_>>()
+    });
+    let mut rows = rows.skip_while(|row| row[0] != "permission");
+    let roles = rows.next().expect("the table has a head");
+    let mut matrix = BTreeMap::new();
+    for row in rows.take_while(|row| row[0] != "command").filter(|row| row.len() == roles.len() && row[0].contains('.'))
+    {
+        let may = roles.iter().zip(&row).skip(2).filter(|(_, cell)| *cell == "✓").map(|(role, _)| role.clone());
+        matrix.insert(row[0].clone(), may.collect());
+    }
+    matrix
+}
+
+fn permission(operation: &Operation) -> Option<String> {
+    let beside = || BESIDE.iter().find(|(name, _)| *name == operation.name).map(|(_, p)| (*p).to_owned());
+    operation.permission.clone().or_else(beside)
+}
+
+/// Operations that ask for a permission. What is public asks for none: it is reached by a secret or by anybody.
+fn guarded() -> Vec<(Operation, String)> {
+    let document: Value = serde_json::from_str(&keiin::openapi::DOCUMENT).expect("the document is JSON");
+    let operations = operations(&document).into_iter().filter(|o| !o.is_public && !OWN.contains(&o.name.as_str()));
+    operations
+        .map(|operation| {
+            let permission = permission(&operation).unwrap_or_else(|| panic!("{} asks for nothing", operation.name));
+            (operation, permission)
+        })
+        .collect()
+}
+
+fn company(slug: &str) -> (Deployment, Server, Company) {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, slug);
+    (deployment, server, company)
+}
+
+#[track_caller]
+fn is_forbidden(answer: &Answer, who: &str, operation: &Operation) {
+    let seen = (answer.status, answer.code());
+    assert_eq!(seen, (403, "access.forbidden".to_owned()), "{who} {}: {}", operation.name, answer.text());
+}
+
+#[track_caller]
+fn is_unknown(answer: &Answer, who: &str, operation: &Operation) {
+    let seen = (answer.status, answer.code());
+    assert_eq!(seen, (401, "access.unauthenticated".to_owned()), "{who} {}: {}", operation.name, answer.text());
+}
+
+#[test]
+fn everybody_may_what_the_matrix_says_and_nothing_else() {
+    let (_deployment, _server, company) = company("matrix");
+    let matrix = matrix();
+    let mut people: Vec<(&str, Credential)> = vec![("owner", company.login.clone())];
+    people.extend(ROLES.iter().skip(1).map(|role| (*role, company.new_member(role).1)));
+    people.push(("device", company.new_kiosk().1));
+    let (mut allowed, mut forbidden) = (0, 0);
+    for (operation, permission) in guarded() {
+        let may = matrix.get(&permission).unwrap_or_else(|| panic!("{permission} is not in docs/permissions.md"));
+        let untouched = example(&company, &operation);
+        let before = company.mark();
+        for (role, credential) in people.iter().filter(|(role, _)| !may.contains(*role)) {
+            is_forbidden(&company.client.send(&credential.on(untouched.call())), role, &operation);
+            forbidden += 1;
+        }
+        // Refused access is itself in the ledger; nothing else is.
+        let written = company.event_after(before).filter(|event| event["kind"] != "access.denied");
+        assert_eq!(written, None, "{}", operation.name);
+        for (role, credential) in people.iter().filter(|(role, _)| may.contains(*role)) {
+            let fresh = if operation.method == "GET" { untouched.clone() } else { example(&company, &operation) };
+            let answer = company.client.send(&credential.on(fresh.call()));
+            let rule =
+                RULES.iter().find(|(roles, names, _)| roles.contains(role) && names.contains(&operation.name.as_str()));
+            match rule {
+                Some((_, _, code)) => assert_eq!(answer.code(), *code, "{role} {}: {}", operation.name, answer.text()),
+                None => assert!(answer.status < 300, "{role} {}: {} {}", operation.name, answer.status, answer.text()),
+            }
+            allowed += 1;
+        }
+    }
+    assert!(allowed > 150 && forbidden > 150, "{allowed} {forbidden}");
+    report!("guard roles={} allowed={allowed} forbidden={forbidden} wrong=0", people.len());
+}
+
+#[test]
+fn a_token_may_only_what_its_scopes_say() {
+    let (_deployment, _server, company) = company("scopes");
+    let all = keiin_domain::catalog::scopes();
+    let mut without: BTreeMap<String, Credential> = BTreeMap::new();
+    let (mut forbidden, mut never) = (0, 0);
+    for (operation, permission) in guarded() {
+        let permission = keiin_domain::role::Permission(permission.leak());
+        let needed = permission.scope();
+        let tried = example(&company, &operation);
+        if !keiin_domain::role::Role::Owner.permits(permission) {
+            continue;
+        }
+        if !all.contains(&needed) {
+            // No token may this, whatever its scopes are.
+            is_forbidden(&company.send(tried.call()), "a token with every scope", &operation);
+            never += 1;
+            continue;
+        }
+        let token = without.entry(needed.clone()).or_insert_with(|| {
+            let others: Vec<String> = all.iter().filter(|scope| **scope != needed).cloned().collect();
+            company.issue_token(&others).1
+        });
+        is_forbidden(&company.client.send(&token.on(tried.call())), &format!("a token without {needed}"), &operation);
+        assert!(company.send(tried.call()).status < 300, "{}", operation.name);
+        forbidden += 1;
+    }
+    assert!(forbidden > 40 && never > 0, "{forbidden} {never}");
+    report!("guard scopes={} forbidden={forbidden} never_by_token={never}", without.len());
+}
+
+#[test]
+fn whoever_is_no_active_member_is_nobody() {
+    let (_deployment, _server, company) = company("nobody");
+    let mut nobodies: Vec<(&str, Credential)> = Vec::new();
+    let scopes = json!(keiin_domain::catalog::scopes());
+    for (verb, body) in [("suspend", json!({ "reason": "For now" })), ("remove", json!({}))] {
+        let (id, login) = company.new_member("admin");
+        let issue = Call::new("POST", "/v1/tokens").json(&json!({ "name": "Theirs", "scopes": scopes }));
+        let token = company.client.send(&login.on(issue)).expect(201).json();
+        let path = format!("/v1/members/{id}");
+        company.client.send(&login.on(Call::new("GET", &path))).expect(200);
+        company.ok(Call::new("POST", &format!("{path}/{verb}")).if_match(&company.etag(&path)).json(&body));
+        let token = Credential::Bearer(token["secret"].as_str().expect("a secret").to_owned());
+        nobodies.extend([(verb, login), (verb, token)]);
+    }
+    let (id, revoked) = company.issue_token(&["me:read".to_owned()]);
+    let path = format!("/v1/tokens/{id}");
+    company.ok_logged_in(Call::new("POST", &format!("{path}/revoke")).if_match(&company.etag(&path)));
+    let (id, kiosk) = company.new_kiosk();
+    let path = format!("/v1/kiosks/{id}");
+    company.ok(Call::new("POST", &format!("{path}/revoke")).if_match(&company.etag(&path)));
+    nobodies.extend([("a revoked token", revoked), ("a revoked kiosk", kiosk)]);
+    // Secrets of paths are no logins.
+    let (_, invitation) = company.invite("admin");
+    let (_, link) = company.new_delivery();
+    let (_, pass) = company.new_visit();
+    for (who, secret) in [("invited", invitation.clone()), ("a link holder", link.clone()), ("a visitor", pass)] {
+        nobodies.push((who, Credential::Bearer(secret.clone())));
+        nobodies.push((who, Credential::Cookie(format!("keiin={secret}"))));
+    }
+    let mut tried = 0;
+    for (operation, _) in guarded() {
+        let example = example(&company, &operation);
+        let before = company.mark();
+        for (who, credential) in &nobodies {
+            is_unknown(&company.client.send(&credential.on(example.call())), who, &operation);
+            tried += 1;
+        }
+        assert_eq!(company.event_after(before), None, "{}", operation.name);
+    }
+    // A link opens a document and no company, an invitation the company and no document.
+    let body = json!({ "name": "Somebody", "password": "correct horse battery staple" });
+    company.client.post(&format!("/v1/invitations/{link}/accept"), &body).expect(404);
+    company.client.post(&format!("/v1/links/{invitation}/open"), &json!({})).expect(404);
+    company.client.post(&format!("/v1/invitations/{invitation}/accept"), &body).expect(200);
+    report!("guard nobodies={} tried={tried} let_in=0", nobodies.len());
+}
