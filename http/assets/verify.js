@@ -169,6 +169,18 @@ function show(element, state) {
   for (const part of element.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== state;
 }
 
+/** Takes the last run's outcome off the page, so that a run that fails half-way leaves none standing. */
+function forget() {
+  const line = document.querySelector("[data-verify-verdict]");
+  line.hidden = true;
+  delete line.dataset.verdict;
+  document.querySelector("[data-stamp]").dataset.stamp = "";
+  for (const item of document.querySelectorAll("[data-checks] [data-state]:not([data-state=unwitnessed])")) {
+    item.dataset.state = "unchecked";
+    show(item, "unchecked");
+  }
+}
+
 async function run() {
   const position = Number(document.querySelector("[data-position]").dataset.position);
   const pasted = form.elements.vkey.value.trim();
@@ -200,6 +212,7 @@ form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const failed = document.querySelector("[data-verify-error]");
   failed.hidden = true;
+  forget();
   try {
     await run();
   } catch (error) {
