@@ -31,21 +31,8 @@ impl Browser {
     pub fn open(language: &str) -> Browser {
         let chromium =
             std::env::var_os("KEIIN_TEST_CHROMIUM").map_or_else(|| tool("chromium", "chromium"), PathBuf::from);
-        let mut driver = Command::new(tool("chromedriver", "chromium-driver"))
-            .arg("--port=0")
-            .process_group(0) // so that the browser's processes end with it
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let printed = lines_of(driver.stdout.take().expect("piped"));
-        let port = loop {
-            let line = printed.recv_timeout(PATIENCE).expect("chromedriver prints its port");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse::<u16>().expect("a port");
-            }
-        };
+        // It takes a free port twice, for IPv4 and IPv6, and ends when somebody was faster with the second.
+        let (driver, port) = (0..5).find_map(|_| start_driver()).expect("chromedriver prints its port");
         let profile = tempfile::tempdir().expect("a temporary folder");
         let driver_url = format!("http://127.0.0.1:{port}");
         let runtime =
@@ -158,9 +145,13 @@ impl Browser {
         self.run(async |c| c.execute(script, arguments).await)
     }
 
-    /// Sets the window's size in CSS pixels.
+    /// Sets the size of what pages are drawn into, in CSS pixels. Chromium's windows cannot be as narrow as a telephone;
+    /// its emulation can.
     pub fn resize(&self, width: u32, height: u32) {
-        self.run(async |c| c.set_window_size(width, height).await);
+        let session = self.run(async |c| c.session_id().await).expect("a session");
+        let params = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        let call = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": params });
+        crate::Client::new(&self.driver_url).post(&format!("/session/{session}/goog/cdp/execute"), &call).expect(200);
     }
 
     /// Writes what the window shows to `NAME.png` in `KEIIN_TEST_SHOTS` (else `target/shots`).
@@ -193,6 +184,27 @@ impl Drop for Browser {
         let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.driver.wait();
     }
+}
+
+/// chromedriver on a port that it chooses; none if it ended at once.
+fn start_driver() -> Option<(Child, u16)> {
+    let mut driver = Command::new(tool("chromedriver", "chromium-driver"))
+        .arg("--port=0")
+        .process_group(0) // so that the browser's processes end with it
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts");
+    let printed = lines_of(driver.stdout.take().expect("piped"));
+    while let Ok(line) = printed.recv_timeout(PATIENCE) {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            return Some((driver, port.trim_end_matches('.').parse().expect("a port")));
+        }
+    }
+    let _ = driver.kill(); // it may have ended already
+    let _ = driver.wait();
+    None
 }
 
 fn capabilities(chromium: &Path, profile: &Path, language: &str) -> Capabilities {

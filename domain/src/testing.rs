@@ -1,6 +1,6 @@
 //! Given what happened, when a command comes, then these events or this rejection.
 //!
-//! ```text
+//! ```ignore
 //! scene()
 //!     .given::<Member>(ANNA, invited())
 //!     .when(ANNA, AcceptInvitation { .. })

@@ -4,6 +4,9 @@
 //! or an attacker does.
 
 mod bad_input;
+mod browser_day;
+mod browser_pages;
+mod browser_verify;
 mod demo;
 mod erase;
 mod guard;
