@@ -25,8 +25,12 @@ pub struct Operation {
     pub query: Vec<(String, Value)>,
     /// Names of required headers.
     pub headers: Vec<String>,
-    /// `noun.verb`, where the document names it.
+    /// `noun.verb`, where the operation asks for one.
     pub permission: Option<String>,
+    /// Status of success.
+    pub status: u16,
+    /// Media type of the answer; empty = no body, or a representation that the document does not describe.
+    pub answer: String,
 }
 
 /// Everything in the document.
@@ -37,7 +41,12 @@ pub fn operations(document: &Value) -> Vec<Operation> {
             let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
             let of = |place: &str| parameters.iter().filter(|p| p["in"] == place).cloned().collect::<Vec<_>>();
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let answers = operation["responses"].as_object().expect("answers");
+            let (status, answer) = answers.iter().find(|(status, _)| *status != "default").expect("one for success");
+            let media = answer["content"].as_object().and_then(|content| content.keys().next());
             found.push(Operation {
+                status: status.parse().expect("a status"),
+                answer: media.cloned().unwrap_or_default(),
                 name: text(operation, "operationId"),
                 method: method.to_uppercase(),
                 path: path.clone(),

@@ -294,6 +294,8 @@ pub async fn fields(app: &App, head: &Parts, body: Body) -> Result<Vec<(String, 
 
 /// Deepest list index that a form may name.
 const MAX_INDEX: usize = 200;
+/// Most parts of a field's name. What reads and frees the value goes down part by part, on a stack that ends.
+const MAX_DEPTH: usize = 8;
 
 /// Fields as the JSON that the API takes: `lines.0.description`, `count:int`, `agreed:bool`. What is empty is absent;
 /// lines that are empty as a whole disappear.
@@ -302,6 +304,9 @@ fn nested(fields: &[(String, String)]) -> Result<Value, Problem> {
     for (name, value) in fields.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_empty()) {
         let bad = || Problem::at("request.bad_field", format!("/{}", name.replace('.', "/")));
         let (path, kind) = name.split_once(':').unwrap_or((name, ""));
+        if path.split('.').count() > MAX_DEPTH {
+            return Err(Problem::at("request.bad_field", ""));
+        }
         let value = match kind {
             "" => json!(value),
             "int" => json!(value.parse::<i64>().map_err(|_| bad())?),
@@ -344,6 +349,14 @@ fn lists(value: Value) -> Result<Value, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_has_an_end() {
+        let field = |depth: usize| vec![(format!("x{}", ".x".repeat(depth - 1)), "1".to_owned())];
+        assert!(nested(&field(MAX_DEPTH)).is_ok());
+        assert_eq!(nested(&field(MAX_DEPTH + 1)).unwrap_err().code, "request.bad_field");
+        assert!(nested(&field(100_000)).is_err());
+    }
 
     #[test]
     fn forms_become_the_json_of_the_api() {

@@ -15,6 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use keiin_domain::role::Permission;
 use keiin_eventlog::anchor::AnchorError;
 use keiin_eventlog::note::VerifierKey;
+use keiin_projections::event::ListEvents;
+use keiin_projections::query::{Kind, Param, Query};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,16 +28,41 @@ use crate::session_api::Operation;
 use crate::{denial, export};
 
 const READ: Permission = Permission("log.read");
+const TRAIL: Permission = Permission("event.read_own");
+const EXPORT: Permission = Permission("log.export");
+const SIZES: &[Param] = &[Param { name: "from", kind: Kind::Number }, Param { name: "to", kind: Kind::Number }];
+const BYTES: &str = "application/octet-stream";
 
 /// Operations of this file.
 pub const OPERATIONS: &[Operation] = &[
-    Operation { name: "get_event_proof", method: "GET", path: "/v1/events/{position}/proof", public: false },
-    Operation { name: "get_log_key", method: "GET", path: "/v1/log/key", public: false },
-    Operation { name: "get_log_consistency", method: "GET", path: "/v1/log/consistency", public: false },
-    Operation { name: "list_events_csv", method: "GET", path: "/v1/events.csv", public: false },
-    Operation { name: "create_export", method: "POST", path: "/v1/exports", public: false },
-    Operation { name: "get_checkpoint", method: "GET", path: "/log/{ledger}/checkpoint", public: true },
-    Operation { name: "get_tile", method: "GET", path: "/log/{ledger}/tile/{level}/{*index}", public: true },
+    Operation {
+        permission: Some(READ),
+        answer: "text/plain",
+        ..Operation::new("get_event_proof", "GET", "/v1/events/{position}/proof")
+    },
+    Operation { permission: Some(READ), ..Operation::new("get_log_key", "GET", "/v1/log/key") },
+    Operation {
+        permission: Some(READ),
+        params: SIZES,
+        ..Operation::new("get_log_consistency", "GET", "/v1/log/consistency")
+    },
+    Operation {
+        permission: Some(TRAIL),
+        params: ListEvents::PARAMS,
+        answer: "text/csv",
+        ..Operation::new("list_events_csv", "GET", "/v1/events.csv")
+    },
+    Operation { permission: Some(EXPORT), answer: BYTES, ..Operation::new("create_export", "POST", "/v1/exports") },
+    Operation {
+        public: true,
+        answer: "text/plain",
+        ..Operation::new("get_checkpoint", "GET", "/log/{ledger}/checkpoint")
+    },
+    Operation {
+        public: true,
+        answer: BYTES,
+        ..Operation::new("get_tile", "GET", "/log/{ledger}/tile/{level}/{*index}")
+    },
 ];
 
 /// Their routes.
@@ -126,7 +153,7 @@ async fn consistency(State(app): State<Arc<App>>, head: Parts) -> Result<Respons
 }
 
 async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, Permission("event.read_own"), "list_events_csv").await?;
+    let principal = reader(&app, &head, TRAIL, "list_events_csv").await?;
     let entry = app.queries.get("list_events").ok_or_else(Problem::not_found)?;
     let params = entry.read_params(query_string(head.uri.query().unwrap_or(""))?)?;
     let bytes = keiin_projections::event::csv(&app.read, &principal.who(), &params)?;
@@ -136,7 +163,7 @@ async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Probl
 /// The whole ledger as a bundle that `keiin verify` reads. The export itself is an event.
 async fn create_export(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, call) = identify(&app, &BTreeMap::new(), &head, "create_export").await?;
-    if let Err(problem) = principal.check(Permission("log.export")) {
+    if let Err(problem) = principal.check(EXPORT) {
         denial::denied(&app, &principal, "create_export", &call).await;
         return Err(problem);
     }

@@ -98,15 +98,21 @@ impl Document {
     fn beside(&mut self) {
         let bodies = [("sign_up", self.schema::<SignUp>()), ("log_in", self.schema::<Login>())];
         for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS) {
-            let Operation { name, method, path, public } = *operation;
+            let Operation { name, method, path, .. } = *operation;
+            let params = operation.params.iter().map(|param| parameter(param, path));
+            let content = if operation.answer.is_empty() { json!({}) } else { json!({ operation.answer: {} }) };
             let mut description = json!({
                 "operationId": name,
                 "tags": [tag(path)],
-                "parameters": path_parameters(path),
-                "responses": responses("200", json!({})),
+                "parameters": path_parameters(path).into_iter().chain(params).collect::<Vec<_>>(),
+                "responses": responses(&operation.status.to_string(), content),
             });
-            if public {
+            if operation.public {
                 description["security"] = json!([]);
+            }
+            if let Some(permission) = operation.permission {
+                description["x-permission"] = json!(permission.0);
+                description["x-scope"] = json!(permission.scope());
             }
             if let Some((_, schema)) = bodies.iter().find(|(body, _)| *body == name) {
                 description["requestBody"] = request_body(schema);
@@ -162,7 +168,7 @@ impl VisitQueries for Document {
                 "operationId": Q::NAME,
                 "tags": [tag(Q::PATH)],
                 "parameters": parameters,
-                "responses": responses("200", answer),
+                "responses": responses("200", json!({ "application/json": { "schema": answer } })),
                 "x-permission": Q::PERMISSION.0,
                 "x-scope": Q::PERMISSION.scope(),
             }),
@@ -178,14 +184,15 @@ fn request_body(schema: &Value) -> Value {
     json!({ "required": true, "content": { "application/json": { "schema": schema } } })
 }
 
-fn responses(success: &str, schema: Value) -> Value {
+/// What comes back: on success this content by media type, else a problem.
+fn responses(success: &str, content: Value) -> Value {
     let problem = json!({
         "description": "Refused",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
     let mut answer = json!({ "description": "Done" });
-    if schema.get("$ref").is_some() {
-        answer["content"] = json!({ "application/json": { "schema": schema } });
+    if content != json!({}) {
+        answer["content"] = content;
     }
     json!({ success: answer, "default": problem })
 }

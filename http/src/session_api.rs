@@ -14,6 +14,7 @@ use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
 use keiin_domain::role::Permission;
 use keiin_domain::tenant::SignUp;
+use keiin_projections::query::Param;
 use serde_json::{Value, json};
 
 use crate::api::{POSITION, identify, read_body};
@@ -27,6 +28,7 @@ use crate::signup::sign_up;
 use crate::{clock, denial, json};
 
 /// One operation that is not in a catalog, for the OpenAPI document and the sweeps.
+#[derive(Clone, Copy)]
 pub struct Operation {
     /// operationId.
     pub name: &'static str,
@@ -34,17 +36,35 @@ pub struct Operation {
     pub method: &'static str,
     /// Path.
     pub path: &'static str,
+    /// What it asks for; `None` = nothing, or only a login.
+    pub permission: Option<Permission>,
     /// Needs no login.
     pub public: bool,
+    /// In the query string.
+    pub params: &'static [Param],
+    /// Status of success.
+    pub status: u16,
+    /// Media type of the answer; empty = no body.
+    pub answer: &'static str,
+}
+
+impl Operation {
+    /// A JSON operation behind a login.
+    pub const fn new(name: &'static str, method: &'static str, path: &'static str) -> Operation {
+        let (public, params, status, answer) = (false, &[], 200, "application/json");
+        Operation { name, method, path, permission: None, public, params, status, answer }
+    }
 }
 
 /// Operations of this file.
 pub const OPERATIONS: &[Operation] = &[
-    Operation { name: "sign_up", method: "POST", path: "/v1/tenants", public: true },
-    Operation { name: "log_in", method: "POST", path: "/v1/sessions", public: true },
-    Operation { name: "log_out", method: "POST", path: "/v1/sessions/end", public: false },
-    Operation { name: "get_me", method: "GET", path: "/v1/me", public: false },
+    Operation { public: true, status: 201, ..Operation::new("sign_up", "POST", "/v1/tenants") },
+    Operation { public: true, status: 201, ..Operation::new("log_in", "POST", "/v1/sessions") },
+    Operation { status: 204, answer: "", ..Operation::new("log_out", "POST", "/v1/sessions/end") },
+    Operation { permission: Some(ME), ..Operation::new("get_me", "GET", "/v1/me") },
 ];
+
+const ME: Permission = Permission("me.read");
 
 /// Their routes.
 pub fn router() -> Router<Arc<App>> {
@@ -126,7 +146,7 @@ async fn post_logout(State(app): State<Arc<App>>, head: Parts) -> Result<Respons
 
 async fn get_me(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, call) = identify(&app, &BTreeMap::new(), &head, "get_me").await?;
-    if let Err(problem) = principal.check(Permission("me.read")) {
+    if let Err(problem) = principal.check(ME) {
         denial::denied(&app, &principal, "get_me", &call).await;
         return Err(problem);
     }

@@ -319,6 +319,40 @@ fn no_query_string_breaks_anything() {
     report!("bad_input query_strings={tried} 5xx=0");
 }
 
+/// Proofs are asked for by number: none of them is a number that breaks anything.
+#[test]
+fn no_position_size_or_tile_breaks_anything() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "numbers");
+    company.checkpoint();
+    let numbers =
+        ["0", "1", "3", "-1", "+1", "01", "255", "256", "4294967296", "9007199254740993", "18446744073709551615"];
+    let mut paths = Vec::new();
+    for from in numbers {
+        paths.extend([
+            format!("/v1/events/{from}"),
+            format!("/v1/events/{from}/proof"),
+            format!("/v1/mails/{from}-{from}"),
+        ]);
+        paths.extend(numbers.iter().map(|to| format!("/v1/log/consistency?from={from}&to={to}")));
+        paths.extend(numbers.iter().map(|level| format!("/log/{}/tile/{level}/{from}", company.id)));
+        paths.extend(numbers.iter().map(|width| format!("/log/{}/tile/0/000.p/{width}", company.id)));
+    }
+    paths.extend(
+        ["x000/000", "000/000", "entries/000", "0/x001/x234/067", "0/..%2f000"]
+            .map(|tile| format!("/log/{}/tile/{tile}", company.id)),
+    );
+    let mut found = 0;
+    for path in &paths {
+        let answer = company.send(Call::new("GET", path));
+        // A checkpoint that has not come yet is worth another try.
+        assert!(answer.status < 500 || answer.code() == "proof.not_yet", "{path}: {} {}", answer.status, answer.text());
+        found += usize::from(answer.status == 200);
+    }
+    assert!(found > 5, "only {found} of {} are there at all", paths.len());
+}
+
 #[test]
 fn a_body_that_is_too_long_is_not_waited_for() {
     let deployment = Deployment::new();

@@ -7,15 +7,6 @@ use keiin_tests::operation::{Operation, example, operations};
 use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
 use serde_json::{Value, json};
 
-/// Permissions of operations beside the catalogs, which carry theirs in the document.
-const BESIDE: &[(&str, &str)] = &[
-    ("get_me", "me.read"),
-    ("get_event_proof", "log.read"),
-    ("get_log_key", "log.read"),
-    ("get_log_consistency", "log.read"),
-    ("list_events_csv", "event.read_own"),
-    ("create_export", "log.export"),
-];
 /// Whoever has an account may end their own login.
 const OWN: &[&str] = &["log_out"];
 /// Rules finer than the matrix: roles, operations, the code of the refusal.
@@ -49,18 +40,14 @@ fn matrix() -> BTreeMap<String, BTreeSet<String>> {
     matrix
 }
 
-fn permission(operation: &Operation) -> Option<String> {
-    let beside = || BESIDE.iter().find(|(name, _)| *name == operation.name).map(|(_, p)| (*p).to_owned());
-    operation.permission.clone().or_else(beside)
-}
-
 /// Operations that ask for a permission. What is public asks for none: it is reached by a secret or by anybody.
 fn guarded() -> Vec<(Operation, String)> {
     let document: Value = serde_json::from_str(&keiin::openapi::DOCUMENT).expect("the document is JSON");
     let operations = operations(&document).into_iter().filter(|o| !o.is_public && !OWN.contains(&o.name.as_str()));
     operations
         .map(|operation| {
-            let permission = permission(&operation).unwrap_or_else(|| panic!("{} asks for nothing", operation.name));
+            let permission = operation.permission.clone();
+            let permission = permission.unwrap_or_else(|| panic!("{} asks for nothing", operation.name));
             (operation, permission)
         })
         .collect()

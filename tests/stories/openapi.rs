@@ -87,7 +87,10 @@ fn every_documented_operation_is_served_and_no_other_method() {
     for operation in &operations {
         let example = example(&company, operation);
         let answer = company.client.send(&example.sender.on(example.call()));
-        assert!((200..300).contains(&answer.status), "{}: {} {}", operation.name, answer.status, answer.text());
+        assert_eq!(answer.status, operation.status, "{}: {}", operation.name, answer.text());
+        let media = answer.header("content-type").unwrap_or_default();
+        assert!(media.starts_with(&operation.answer), "{}: {media}", operation.name);
+        assert_eq!(answer.body.is_empty(), operation.status == 204, "{}", operation.name);
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             if operations.iter().any(|o| o.method == method && o.path == operation.path) {
                 continue;
