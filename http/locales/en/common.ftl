@@ -174,7 +174,11 @@ f-extended-address = Building, room
 issued-at = Issued
 unit-visits = visits
 unit-records = records
-unit-views = times
+unit-views =
+    { $n ->
+        [one] time
+       *[other] times
+    }
 
 ## Home
 dashboard-title = Today for { $name }

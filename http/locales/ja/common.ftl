@@ -168,7 +168,10 @@ f-extended-address = 建物名・部屋番号
 issued-at = 発行日時
 unit-visits = 件
 unit-records = 件
-unit-views = 回
+# $n is for languages that count.
+unit-views = { $n ->
+   *[other] 回
+    }
 
 ## Home
 dashboard-title = { $name }さんの今日

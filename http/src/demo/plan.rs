@@ -133,7 +133,7 @@ fn document(calendar: Calendar, paper: usize, steps: &mut Vec<(i64, Step)>) {
     if fate == Fate::Draft {
         return;
     }
-    if fate == Fate::Edited || paper % 3 == 0 {
+    if fate == Fate::Edited || paper.is_multiple_of(3) {
         then(0, 10, 0, Step::SetLines(paper));
     }
     if fate == Fate::Edited {

@@ -289,7 +289,7 @@ impl Stage<'_> {
                     _ => None,
                 };
                 let mut lines = content::lines(i, 0);
-                if i % 3 == 0 {
+                if i.is_multiple_of(3) {
                     lines.truncate(1);
                 }
                 let draft = DraftDocument {
