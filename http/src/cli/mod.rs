@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod export;
 pub(crate) mod keys;
+mod restore;
 mod serve;
 mod verify;
 
@@ -51,6 +52,8 @@ enum Command {
     DemoTamper(verify::Tamper),
     /// Fold all read models again from the ledgers.
     Rebuild(serve::Rebuild),
+    /// Make a data directory fit to serve after backups were put back.
+    Restore(restore::Restore),
     /// Check keys, databases, clock, disk and mail; each failure says its fix.
     Doctor(doctor::Doctor),
     /// Show or rotate the keys.
@@ -125,6 +128,7 @@ pub fn main() -> u8 {
         Command::Verify(command) => command.run(),
         Command::DemoTamper(command) => command.run(),
         Command::Rebuild(command) => block_on(command.run()),
+        Command::Restore(command) => block_on(command.run()),
         Command::Doctor(command) => block_on(command.run()),
         Command::Keys(command) => block_on(command.run()),
         Command::EraseSubject(command) => block_on(command.run()),
