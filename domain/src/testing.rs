@@ -1,6 +1,6 @@
 //! Given what happened, when a command comes, then these events or this rejection.
 //!
-//! ```ignore
+//! ```text
 //! scene()
 //!     .given::<Member>(ANNA, invited())
 //!     .when(ANNA, AcceptInvitation { .. })

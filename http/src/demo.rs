@@ -7,6 +7,7 @@
 mod content;
 mod plan;
 mod play;
+mod stage;
 
 use anyhow::Context;
 use keiin_domain::catalog;
@@ -62,10 +63,10 @@ pub fn find(app: &App) -> Result<Option<Demo>, Problem> {
 /// Plays the demonstration into an empty deployment.
 pub async fn make(app: &App, now_us: i64) -> anyhow::Result<Demo> {
     let played = play::play(app, Calendar { now_us }).await?;
-    let owner = play::member(played.ledger, played.owner, Role::Owner);
-    let token = issue_token(app, &owner, now_us).await.map_err(play::refused)?;
+    let owner = stage::member(played.ledger, played.owner, Role::Owner);
+    let token = issue_token(app, &owner, now_us).await.map_err(stage::refused)?;
     let demo = Demo { tenant: played.ledger, owner: played.owner, kiosk: played.kiosk, token };
-    mark(app, &demo, now_us).map_err(play::refused)?;
+    mark(app, &demo, now_us).map_err(stage::refused)?;
     app.runner.catch_up().await.context("read models")?;
     app.anchorer.anchor_now(crate::app::ROOT).await?;
     app.anchorer.anchor_now(played.ledger).await?;
@@ -99,7 +100,7 @@ impl Demo {
     /// somebody has withdrawn since is made again.
     pub async fn links(&mut self, app: &App) -> Result<Value, Problem> {
         let now_us = clock::now_us();
-        let owner = play::member(self.tenant, self.owner, Role::Owner);
+        let owner = stage::member(self.tenant, self.owner, Role::Owner);
         let token = principal::load::<Token>(app, self.tenant, self.token.0).await?;
         if token.revoked || now_us >= token.expires_at_us {
             self.token = issue_token(app, &owner, now_us).await?;
@@ -151,7 +152,7 @@ pub fn hint(app: &App) -> Result<Option<Value>, Problem> {
 
 /// Everybody knows its passwords, so a demonstration does not leave the machine.
 pub fn check_private(app: &App) -> anyhow::Result<()> {
-    let found = find(app).map_err(play::refused)?;
+    let found = find(app).map_err(stage::refused)?;
     if found.is_none() || is_private(app) {
         return Ok(());
     }

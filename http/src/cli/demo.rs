@@ -50,7 +50,10 @@ impl Demo {
             (config, Some((listener, admin)))
         };
         if !data.is_ours() {
-            make(&data).await?;
+            // In a runtime of its own, whose end is the end of every thread that had the files open.
+            let place = data.clone();
+            let make = move || tokio::runtime::Runtime::new()?.block_on(make(&place));
+            tokio::task::spawn_blocking(make).await??;
         }
         let data = DataDir::new(data.root().canonicalize()?);
         let app = App::open(config, data).await?;

@@ -1,10 +1,7 @@
 //! Plays the plan: every step is the command that a person, a kiosk or the server would send, at the demonstration's time.
 
-use std::collections::HashMap;
-
 use anyhow::{Context, anyhow};
 use keiin_domain::client::{ChangeClient, RegisterClient};
-use keiin_domain::command::Command;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::date::{Date, ZONE_S, instant};
 use keiin_domain::delivery::{ExpireLink, OpenLink, RevokeLink, SendDocument};
@@ -13,7 +10,6 @@ use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::member::{AcceptInvitation, InviteMember};
 use keiin_domain::money::Money;
 use keiin_domain::role::{Permission, Role};
-use keiin_domain::sealed::Origin;
 use keiin_domain::tenant::{ChangeTenant, SignUp};
 use keiin_domain::token::{IssueToken, RevokeToken};
 use keiin_domain::visit::*;
@@ -22,16 +18,13 @@ use uuid::Uuid;
 use super::PASSWORD;
 use super::content::{self, Course, Fate, GUESTS, HANAKO, KEN, MAKOTO, PAPERS, PEOPLE};
 use super::plan::{Calendar, Step, plan};
+use super::stage::{Stage, refused, secret};
 use crate::app::App;
 use crate::cli::keys;
-use crate::execute::{Call, Done, execute};
+use crate::execute::Call;
 use crate::principal::{self, Principal};
-use crate::problem::Problem;
-use crate::session::{self, LoggedIn, Login};
-use crate::{denial, link, mail, random, signup};
-
-/// A login is good for half a day; then people log in again.
-const LOGIN_US: i64 = 10 * 3_600 * 1_000_000;
+use crate::session::{self, Login};
+use crate::{denial, link, signup};
 
 /// What the demonstration leaves behind, for its links.
 pub struct Played {
@@ -43,20 +36,7 @@ pub struct Played {
 
 /// Plays everything into an empty deployment.
 pub async fn play(app: &App, calendar: Calendar) -> anyhow::Result<Played> {
-    let mut stage = Stage {
-        app,
-        calendar,
-        now_us: calendar.now_us - super::plan::LENGTH_US,
-        ledger: Uuid::nil(),
-        people: Default::default(),
-        invitations: HashMap::new(),
-        kiosks: vec![],
-        clients: vec![],
-        papers: HashMap::new(),
-        links: HashMap::new(),
-        visits: HashMap::new(),
-        token: Uuid::nil(),
-    };
+    let mut stage = Stage::new(app, calendar);
     // Mails are written from the read models.
     let runner = tokio::spawn(app.runner.clone().follow());
     for (at, step) in plan(calendar) {
@@ -71,99 +51,7 @@ pub async fn play(app: &App, calendar: Calendar) -> anyhow::Result<Played> {
     Ok(Played { ledger: stage.ledger, owner: stage.people[HANAKO].id, kiosk })
 }
 
-#[derive(Default)]
-struct Cast {
-    id: Uuid,
-    /// And since when.
-    login: Option<(LoggedIn, i64)>,
-}
-
-struct Stage<'a> {
-    app: &'a App,
-    calendar: Calendar,
-    /// The demonstration's clock.
-    now_us: i64,
-    ledger: Uuid,
-    people: [Cast; 5],
-    invitations: HashMap<usize, String>,
-    kiosks: Vec<(Uuid, String)>,
-    clients: Vec<Uuid>,
-    papers: HashMap<usize, Uuid>,
-    /// The newest link to a paper.
-    links: HashMap<usize, (Uuid, String)>,
-    /// And the secret of the pass; empty for walk-ins.
-    visits: HashMap<usize, (Uuid, String)>,
-    token: Uuid,
-}
-
-/// A member without a login.
-pub fn member(ledger: Uuid, id: Uuid, role: Role) -> Principal {
-    let actor = Actor { kind: actor_kind::MEMBER, id, role };
-    Principal { ledger, actor, member: Some(id), session_id: None, scopes: None }
-}
-
-/// Why a step did not happen.
-pub fn refused(problem: Problem) -> anyhow::Error {
-    let at: Vec<&str> = problem.errors.iter().map(|fault| fault.pointer.as_str()).collect();
-    anyhow!("{} {}", problem.code, at.join(" "))
-}
-
-fn secret(done: &Done) -> anyhow::Result<String> {
-    done.secrets.first().map(|(_, text)| text.clone()).context("the command mints a secret")
-}
-
 impl Stage<'_> {
-    /// A call a few seconds after the last one, from an address of the documentation range (RFC 5737).
-    fn call(&mut self, host: usize, user_agent: &str) -> Call {
-        // Distinct times, and never after now.
-        self.now_us = (self.now_us + 7_000_000).min(self.calendar.now_us);
-        let origin = Origin { ip: format!("203.0.113.{host}"), user_agent: user_agent.into() };
-        Call { request_id: Some(random::id_at(self.now_us)), origin: Some(origin), ..Call::internal(self.now_us) }
-    }
-
-    fn browser(&mut self, person: usize) -> Call {
-        self.call(10 + person, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
-    }
-
-    /// A member as their login knows them; who has been away for long logs in first.
-    async fn member(&mut self, person: usize) -> anyhow::Result<Principal> {
-        let now_us = self.now_us;
-        if let Some((login, _)) = self.people[person].login.as_ref().filter(|(_, since)| now_us < since + LOGIN_US) {
-            return Ok(login.principal.clone());
-        }
-        let call = self.browser(person);
-        let login = Login { email: PEOPLE[person].email.into(), password: PASSWORD.into(), company: String::new() };
-        let logged_in = session::login(self.app, &login, &call).await.map_err(refused)?;
-        let principal = logged_in.principal.clone();
-        self.people[person].login = Some((logged_in, self.now_us));
-        Ok(principal)
-    }
-
-    async fn run<C: Command>(&self, who: &Principal, call: &Call, command: C) -> anyhow::Result<Done> {
-        let allowed = who.allow::<C>().map_err(refused)?;
-        execute(self.app, &allowed, command, call).await.map_err(refused)
-    }
-
-    async fn by<C: Command>(&mut self, person: usize, command: C) -> anyhow::Result<Done> {
-        let (who, call) = (self.member(person).await?, self.browser(person));
-        self.run(&who, &call, command).await
-    }
-
-    async fn by_on<C: Command>(&mut self, person: usize, target: Uuid, command: C) -> anyhow::Result<Done> {
-        let (who, call) = (self.member(person).await?, self.browser(person));
-        self.run(&who, &call.on(target), command).await
-    }
-
-    /// Hands over the mails that a command asked for.
-    async fn mails(&mut self, done: &Done) -> anyhow::Result<()> {
-        if let Some(span) = done.span {
-            self.app.wait(self.ledger, span.last).await.map_err(refused)?;
-        }
-        let now_us = self.call(1, "").now_us;
-        mail::round(self.app, now_us).await.map_err(refused)?;
-        Ok(())
-    }
-
     async fn perform(&mut self, step: Step) -> anyhow::Result<()> {
         match step {
             Step::Draft(i) | Step::SetLines(i) | Step::ChangeDocument(i) | Step::Issue(i) => self.write(step, i).await,
@@ -210,7 +98,7 @@ impl Stage<'_> {
                 let done = self.by(HANAKO, InviteMember { name: name.into(), email: email.into(), role }).await?;
                 self.people[person].id = done.id;
                 self.invitations.insert(person, secret(&done)?);
-                self.mails(&done).await?;
+                self.mails().await?;
             }
             Step::Accept(person) => {
                 let call = self.browser(person);
@@ -356,7 +244,7 @@ impl Stage<'_> {
             };
             let done = self.by(paper.by, send).await?;
             self.links.insert(i, (done.id, secret(&done)?));
-            return self.mails(&done).await;
+            return self.mails().await;
         }
         let (delivery, secret) = self.links[&i].clone();
         let call = self.call(60 + paper.client, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Edg/141.0");
@@ -419,7 +307,7 @@ impl Stage<'_> {
             }
         };
         self.visits.insert(i, (done.id, secret(&done)?));
-        self.mails(&done).await
+        self.mails().await
     }
 
     /// The first kiosk, as its cookie would say.
@@ -438,12 +326,14 @@ impl Stage<'_> {
     async fn check_in(&mut self, i: usize) -> anyhow::Result<()> {
         let guest = &GUESTS[i];
         let known = self.visits.get(&i).cloned();
-        let done = match (guest.course, known) {
-            (Course::Desk, Some((visit, _))) => self.by_on(KEN, visit, ReceiveVisitor {}).await?,
+        match (guest.course, known) {
+            (Course::Desk, Some((visit, _))) => {
+                self.by_on(KEN, visit, ReceiveVisitor {}).await?;
+            }
             (course, Some((visit, secret))) => {
                 let code = if course == Course::Typed { self.passcode(visit).await? } else { secret };
                 let (kiosk, call) = self.kiosk();
-                self.run(&kiosk, &call, CheckIn { code }).await?
+                self.run(&kiosk, &call, CheckIn { code }).await?;
             }
             (_, None) => {
                 let walk_in = WalkIn {
@@ -454,10 +344,9 @@ impl Stage<'_> {
                 let (kiosk, call) = self.kiosk();
                 let done = self.run(&kiosk, &call, walk_in).await?;
                 self.visits.insert(i, (done.id, String::new()));
-                done
             }
-        };
-        self.mails(&done).await
+        }
+        self.mails().await
     }
 
     async fn check_out(&mut self, i: usize) -> anyhow::Result<()> {
