@@ -1,5 +1,5 @@
 ## What `keiin demo` prints
-demo-serving = デモの会社「株式会社ミナト製作所」を { $url } で公開しています
+demo-serving = デモの会社「株式会社ミナト製作所」が { $url } で動いています
     (終了するには Ctrl-C)。
 demo-made = デモの会社「株式会社ミナト製作所」は { $data } にあります。
     起動: keiin demo --data { $data }
