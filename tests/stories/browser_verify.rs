@@ -173,13 +173,18 @@ fn a_reader_checks_a_record_and_one_changed_byte_shows() {
             }
         }
     }
-    *proxy.change.lock().expect("no holder panics") = None;
     browser.screenshot("broken");
+    // An answer that cannot be read at all is no verdict, and leaves none of before standing.
+    let unreadable = Change { path: record, field: |_| 0..1, at: 0 };
+    *proxy.change.lock().expect("no holder panics") = Some(unreadable);
+    assert_eq!(verdict(&browser), "no verdict");
+    assert_eq!(browser.count("[data-state=verified], [data-state=broken]"), 0);
+    *proxy.change.lock().expect("no holder panics") = None;
     assert_eq!(verdict(&browser), "verified", "and without the changes it is what it was");
     let changed = proxy.changed.load(Ordering::SeqCst);
     report!("browser_verify answers={} bytes={total} broken={broken} changed={changed}", answers.len());
     assert!(kept.is_empty(), "one byte was changed and the page did not say so:\n{}", kept.join("\n"));
-    assert_eq!((broken, changed), (total, total));
+    assert_eq!((broken, changed), (total, total + 1));
     let complaints = browser.console();
     assert!(complaints.is_empty(), "{complaints:?}");
 }
