@@ -41,15 +41,25 @@ impl Beside for Desk {
         self.anchorer.latest(ledger).map_or(0, |anchored| anchored.size)
     }
 
+    /// In both languages: whoever reads it first may know only one of them, and we do not know which.
     fn render(&self, letter: &Letter) -> Rendered {
         let link = self.link(letter);
+        let (subject, ja) = self.text(letter, &link, Lang::Ja);
+        let (subject_en, en) = self.text(letter, &link, Lang::En);
+        Rendered { subject: format!("{subject} / {subject_en}"), body: format!("{ja}\n\n――――\n\n{en}"), link }
+    }
+}
+
+impl Desk {
+    /// Subject and body in one language.
+    fn text(&self, letter: &Letter, link: &Option<String>, lang: Lang) -> (String, String) {
         let time = |at: &Option<keiin_projections::view::Time>| {
             let text = at.as_ref().and_then(|at| serde_json::to_value(at).ok());
-            text.and_then(|t| t.as_str().map(|t| format::when(t, Style::DateTime, Lang::Ja))).unwrap_or_default()
+            text.and_then(|t| t.as_str().map(|t| format::when(t, Style::DateTime, lang))).unwrap_or_default()
         };
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let (expires, starts) = (time(&letter.expires_at), time(&letter.starts_at));
-        let (arrived, link_text) = (time(&letter.arrived_at), text(&link));
+        let (arrived, link_text) = (time(&letter.arrived_at), text(link));
         let args = [
             ("to", letter.to.name.clone().unwrap_or_default()),
             ("company", text(&letter.company)),
@@ -67,15 +77,10 @@ impl Beside for Desk {
         ];
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let key = format!("mail-{}", letter.template.replace('_', "-"));
-        Rendered {
-            subject: self.texts.get(Lang::Ja, &format!("{key}-subject"), &args),
-            body: self.texts.get(Lang::Ja, &format!("{key}-body"), &args),
-            link,
-        }
+        let part = |part: &str| self.texts.get(lang, &format!("{key}-{part}"), &args);
+        (part("subject"), part("body"))
     }
-}
 
-impl Desk {
     /// The newest secret that leads to the mail's object, as a link.
     fn link(&self, letter: &Letter) -> Option<String> {
         let (kind, page) = match letter.template.as_str() {
