@@ -239,8 +239,8 @@ mod tests {
                 (_, None) => true,
                 (None, Some(_)) => false,
             };
-            for paper in 0..PAPERS.len() {
-                assert!(ordered(Step::RegisterClient(PAPERS[paper].client), Step::Draft(paper)));
+            for (paper, planned) in PAPERS.iter().enumerate() {
+                assert!(ordered(Step::RegisterClient(planned.client), Step::Draft(paper)));
                 assert!(ordered(Step::Draft(paper), Step::Issue(paper)));
                 assert!(ordered(Step::Issue(paper), Step::Send(paper)));
                 assert!(ordered(Step::Send(paper), Step::Open(paper)));
