@@ -25,7 +25,7 @@ use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
 use crate::problem::{CODES, Problem};
 use crate::serve::Peer;
 use crate::session::{self, LOGIN_LINK, Login};
-use crate::session_api::{arriving, clear_session, found_company, set_cookie, set_session};
+use crate::session_api::{arriving, clear_session, found_company, set_cookie, set_session, visiting};
 use crate::{clock, random};
 
 /// Routes.
@@ -199,7 +199,7 @@ async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Pa
 async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
     let holder = holder(&app, &path, &head, "lnk")?;
     let peer = Peer::of(&head);
-    let call = crate::execute::Call { target: Some(holder.actor.id), ..arriving(&app, &head)? };
+    let call = crate::execute::Call { target: Some(holder.actor.id), ..visiting(&app, &head)? };
     let response = api::run::<keiin_domain::delivery::OpenLink>(&app, &holder, call, json!({})).await?;
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
     let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
@@ -284,7 +284,7 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let peer = Peer::of(&head);
-    let call = arriving(&app, &head)?;
+    let call = visiting(&app, &head)?;
     let principal = kiosk(&app, &head).await?;
     let mut context = common(&app, "/kiosk", peer, None).await?;
     let place = kiosk_context(&app, &head).await?;

@@ -75,11 +75,20 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/me", get(get_me))
 }
 
-/// What a call without a login brings along; counted by its address.
+/// What a call without a login brings along, where it may be a guess at a secret: logins, sign-ups, pairing. Counted by
+/// its address.
 pub fn arriving(app: &App, head: &Parts) -> Result<Call, Problem> {
+    let call = visiting(app, head)?;
+    let ip = call.origin.as_ref().map_or("", |origin| origin.ip.as_str());
+    app.limiter.guess(format!("address {ip}"))?;
+    Ok(call)
+}
+
+/// The same for whoever already showed a secret that leads somewhere: a link, a kiosk. Many of them may share an address.
+pub fn visiting(app: &App, head: &Parts) -> Result<Call, Problem> {
     let peer = Peer::of(head);
     let origin = origin(app, peer.ip, &head.headers);
-    app.limiter.guess(format!("address {}", origin.ip))?;
+    app.limiter.request(format!("address {}", origin.ip))?;
     let key = head.headers.get("idempotency-key").and_then(|v| v.to_str().ok()).map(str::to_owned);
     Ok(Call {
         request_id: Some(peer.request_id),
