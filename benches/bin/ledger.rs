@@ -37,14 +37,18 @@ const BODY: usize = 400;
 
 fn main() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let run = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["verify", file, key, deep] => check(Path::new(file), key, deep == "deep"),
-        ["start", dir] => run.block_on(start(Path::new(dir))),
-        [] => run.block_on(all(1_000_000)),
-        [events] => run.block_on(all(events.parse().context("the number of events")?)),
+        ["start", dir] => alone(start(Path::new(dir))),
+        [] => all(1_000_000),
+        [events] => all(events.parse().context("the number of events")?),
         _ => anyhow::bail!("usage: ledger [EVENTS]"),
     }
+}
+
+/// In a runtime of its own, whose end is the end of every thread that had the files open.
+fn alone<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 struct Open {
@@ -64,13 +68,13 @@ async fn open(dir: &Path) -> anyhow::Result<Open> {
     Ok(Open { log, vault, keyring, anchorer })
 }
 
-async fn all(events: u64) -> anyhow::Result<()> {
+fn all(events: u64) -> anyhow::Result<()> {
     let dir = tempfile::tempdir()?;
-    grow(dir.path(), events).await?;
+    alone(grow(dir.path(), events))?;
     let me = std::env::current_exe()?;
     child(Command::new(&me).arg("start").arg(dir.path()))?;
     let file = dir.path().join("bundle.keiin");
-    let key = export(dir.path(), &file).await?;
+    let key = alone(export(dir.path(), &file))?;
     for deep in ["plain", "deep"] {
         child(Command::new(&me).arg("verify").arg(&file).arg(&key).arg(deep))?;
     }
