@@ -1,11 +1,11 @@
 ## What `keiin demo` prints
 demo-serving = デモの会社「株式会社ミナト製作所」が { $url } で動いています
-    (終了するには Ctrl-C)。
+    （終了するにはCtrl-C）。
 demo-made = デモの会社「株式会社ミナト製作所」は { $data } にあります。
     起動: keiin demo --data { $data }
-demo-links = オーナーとしてログイン(このマシンから一度だけ、15分以内):
+demo-links = オーナーとしてログイン（このマシンから一度だけ、15分以内）:
     { "  " }{ $login }
-    パスワードは全員共通: { $password } (ログイン画面: { $url }/login)
+    パスワードは全員共通: { $password }（ログイン画面: { $url }/login ）
     受付端末:
     { "  " }{ $kiosk }
     データ: { $data }
