@@ -103,6 +103,17 @@ impl Log {
         self.store.heads(after, limit).await
     }
 
+    /// Every ledger, in the order of their ids.
+    pub async fn ledgers(&self) -> Read<Vec<Uuid>> {
+        let (mut ledgers, mut after) = (vec![], None);
+        loop {
+            let heads = self.heads(after, 1_000).await?;
+            let Some(last) = heads.last() else { return Ok(ledgers) };
+            after = Some(last.ledger);
+            ledgers.extend(heads.iter().map(|head| head.ledger));
+        }
+    }
+
     /// See [`Store::read`].
     pub async fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Read<Vec<Record>> {
         self.must_serve(ledger)?;

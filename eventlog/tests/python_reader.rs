@@ -13,7 +13,6 @@ use keiin_eventlog::record::Hash;
 use keiin_eventlog::sign::Signer;
 use keiin_eventlog::verify::{Options, Verdict};
 use serde_json::Value;
-use uuid::Uuid;
 
 fn reader() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reader/keiin_verify.py")
@@ -66,23 +65,9 @@ fn compare(name: &str, keys: Vec<VerifierKey>, checkpoints: Vec<Note>, bundles: 
     verdicts
 }
 
-/// A ledger with everything that can happen to its keys.
-fn eventful() -> Book {
-    let mut book = Book::of_size(1, 1, 20);
-    book.rotate(2);
-    book.commit(&[1, 2]);
-    book.clear(&Clear::SubjectErased { subject: Uuid::from_u128(9) });
-    book.commit(&[3]);
-    book.replace(3);
-    book.commit(&[2]);
-    book.restore();
-    book.commit(&[1]);
-    book
-}
-
 #[test]
 fn good_bundles() {
-    let book = eventful();
+    let book = Book::eventful();
     let mut closed = Book::of_size(1, 1, 20);
     closed.close();
     let mut emptied = closed.clone();
@@ -103,7 +88,7 @@ fn good_bundles() {
 
 #[test]
 fn flipped_bytes() {
-    let book = eventful();
+    let book = Book::eventful();
     let (first, end) = (book.ends[3], book.ends[8]);
     for (name, bundle) in
         [("whole", book.bundle()), ("opened", book.opened()), ("part", book.part(first, end, book.size()))]
@@ -141,7 +126,7 @@ fn every_byte_of_a_short_bundle() {
 
 #[test]
 fn cuts_rearrangements_and_false_signers() {
-    let book = eventful();
+    let book = Book::eventful();
     let whole = book.bundle();
     let mut bundles: Vec<Vec<u8>> = (0..40).map(|n| whole[..whole.len() * n / 40].to_vec()).collect();
     bundles.push([&whole[..], b"x"].concat());

@@ -3,12 +3,10 @@
 mod book;
 
 use book::{Book, check, key, render};
-use keiin_eventlog::clear::Clear;
 use keiin_eventlog::note::{Note, VerifierKey};
 use keiin_eventlog::sign::Signer;
 use keiin_eventlog::tamper::tamper;
 use keiin_eventlog::verify::{Gap, MaxAge, Options, Report, Verdict};
-use uuid::Uuid;
 
 fn gaps(report: &Report) -> Vec<String> {
     assert_eq!((report.verdict, &report.reason), (Verdict::Verified, &None), "{report:?}");
@@ -18,20 +16,6 @@ fn gaps(report: &Report) -> Vec<String> {
 fn refused(report: &Report, verdict: Verdict, position: Option<u64>, reason: &str) {
     assert_eq!((report.verdict, report.first_bad_position), (verdict, position), "{report:?}");
     assert!(report.reason.as_ref().is_some_and(|given| given.contains(reason)), "{report:?}");
-}
-
-/// A ledger with everything that can happen to its keys.
-fn eventful() -> Book {
-    let mut book = Book::of_size(1, 1, 20);
-    book.rotate(2);
-    book.commit(&[1, 2]);
-    book.clear(&Clear::SubjectErased { subject: Uuid::from_u128(9) });
-    book.commit(&[3]);
-    book.replace(3);
-    book.commit(&[2]);
-    book.restore();
-    book.commit(&[1]);
-    book
 }
 
 #[test]
@@ -50,7 +34,7 @@ fn a_whole_ledger_is_verified_and_the_open_ends_are_named() {
 
 #[test]
 fn the_signer_is_followed_through_every_change() {
-    let book = eventful();
+    let book = Book::eventful();
     for seed in [1, 2, 3] {
         let options = Options { keys: vec![book.vkey(seed)], deep: true, ..Options::default() };
         let open = if seed == 3 { vec!["witnessed"] } else { vec!["newest_key_pinned", "witnessed"] };
@@ -67,7 +51,7 @@ fn the_signer_is_followed_through_every_change() {
 
 #[test]
 fn every_part_between_two_commits_is_verified_against_the_checkpoint() {
-    let book = eventful();
+    let book = Book::eventful();
     let mut starts = vec![0];
     starts.extend(&book.ends);
     for (n, first) in starts.iter().enumerate() {

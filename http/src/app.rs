@@ -145,13 +145,9 @@ impl App {
 
     /// Every company.
     pub async fn tenants(&self) -> Result<Vec<Uuid>, Problem> {
-        let (mut tenants, mut after) = (vec![], None);
-        loop {
-            let heads = self.log.heads(after, 1_000).await?;
-            let Some(last) = heads.last() else { return Ok(tenants) };
-            after = Some(last.ledger);
-            tenants.extend(heads.iter().map(|head| head.ledger).filter(|ledger| *ledger != ROOT));
-        }
+        let mut ledgers = self.log.ledgers().await?;
+        ledgers.retain(|ledger| *ledger != ROOT);
+        Ok(ledgers)
     }
 
     /// The company with this short name.

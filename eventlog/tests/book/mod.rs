@@ -46,6 +46,20 @@ impl Book {
         book
     }
 
+    /// A ledger with everything that can happen to its keys.
+    pub fn eventful() -> Book {
+        let mut book = Book::of_size(1, 1, 20);
+        book.rotate(2);
+        book.commit(&[1, 2]);
+        book.clear(&Clear::SubjectErased { subject: Uuid::from_u128(9) });
+        book.commit(&[3]);
+        book.replace(3);
+        book.commit(&[2]);
+        book.restore();
+        book.commit(&[1]);
+        book
+    }
+
     /// A ledger of `size` records over 7 streams: commits of one to three appends with one to three records each.
     pub fn of_size(n: u64, seed: u8, size: u64) -> Book {
         Book::with_commits(n, seed, size, |made| vec![vec![1], vec![1, 2], vec![1, 2, 3]].remove((made % 3) as usize))

@@ -11,7 +11,6 @@ use keiin_eventlog::log::Log;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use serde_json::json;
-use uuid::Uuid;
 
 use super::{DONE, DataArg, FAILED, Format, Unusable};
 use crate::clock;
@@ -39,7 +38,7 @@ impl Restore {
         let keyring = Arc::new(Keyring::open(&data.keys(&config.keys))?);
         let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
         let log = Log::open(Arc::new(SqliteStore::open(&data.log(), keyring.clone())?));
-        for ledger in ledgers(&log).await? {
+        for ledger in log.ledgers().await? {
             let again = life::erase_again(&log, &vault, ledger).await?;
             if again > 0 {
                 let text = format!("ledger {ledger}: erased {again} person(s) again");
@@ -75,16 +74,6 @@ impl Restore {
             Format::Json => println!("{value}"),
             Format::Text => println!("{text}"),
         }
-    }
-}
-
-async fn ledgers(log: &Log) -> anyhow::Result<Vec<Uuid>> {
-    let (mut found, mut after) = (vec![], None);
-    loop {
-        let heads = log.heads(after, 1_000).await?;
-        let Some(last) = heads.last() else { return Ok(found) };
-        after = Some(last.ledger);
-        found.extend(heads.iter().map(|head| head.ledger));
     }
 }
 
