@@ -30,10 +30,14 @@ pub mod life;
 #[cfg(feature = "store")]
 pub mod log;
 pub mod note;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod proof;
 pub mod record;
 pub mod seal;
 pub mod sign;
+#[cfg(feature = "store")]
+pub mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "store")]

@@ -1,0 +1,85 @@
+//! [`super`] on rusqlite.
+
+use std::sync::Arc;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior, params_from_iter};
+
+use super::{Row, SqlError, Value};
+
+impl From<rusqlite::Error> for SqlError {
+    fn from(error: rusqlite::Error) -> SqlError {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => SqlError::Full,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqlError::Busy,
+            _ => SqlError::Failed(error.to_string()),
+        }
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Value::Null => ValueRef::Null,
+            Value::Integer(n) => ValueRef::Integer(*n),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// SQLite takes `$1` for a name; numbers are `?1`.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+pub(super) fn query(connection: &Connection, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
+    let mut statement = connection.prepare_cached(&numbered(sql))?;
+    let names: Arc<[String]> = statement.column_names().into_iter().map(String::from).collect();
+    let mut rows = statement.query(params_from_iter(values))?;
+    let mut found = vec![];
+    while let Some(row) = rows.next()? {
+        let read = |at| {
+            Ok(match row.get_ref(at)? {
+                ValueRef::Null => Value::Null,
+                ValueRef::Integer(n) => Value::Integer(n),
+                ValueRef::Real(_) => return Err(SqlError::Failed(format!("column {} is no whole number", names[at]))),
+                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
+                ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+            })
+        };
+        let values = (0..names.len()).map(read).collect::<Result<_, SqlError>>()?;
+        found.push(Row { names: names.clone(), values });
+    }
+    Ok(found)
+}
+
+pub(super) fn execute(connection: &Connection, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
+    Ok(connection.prepare_cached(&numbered(sql))?.execute(params_from_iter(values))? as u64)
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    table: &str,
+    columns: &[&str],
+    rows: &[Vec<Value>],
+) -> Result<(), SqlError> {
+    let marks = vec!["?"; columns.len()].join(", ");
+    let sql = format!("INSERT INTO {table} ({}) VALUES ({marks})", columns.join(", "));
+    let mut statement = connection.prepare_cached(&sql)?;
+    for row in rows {
+        statement.execute(params_from_iter(row))?;
+    }
+    Ok(())
+}
+
+pub(super) fn write<T, E: From<SqlError>>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    let sql = |error: rusqlite::Error| E::from(SqlError::from(error));
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    let done = work(&transaction)?;
+    transaction.commit().map_err(sql)?;
+    Ok(done)
+}
