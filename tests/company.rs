@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keiin_domain::date;
 use keiin_eventlog::bundle::{Entry, Reader};
-use keiin_eventlog::record::Leaf;
+use keiin_eventlog::record::{Hash, Leaf};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -381,6 +381,8 @@ impl Company {
 pub struct Exported {
     /// What everybody can read of it.
     pub leaf: Leaf,
+    /// Of the leaf's bytes, as 64 hex digits.
+    pub hash: String,
     /// The event; null where nothing was sealed.
     pub event: Value,
 }
@@ -392,7 +394,8 @@ pub fn read_export(file: &Path) -> Vec<Exported> {
     while reader.read(&mut entry).expect("a whole bundle") {
         let json = entry.opening.as_ref().map(|opening| opening.json.as_str());
         let event = json.map_or(Value::Null, |json| serde_json::from_str(json).expect("opened events are JSON"));
-        records.push(Exported { leaf: Leaf::decode(&entry.leaf).expect("a leaf"), event });
+        let hash = Hash::of_leaf(&entry.leaf).to_string();
+        records.push(Exported { leaf: Leaf::decode(&entry.leaf).expect("a leaf"), hash, event });
     }
     records
 }

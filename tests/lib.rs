@@ -1,12 +1,15 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
 //! [`server`], a client for its API in [`client`], companies in [`company`], a request for every operation in
-//! [`operation`], a real browser in [`browser`], a search through files in [`canary`].
+//! [`operation`], a real browser in [`browser`], a search through files in [`canary`]; writers that keep what they were
+//! told in [`load`], and what holds a store against it in [`oracle`].
 
 pub mod browser;
 pub mod canary;
 pub mod client;
 pub mod company;
+pub mod load;
 pub mod operation;
+pub mod oracle;
 pub mod server;
 
 use std::io::Write;

@@ -36,6 +36,20 @@ pub fn command(args: &[&str]) -> Command {
     command
 }
 
+/// The same under another program, such as `["strace", "-f", …]`.
+pub fn under(wrapper: &[&str], args: &[&str]) -> Command {
+    let plain = command(args);
+    let mut wrapped = Command::new(wrapper[0]);
+    wrapped.args(&wrapper[1..]).arg(plain.get_program()).args(plain.get_args()).stdin(Stdio::null());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
+        };
+    }
+    wrapped
+}
+
 /// What a finished command said.
 #[derive(Debug)]
 pub struct Ran {
@@ -65,7 +79,12 @@ impl Ran {
 
 /// Runs `keiin ARGS` to its end.
 pub fn keiin(args: &[&str]) -> Ran {
-    let out = command(args).output().expect("keiin runs");
+    finish(&mut command(args))
+}
+
+/// Runs a command to its end.
+pub fn finish(command: &mut Command) -> Ran {
+    let out = command.output().expect("keiin runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ran { code: code(out.status), stdout: text(out.stdout), stderr: text(out.stderr) }
 }
@@ -103,22 +122,32 @@ impl Server {
 
     /// `keiin serve` that logs all it can.
     pub fn serve_talkative(data: &Path) -> Server {
-        let server = Server::start_with(data, &["serve"], &[("KEIIN_LOG", "trace")]);
+        let mut command = command(&["serve"]);
+        command.env("KEIIN_LOG", "trace");
+        let server = Server::spawn(data, command);
         server.wait_ready();
         server
     }
 
     /// Like [`Server::start`], but only waits for the address.
     pub fn start_unready(data: &Path, args: &[&str]) -> Server {
-        Server::start_with(data, args, &[])
+        Server::spawn(data, command(args))
     }
 
-    fn start_with(data: &Path, args: &[&str], env: &[(&str, &str)]) -> Server {
+    /// `keiin serve` under another program (a tracer, a false clock), which must become it or keep its process id.
+    /// Waits until it is ready.
+    pub fn serve_under(wrapper: &[&str], data: &Path) -> Server {
+        let server = Server::spawn(data, under(wrapper, &["serve"]));
+        server.wait_ready();
+        server
+    }
+
+    fn spawn(data: &Path, mut command: Command) -> Server {
         let log = data.with_extension("log");
         let stderr = File::options().append(true).create(true).open(&log).expect("the log can be written");
         let data_arg = data.to_str().expect("temporary paths are text");
-        let mut child = command(args)
-            .envs(env.iter().copied())
+        let args = format!("{command:?}");
+        let mut child = command
             .args(["--data", data_arg, "--listen", "127.0.0.1:0", "--format", "json"])
             .stdout(Stdio::piped())
             .stderr(stderr)
@@ -139,7 +168,7 @@ impl Server {
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = server.child.wait().expect("it ended");
-                    panic!("keiin {args:?} ended with {status} and printed no address\n{}", server.log_tail());
+                    panic!("{args} ended with {status} and printed no address\n{}", server.log_tail());
                 }
             }
         }
@@ -158,6 +187,25 @@ impl Server {
     /// A client without a credential.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
+    }
+
+    /// A client for the operators' port.
+    pub fn admin(&self) -> Client {
+        Client::new(self.printed["admin_url"].as_str().expect("serve prints it"))
+    }
+
+    /// The exit code once the process has ended by itself; `None` when it is still there after `patience`.
+    pub fn wait_exit(&mut self, patience: Duration) -> Option<i32> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {
+                return Some(code(status));
+            }
+            if Instant::now() > deadline {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Process id.

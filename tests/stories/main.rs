@@ -12,7 +12,6 @@ mod demo;
 mod erase;
 mod guard;
 mod isolation;
-mod kill;
 mod layers;
 mod licences;
 mod login;

@@ -1,35 +1,14 @@
 //! Read models can be folded again at any time: beside the live ones, while people work. Nobody sees an empty list, and
 //! what comes out is what was there.
 
-use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use keiin_projections::table::{self, Table};
 use keiin_tests::company::{lines, text};
 use keiin_tests::operation::{example, operations};
-use keiin_tests::{Call, Client, Company, Deployment, Server, keiin, report};
-use rusqlite::{Connection, OpenFlags};
+use keiin_tests::oracle::{dump, rebuilt};
+use keiin_tests::{Call, Client, Company, Deployment, Server, report};
 use serde_json::{Value, json};
-
-/// Every read table of a data directory as text.
-fn dump(data: &Path) -> String {
-    let file = data.join("read.db");
-    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the read models open");
-    let tables: Vec<&'static Table> =
-        keiin_projections::PROJECTIONS.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
-    table::dump(&connection, &tables).expect("the read models can be read")
-}
-
-/// A copy of a data directory that nobody writes to, rebuilt.
-fn rebuilt(deployment: &Deployment, name: &str) -> String {
-    let copy = deployment.folder().join(name);
-    let copied = Command::new("cp").arg("-a").arg(deployment.data()).arg(&copy).status().expect("cp runs");
-    assert!(copied.success());
-    keiin(&["rebuild", "--data", copy.to_str().expect("temporary paths are text")]).expect(0);
-    dump(&copy)
-}
 
 /// First lines that differ, for the message.
 #[track_caller]
@@ -142,7 +121,7 @@ fn rebuilt_beside_eight_writers_it_is_the_same_and_never_empty() {
         rounds = writers.into_iter().map(|writer| writer.join().expect("no writer fails")).sum();
     });
     stop_settled(server, &companies);
-    assert_same(&dump(&deployment.data()), &rebuilt(&deployment, "after-work"), 100);
+    assert_same(&dump(&deployment.data()), &rebuilt(&deployment), 100);
 
     // Killed while it rebuilds and people write: the next start folds what is missing, and nothing twice.
     server = deployment.serve();
@@ -163,7 +142,7 @@ fn rebuilt_beside_eight_writers_it_is_the_same_and_never_empty() {
     let companies = companies.map(|company| company.at(&server));
     stop_settled(server, &companies);
     let live = dump(&deployment.data());
-    assert_same(&live, &rebuilt(&deployment, "after-kill"), 100);
+    assert_same(&live, &rebuilt(&deployment), 100);
     let (rows, seen) = (live.lines().count(), seen.into_inner());
     assert!(rounds > 8 && seen > 50, "{rounds} rounds of work, {seen} lists");
     report!(

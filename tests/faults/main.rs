@@ -1,0 +1,7 @@
+//! The faults that Keiin is built for, one module a row of the table in `docs/RELIABILITY.md`. Each ends at the same
+//! oracle ([`keiin_tests::oracle`]), which is itself put to the test in [`oracle`].
+//!
+//! Short forms by default, long ones with `KEIIN_TEST_LONG=1` (`tests/run --long`); `KEIIN_TEST_SEED` repeats a run.
+
+mod f01_kill;
+mod oracle;
