@@ -17,34 +17,36 @@
 //!
 //! What happens to a ledger as a whole (opened, key rotated or replaced, a person erased, closed) is in `life`.
 
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "databases")]
 pub mod anchor;
 pub mod bundle;
 pub mod chain;
 pub mod checkpoint;
 pub mod clear;
+#[cfg(feature = "databases")]
+pub mod kept;
 #[cfg(feature = "store")]
 pub mod keys;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "databases")]
 pub mod life;
 #[cfg(feature = "store")]
 pub mod log;
 pub mod note;
-#[cfg(feature = "postgres")]
+#[cfg(feature = "databases")]
 pub mod postgres;
 pub mod proof;
 pub mod record;
 pub mod seal;
 pub mod sign;
-#[cfg(feature = "store")]
+#[cfg(feature = "databases")]
 pub mod sql;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "databases")]
 mod sqlite;
 #[cfg(feature = "store")]
 pub mod store;
 pub mod tamper;
 pub mod tiles;
 pub mod tree;
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "databases")]
 pub mod vault;
 pub mod verify;

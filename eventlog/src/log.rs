@@ -32,6 +32,8 @@ pub struct Log {
     queue: mpsc::UnboundedSender<Waiting>,
     room: Arc<Semaphore>,
     refused: Arc<RwLock<HashMap<Uuid, String>>>,
+    ended: Arc<RwLock<HashMap<Uuid, String>>>,
+    fenced: Arc<RwLock<Option<String>>>,
 }
 
 impl Log {
@@ -39,7 +41,14 @@ impl Log {
     pub fn open(store: Arc<dyn Store>) -> Log {
         let (queue, waiting) = mpsc::unbounded_channel();
         tokio::spawn(write_groups(store.clone(), waiting));
-        Log { store, queue, room: Arc::new(Semaphore::new(MAX_WAITING_KIB)), refused: Arc::default() }
+        Log {
+            store,
+            queue,
+            room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
+            refused: Arc::default(),
+            ended: Arc::default(),
+            fenced: Arc::default(),
+        }
     }
 
     /// Writes one append. Dropping the future does not take the append back: sent again, it is found by its id.
@@ -49,6 +58,12 @@ impl Log {
         }
         if let Err(refused) = self.must_serve(append.ledger) {
             return Outcome::Refused(refused.to_string());
+        }
+        if let Some(reason) = self.ended.read().unwrap_or_else(|e| e.into_inner()).get(&append.ledger) {
+            return Outcome::Refused(format!("ledger {} takes nothing more: {reason}", append.ledger));
+        }
+        if self.fenced.read().unwrap_or_else(|e| e.into_inner()).is_some() {
+            return Outcome::Busy;
         }
         let (ledger, append_id) = (append.ledger, append.append_id);
         let kib = append.bytes().div_ceil(1024).max(1) as u32;
@@ -76,6 +91,21 @@ impl Log {
     /// Takes a refusal back.
     pub fn serve_again(&self, ledger: Uuid) {
         self.refused.write().unwrap_or_else(|e| e.into_inner()).remove(&ledger);
+    }
+
+    /// Writes nothing more to this ledger; it stays readable.
+    pub fn end(&self, ledger: Uuid, reason: &str) {
+        self.ended.write().unwrap_or_else(|e| e.into_inner()).insert(ledger, reason.to_owned());
+    }
+
+    /// Writes nothing to this store any more: it is not the newest of its replicas.
+    pub fn fence(&self, reason: &str) {
+        *self.fenced.write().unwrap_or_else(|e| e.into_inner()) = Some(reason.to_owned());
+    }
+
+    /// Takes [`Log::fence`] back.
+    pub fn unfence(&self) {
+        *self.fenced.write().unwrap_or_else(|e| e.into_inner()) = None;
     }
 
     /// Why a ledger is refused, if it is.

@@ -200,8 +200,13 @@ impl Pool {
             let next = (self.0.at.fetch_add(1, Ordering::SeqCst) + 1) % hosts.len();
             self.0.pool.set_connect_options(hosts[next].clone());
         }
-        *resting() = Some(Instant::now() + REST);
+        self.rest();
         Err(SqlError::Away(format!("{}: {last}", self.0.address)))
+    }
+
+    /// Nobody tries for a moment: somebody has just waited in vain.
+    pub fn rest(&self) {
+        *self.0.rest_until.lock().unwrap_or_else(|e| e.into_inner()) = Some(Instant::now() + REST);
     }
 
     /// Which history the database is in: raised by every promotion of a standby. 0 before the first connection.

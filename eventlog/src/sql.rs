@@ -11,10 +11,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-
-#[cfg(feature = "postgres")]
 pub mod postgres;
-#[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
 
 /// A value in a column.
@@ -174,8 +171,8 @@ pub enum SqlError {
     /// It cannot be reached or did not answer in time. Nothing was written; the same may succeed later.
     #[error("the database cannot be reached: {0}")]
     Away(String),
-    /// The connection was lost while committing: written or not. The same, sent again, must be harmless.
-    #[error("the database did not say whether it has committed: {0}")]
+    /// Committing failed: written or not. The same, sent again, must be harmless.
+    #[error("it is not known whether the database has committed: {0}")]
     Unknown(String),
     /// Anything else: a failed write, a wrong statement, a column that holds something else.
     #[error("{0}")]
@@ -250,38 +247,29 @@ pub enum Scope {
 /// A connection to SQLite, or a way to PostgreSQL's.
 pub enum Connection {
     /// The file.
-    #[cfg(feature = "sqlite")]
     Sqlite(rusqlite::Connection),
     /// The server; clones share its connections.
-    #[cfg(feature = "postgres")]
     Postgres(postgres::Client),
 }
 
 /// An open transaction.
 pub enum Tx<'a> {
     /// On SQLite.
-    #[cfg(feature = "sqlite")]
     Sqlite(&'a rusqlite::Connection),
     /// On PostgreSQL.
-    #[cfg(feature = "postgres")]
     Postgres(&'a mut postgres::Held),
 }
 
 impl Connection {
     /// Is it PostgreSQL? For the few statements that differ.
     pub fn is_postgres(&self) -> bool {
-        #[cfg(feature = "postgres")]
-        return matches!(self, Connection::Postgres(_));
-        #[cfg(not(feature = "postgres"))]
-        return false;
+        matches!(self, Connection::Postgres(_))
     }
 
     /// Rows of one statement.
     pub fn query(&mut self, scope: Scope, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
         match self {
-            #[cfg(feature = "sqlite")]
             Connection::Sqlite(connection) => sqlite::query(connection, sql, values),
-            #[cfg(feature = "postgres")]
             Connection::Postgres(client) => client.query(scope, sql, values),
         }
     }
@@ -291,24 +279,31 @@ impl Connection {
         Ok(self.query(scope, sql, values)?.into_iter().next())
     }
 
-    /// One transaction, durable when it returns `Ok`. An error of `work` takes everything back. On PostgreSQL
-    /// ([`SqlError::Unknown`]) the caller may have to find out what became of it, or repeat it.
+    /// One transaction, durable when it returns `Ok`. An error of `work` takes everything back. With
+    /// [`SqlError::Unknown`] the caller may have to find out what became of it, or repeat it.
     pub fn write<T, E: From<SqlError>>(
         &mut self,
         scope: Scope,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.transact(scope, work)?
+    }
+
+    /// The same; the outer error is that of beginning and committing.
+    pub fn transact<T, E>(
+        &mut self,
+        scope: Scope,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
+    ) -> Result<Result<T, E>, SqlError> {
         match self {
-            #[cfg(feature = "sqlite")]
-            Connection::Sqlite(connection) => sqlite::write(connection, |c| work(&mut Tx::Sqlite(c))),
-            #[cfg(feature = "postgres")]
+            Connection::Sqlite(connection) => sqlite::transact(connection, |c| work(&mut Tx::Sqlite(c))),
             Connection::Postgres(client) => {
                 let mut held = client.begin(scope)?;
                 match work(&mut Tx::Postgres(&mut held)) {
-                    Ok(done) => held.commit().map(|()| done).map_err(E::from),
+                    Ok(done) => held.commit().map(|()| Ok(done)),
                     Err(error) => {
                         held.roll_back();
-                        Err(error)
+                        Ok(Err(error))
                     }
                 }
             }
@@ -317,12 +312,15 @@ impl Connection {
 }
 
 impl Tx<'_> {
+    /// Is it PostgreSQL? For the few statements that differ.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self, Tx::Postgres(_))
+    }
+
     /// Rows of one statement.
     pub fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SqlError> {
         match self {
-            #[cfg(feature = "sqlite")]
             Tx::Sqlite(connection) => sqlite::query(connection, sql, values),
-            #[cfg(feature = "postgres")]
             Tx::Postgres(held) => held.query(sql, values),
         }
     }
@@ -335,9 +333,7 @@ impl Tx<'_> {
     /// Runs a statement; how many rows it changed.
     pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64, SqlError> {
         match self {
-            #[cfg(feature = "sqlite")]
             Tx::Sqlite(connection) => sqlite::execute(connection, sql, values),
-            #[cfg(feature = "postgres")]
             Tx::Postgres(held) => held.execute(sql, values),
         }
     }
@@ -345,16 +341,13 @@ impl Tx<'_> {
     /// Inserts rows, each as wide as `columns`, in bulk.
     pub fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), SqlError> {
         match self {
-            #[cfg(feature = "sqlite")]
             Tx::Sqlite(connection) => sqlite::insert(connection, table, columns, &rows),
-            #[cfg(feature = "postgres")]
             Tx::Postgres(held) => held.insert(table, columns, rows),
         }
     }
 }
 
 /// Statements that insert `rows` rows of `columns` at once, parameters numbered row by row.
-#[cfg(feature = "postgres")]
 fn insert_sql(table: &str, columns: &[&str], rows: usize) -> String {
     let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
     for row in 0..rows {

@@ -7,35 +7,16 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::Migrations;
 
+use crate::sql::OpenError;
+
 /// First release without the WAL-reset corruption bug.
 const LEAST_VERSION: i32 = 3_051_003;
-
-/// Why a database file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// SQLite said no.
-    #[error("{path}: {source}")]
-    Sqlite {
-        /// The file.
-        path: String,
-        /// What it said.
-        source: rusqlite::Error,
-    },
-    /// A setting or a check that everything rests on does not hold.
-    #[error("{path}: {reason}")]
-    Unfit {
-        /// The file.
-        path: String,
-        /// What does not hold, and what to do.
-        reason: String,
-    },
-}
 
 /// Opens (or makes, mode 0600) a file for its one writer. The tail is believed only after every byte of the write-ahead
 /// log has been synced into the file.
 pub(crate) fn open(path: &Path, migrations: &Migrations<'_>) -> Result<Connection, OpenError> {
-    let at = |source| OpenError::Sqlite { path: path.display().to_string(), source };
-    let unfit = |reason: String| OpenError::Unfit { path: path.display().to_string(), reason };
+    let at = |error: rusqlite::Error| OpenError::new(path.display(), error);
+    let unfit = |reason: String| OpenError::new(path.display(), reason);
     if rusqlite::version_number() < LEAST_VERSION {
         return Err(unfit(format!("SQLite {} can corrupt a database; 3.51.3 is needed", rusqlite::version())));
     }
@@ -65,7 +46,7 @@ pub(crate) fn open(path: &Path, migrations: &Migrations<'_>) -> Result<Connectio
 
 /// Opens an existing file for reading only.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
-    let at = |source| OpenError::Sqlite { path: path.display().to_string(), source };
+    let at = |error: rusqlite::Error| OpenError::new(path.display(), error);
     let conn = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_ONLY)).map_err(at)?;
     settle(&conn).map_err(at)?;
     Ok(conn)

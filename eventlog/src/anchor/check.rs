@@ -110,12 +110,35 @@ impl Anchorer {
     /// An old vault is refused; a newer one is remembered. Call it after each erasure; the follower does, too.
     pub fn watch_vault(&self) -> Answer<()> {
         let Some(vault) = &self.vault else { return Ok(()) };
-        let (vault, anchor) = (vault.generation()?, self.file.vault_generation()?);
+        let (vault, anchor) = (vault.generation()?, self.state.vault_generation()?);
         match vault.cmp(&anchor) {
             std::cmp::Ordering::Less => Err(AnchorError::OldVault { vault, anchor }),
             std::cmp::Ordering::Equal => Ok(()),
-            std::cmp::Ordering::Greater => self.file.raise_vault_generation(vault),
+            std::cmp::Ordering::Greater => self.state.raise_vault_generation(vault),
         }
+    }
+
+    /// A database whose history is older than one that was seen is a former primary: another server was promoted since,
+    /// and has taken records that this one does not know. Nothing is written to it.
+    pub(super) async fn watch_history(&self) -> Answer<()> {
+        if self.keys.is_none() {
+            return Ok(());
+        }
+        let Some((system, timeline)) = self.log.store().history().await? else { return Ok(()) };
+        let newest = self.state.newest_timeline(system, timeline)?;
+        if newest > timeline {
+            self.log.fence(&format!("it is a former primary: timeline {timeline}, and {newest} was seen"));
+            return Err(AnchorError::FormerPrimary { timeline, newest });
+        }
+        self.log.unfence();
+        Ok(())
+    }
+
+    /// Ends a ledger here: it goes on in the deployment that is named. What it has stays readable.
+    pub fn set_moved(&self, ledger: Uuid, to: &str) -> Answer<()> {
+        self.state.set_moved(ledger, to)?;
+        self.log.end(ledger, &moved(to));
+        Ok(())
     }
 
     /// Checks every anchored ledger.
@@ -237,6 +260,10 @@ impl Anchorer {
         self.log.serve_again(ledger);
         self.anchor_now(ledger).await
     }
+}
+
+pub(super) fn moved(to: &str) -> String {
+    format!("it was moved to {to}; use it there")
 }
 
 /// A refused ledger is not the caller's trouble; anything else is.

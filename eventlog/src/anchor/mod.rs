@@ -8,11 +8,10 @@
 //! * A ledger whose stored leaves do not give the anchored root is refused; the others serve.
 
 mod check;
-mod file;
+mod state;
 mod tiler;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -21,15 +20,17 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 pub use self::check::{Refusal, Stamp};
-use self::file::AnchorFile;
+use self::state::State;
 pub use self::tiler::{Fetched, Miss};
+use crate::chain::Head;
 use crate::checkpoint::{Checkpoint, Origin};
+use crate::kept::Place;
 use crate::keys::Keyring;
 use crate::log::Log;
 use crate::note::Note;
 use crate::proof::Proof;
 use crate::record::Hash;
-use crate::sqlite::OpenError;
+use crate::sql::{OpenError, SqlError};
 use crate::store::StoreError;
 use crate::tiles::{Edge, TileError, TiledTree};
 use crate::tree;
@@ -105,6 +106,16 @@ pub enum AnchorError {
         /// The anchor's.
         anchor: u64,
     },
+    /// The log's database is not the newest of its replicas.
+    #[error(
+        "the log's database is a former primary (timeline {timeline}, and {newest} was seen): connect to the server that was promoted"
+    )]
+    FormerPrimary {
+        /// Its timeline.
+        timeline: i64,
+        /// The newest that was seen.
+        newest: i64,
+    },
     /// The vault did not answer.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -113,8 +124,8 @@ pub enum AnchorError {
     Open(#[from] OpenError),
 }
 
-impl From<rusqlite::Error> for AnchorError {
-    fn from(error: rusqlite::Error) -> AnchorError {
+impl From<SqlError> for AnchorError {
+    fn from(error: SqlError) -> AnchorError {
         AnchorError::File(error.to_string())
     }
 }
@@ -126,7 +137,7 @@ type EdgeSlot = Arc<AsyncMutex<Option<Edge>>>;
 
 /// Anchors ledgers and proves from what is anchored.
 pub struct Anchorer {
-    file: Arc<AnchorFile>,
+    state: Arc<State>,
     log: Log,
     vault: Option<Arc<Vault>>,
     keys: Option<Arc<Keyring>>,
@@ -150,29 +161,33 @@ impl Anchorer {
     /// Opens the anchor's file and holds every anchored ledger against it: the root is computed again from stored leaf
     /// bytes. A ledger that contradicts it is refused from here on ([`Anchorer::refusals`]), in the log as well.
     pub async fn open(
-        path: &Path,
+        place: impl Into<Place>,
         log: Log,
         vault: Arc<Vault>,
         keys: Arc<Keyring>,
         log_name: &str,
     ) -> Answer<Arc<Anchorer>> {
-        let mut anchorer = Anchorer::with(AnchorFile::open(path)?, log, log_name)?;
+        let mut anchorer = Anchorer::with(State::open(&place.into())?, log, log_name)?;
         (anchorer.vault, anchorer.keys) = (Some(vault), Some(keys));
         anchorer.watch_vault()?;
+        anchorer.watch_history().await?;
         let anchorer = Arc::new(anchorer);
         anchorer.check_all().await?;
         Ok(anchorer)
     }
 
     /// Opens the anchor beside the process that writes it: for exports and checks. It proves, and signs nothing.
-    pub fn open_reader(path: &Path, log: Log, log_name: &str) -> Answer<Arc<Anchorer>> {
-        Ok(Arc::new(Anchorer::with(AnchorFile::open_reader(path)?, log, log_name)?))
+    pub fn open_reader(place: impl Into<Place>, log: Log, log_name: &str) -> Answer<Arc<Anchorer>> {
+        Ok(Arc::new(Anchorer::with(State::open_reader(&place.into())?, log, log_name)?))
     }
 
-    fn with(file: AnchorFile, log: Log, log_name: &str) -> Answer<Anchorer> {
-        let latest = file.all()?.into_iter().map(|anchored| (anchored.ledger, Arc::new(anchored))).collect();
+    fn with(state: State, log: Log, log_name: &str) -> Answer<Anchorer> {
+        let latest = state.all()?.into_iter().map(|anchored| (anchored.ledger, Arc::new(anchored))).collect();
+        for (ledger, to) in state.moved()? {
+            log.end(ledger, &check::moved(&to));
+        }
         Ok(Anchorer {
-            file: Arc::new(file),
+            state: Arc::new(state),
             log,
             vault: None,
             keys: None,
@@ -192,13 +207,13 @@ impl Anchorer {
 
     /// The signed checkpoint of exactly this size, if it was kept.
     pub fn checkpoint(&self, ledger: Uuid, size: u64) -> Answer<Option<Note>> {
-        self.file.checkpoint(ledger, size)
+        self.state.checkpoint(ledger, size)
     }
 
     /// Sizes that have a checkpoint in the current generation, newest first.
     pub fn checkpoint_sizes(&self, ledger: Uuid, limit: usize) -> Answer<Vec<u64>> {
         let generation = self.latest(ledger).map_or(1, |anchored| anchored.generation);
-        self.file.sizes(ledger, generation, limit)
+        self.state.sizes(ledger, generation, limit)
     }
 
     /// Ledgers that are refused, and why.
@@ -236,6 +251,7 @@ impl Anchorer {
     /// Anchors every ledger that has changed. One that fails does not hold up the others.
     async fn round(self: Arc<Self>) -> Answer<()> {
         self.watch_vault()?;
+        self.watch_history().await?;
         let (mut after, mut worst) = (None, Ok(()));
         loop {
             let heads = self.log.heads(after, 1_000).await?;
@@ -247,6 +263,7 @@ impl Anchorer {
                     && self.refusal(head.ledger).is_none()
             });
             let stale: Vec<Uuid> = stale.map(|head| head.ledger).collect();
+            let stale = self.still_stale(stale, &heads).await?;
             for some in stale.chunks(SIDE_BY_SIDE) {
                 let mut tasks = JoinSet::new();
                 for ledger in some {
@@ -263,6 +280,33 @@ impl Anchorer {
                 self.publish(ready).await?;
             }
         }
+    }
+
+    /// Other nodes anchor as well: takes over what they did, and answers what is left to do.
+    async fn still_stale(&self, stale: Vec<Uuid>, heads: &[Head]) -> Answer<Vec<Uuid>> {
+        if !self.state.is_shared() || stale.is_empty() {
+            return Ok(stale);
+        }
+        self.reload(&stale).await?;
+        let anchored = |ledger: Uuid| self.latest(ledger).map_or((0, 0), |known| (known.generation, known.size));
+        let behind =
+            |ledger: &Uuid| heads.iter().any(|h| h.ledger == *ledger && anchored(*ledger) < (h.generation, h.size));
+        Ok(stale.into_iter().filter(behind).collect())
+    }
+
+    /// Reads again what the anchor holds of these ledgers.
+    async fn reload(&self, ledgers: &[Uuid]) -> Answer<()> {
+        let (state, ledgers) = (self.state.clone(), ledgers.to_vec());
+        let rows = tokio::task::spawn_blocking(move || state.some(&ledgers)).await;
+        let rows = rows.unwrap_or_else(|e| Err(AnchorError::File(e.to_string())))?;
+        let mut latest = self.latest.write().unwrap_or_else(|e| e.into_inner());
+        for row in rows {
+            let newer = |known: &Arc<Anchored>| (known.generation, known.size) < (row.generation, row.size);
+            if latest.get(&row.ledger).is_none_or(newer) {
+                latest.insert(row.ledger, Arc::new(row));
+            }
+        }
+        Ok(())
     }
 
     /// Anchors a ledger as it is now.
@@ -366,8 +410,9 @@ impl Anchorer {
         self.must_serve(ledger)?;
         let keys = self.keys.as_ref().ok_or_else(|| AnchorError::File("opened for reading only".to_owned()))?;
         let mut slot = self.slot(ledger).lock_owned().await;
-        let head = self.log.head(ledger).await?.ok_or(AnchorError::NoLedger(ledger))?;
+        // In this order: with other nodes at work, the log may only have grown since it was anchored.
         let from = self.latest(ledger);
+        let head = self.log.head(ledger).await?.ok_or(AnchorError::NoLedger(ledger))?;
         let mut edge = match &from {
             None => Edge::new(),
             Some(from) if (from.size, from.generation) == (head.size, head.generation) => return Ok(None),
@@ -434,9 +479,17 @@ impl Anchorer {
             return Ok(());
         }
         let steps: Vec<_> = ready.iter().map(|p| (p.from.clone(), p.to.clone())).collect();
-        let file = self.file.clone();
-        let written = tokio::task::spawn_blocking(move || file.advance(&steps)).await;
-        written.unwrap_or_else(|e| Err(AnchorError::File(e.to_string())))?;
+        let state = self.state.clone();
+        let written = tokio::task::spawn_blocking(move || state.advance(&steps)).await;
+        if let Err(elsewhere) = written.unwrap_or_else(|e| Err(AnchorError::File(e.to_string())))? {
+            if self.state.is_shared() {
+                // Another node was faster with one of them; the next round goes on from there.
+                let ledgers: Vec<Uuid> = ready.iter().map(|p| p.to.ledger).collect();
+                return self.reload(&ledgers).await;
+            }
+            let text = format!("ledger {elsewhere} was anchored by somebody else; is a second server running?");
+            return Err(AnchorError::File(text));
+        }
         let mut latest = self.latest.write().unwrap_or_else(|e| e.into_inner());
         for Prepared { to, edge, mut slot, .. } in ready {
             *slot = Some(edge);

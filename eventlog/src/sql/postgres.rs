@@ -66,7 +66,7 @@ impl Client {
                 fetch(&mut connection, sql, arguments).await
             });
             let answer = answer.await;
-            settled(connection, answer).1
+            settled(&pool, connection, answer).1
         })
     }
 
@@ -75,18 +75,19 @@ impl Client {
         let connection = wait(async move {
             let mut connection = pool.acquire().await?;
             let begun = tokio::time::timeout(patience, enter(&mut connection, scope, true)).await;
-            match settled(connection, begun) {
+            match settled(&pool, connection, begun) {
                 (Some(connection), Ok(())) => Ok(connection),
                 (_, Err(error)) => Err(error),
                 (None, Ok(())) => unreachable!("a connection is kept unless there was an error"),
             }
         })?;
-        Ok(Held { connection: Some(connection), patience })
+        Ok(Held { pool: self.pool.clone(), connection: Some(connection), patience })
     }
 }
 
 /// A connection with an open transaction.
 pub struct Held {
+    pool: Pool,
     connection: Option<PoolConnection<Postgres>>,
     patience: Duration,
 }
@@ -143,12 +144,15 @@ impl Held {
         W: Future<Output = (PoolConnection<Postgres>, Result<T, SqlError>)> + Send + 'static,
     {
         let gone = || SqlError::Away("the connection was lost".to_owned());
-        let (connection, patience) = (self.connection.take().ok_or_else(gone)?, self.patience);
+        let (connection, pool, patience) = (self.connection.take().ok_or_else(gone)?, self.pool.clone(), self.patience);
         let (connection, answer) = wait(async move {
             match tokio::time::timeout(patience, work(connection)).await {
-                Ok((connection, answer)) => settled(connection, Ok(answer)),
+                Ok((connection, answer)) => settled(&pool, connection, Ok(answer)),
                 // The connection went with the future.
-                Err(_) => (None, Err(late())),
+                Err(_) => {
+                    pool.rest();
+                    (None, Err(late()))
+                }
             }
         });
         self.connection = connection;
@@ -171,6 +175,7 @@ fn late() -> SqlError {
 
 /// Keeps a connection that is fit for the next statement, and drops one that may be in the middle of something.
 fn settled<T>(
+    pool: &Pool,
     connection: PoolConnection<Postgres>,
     answer: Result<Result<T, SqlError>, tokio::time::error::Elapsed>,
 ) -> (Option<PoolConnection<Postgres>>, Result<T, SqlError>) {
@@ -178,6 +183,9 @@ fn settled<T>(
         Ok(answer) if !matches!(answer, Err(SqlError::Away(_) | SqlError::Unknown(_))) => (Some(connection), answer),
         other => {
             postgres::discard(connection);
+            if other.is_err() {
+                pool.rest();
+            }
             (None, other.unwrap_or_else(|_| Err(late())))
         }
     }

@@ -73,13 +73,19 @@ pub(super) fn insert(
     Ok(())
 }
 
-pub(super) fn write<T, E: From<SqlError>>(
+pub(super) fn transact<T, E>(
     connection: &mut Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    let sql = |error: rusqlite::Error| E::from(SqlError::from(error));
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    let done = work(&transaction)?;
-    transaction.commit().map_err(sql)?;
-    Ok(done)
+) -> Result<Result<T, E>, SqlError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = match work(&transaction) {
+        Ok(done) => done,
+        Err(error) => return Ok(Err(error)),
+    };
+    match transaction.commit().map_err(SqlError::from) {
+        Ok(()) => Ok(Ok(done)),
+        // A failed sync: what was written may be durable.
+        Err(SqlError::Failed(reason)) => Err(SqlError::Unknown(reason)),
+        Err(error) => Err(error),
+    }
 }

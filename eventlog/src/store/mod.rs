@@ -11,7 +11,7 @@ pub mod memory;
 mod page;
 mod plan;
 
-#[cfg(feature = "sqlite")]
+#[cfg(feature = "databases")]
 pub mod sqlite;
 
 pub use crate::chain::{Append, Draft, Expectation, Head, Span};
@@ -119,6 +119,11 @@ pub trait Store: Send + Sync + 'static {
     fn put_tiles(&self, ledger: Uuid, tiles: Vec<TileRow>) -> Pending<'_, Read<()>>;
     /// Takes the bodies of a closed ledger away, for good; leaves and signatures stay.
     fn drop_bodies(&self, ledger: Uuid) -> Pending<'_, Read<()>>;
+    /// Which database this is, and which of its histories: a promotion raises the second number. `None` where there is
+    /// but one.
+    fn history(&self) -> Pending<'_, Read<Option<(i64, i64)>>> {
+        Box::pin(async { Ok(None) })
+    }
     /// Changes whenever something was committed; wakes followers, carries no data.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
 }

@@ -1,10 +1,11 @@
 //! Sealed values found by a hash: for credentials and the like, whose meaning belongs to the layer above.
 
-use rusqlite::{OptionalExtension, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{Answer, Db, Vault};
 use crate::seal::{self, Key};
+use crate::sql::{Row, Scope, SqlError, Tx};
+use crate::values;
 
 /// One value.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,15 +32,15 @@ impl std::fmt::Debug for Entry {
     }
 }
 
-const COLUMNS: &str = "SELECT kind, lookup, ledger, owner, value, created_us, expires_us FROM entry";
+const COLUMNS: &str = "kind, lookup, ledger, owner, value, created_us, expires_us";
 
 /// As stored: the value is a box.
-fn row(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row) -> Result<Entry, SqlError> {
     Ok(Entry {
         kind: row.get(0)?,
         lookup: row.get(1)?,
-        ledger: Uuid::from_bytes(row.get(2)?),
-        owner: Uuid::from_bytes(row.get(3)?),
+        ledger: row.get(2)?,
+        owner: row.get(3)?,
         value: row.get(4)?,
         created_us: row.get(5)?,
         expires_us: row.get(6)?,
@@ -63,13 +64,13 @@ impl Entry {
     }
 }
 
-fn insert(tx: &Transaction<'_>, verb: &str, entry: &Entry, sealed: &[u8]) -> rusqlite::Result<usize> {
+fn insert(tx: &mut Tx<'_>, entry: &Entry, sealed: &[u8], if_there: &str) -> Result<u64, SqlError> {
     let insert = format!(
-        "{verb} INTO entry (kind, lookup, ledger, owner, value, created_us, expires_us)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        "INSERT INTO entry ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, lookup) DO {if_there}"
     );
-    let (ledger, owner) = (entry.ledger.as_bytes(), entry.owner.as_bytes());
-    tx.execute(&insert, params![entry.kind, entry.lookup, ledger, owner, sealed, entry.created_us, entry.expires_us])
+    let (kind, lookup) = (entry.kind.as_str(), entry.lookup.as_slice());
+    let values = values![kind, lookup, entry.ledger, entry.owner, sealed, entry.created_us, entry.expires_us];
+    tx.execute(&insert, &values)
 }
 
 impl Vault {
@@ -79,77 +80,79 @@ impl Vault {
             return Ok(());
         }
         let mut db = self.db()?;
-        let seal = |entry: &Entry| Ok(entry.sealed(&self.root(&db, entry.ledger)?));
-        let sealed = entries.iter().map(seal).collect::<Answer<Vec<_>>>()?;
-        db.write(|tx| {
+        let mut seal = |entry: &Entry| Ok(entry.sealed(&self.root(&mut db, entry.ledger)?));
+        let sealed = entries.iter().map(&mut seal).collect::<Answer<Vec<_>>>()?;
+        let replace = "UPDATE SET ledger = excluded.ledger, owner = excluded.owner, value = excluded.value,
+                       created_us = excluded.created_us, expires_us = excluded.expires_us";
+        db.kept.write(Scope::All, |tx| {
             let mut both = entries.iter().zip(&sealed);
-            both.try_for_each(|(entry, sealed)| insert(tx, "INSERT OR REPLACE", entry, sealed).map(|_| ()))
+            Ok(both.try_for_each(|(entry, sealed)| insert(tx, entry, sealed, replace).map(|_| ()))?)
         })
     }
 
     /// Stores an entry unless one with the same kind and lookup is there; `false` = nothing was stored.
     pub fn put_new(&self, entry: &Entry) -> Answer<bool> {
         let mut db = self.db()?;
-        let sealed = entry.sealed(&self.root(&db, entry.ledger)?);
-        Ok(db.write(|tx| insert(tx, "INSERT OR IGNORE", entry, &sealed))? == 1)
+        let sealed = entry.sealed(&self.root(&mut db, entry.ledger)?);
+        Ok(db.kept.write(Scope::All, |tx| insert(tx, entry, &sealed, "NOTHING"))? == 1)
     }
 
-    /// The entry that this lookup finds.
+    /// The entry that this lookup finds. Whose it is only the entry says, so this looks at every company's.
     pub fn get(&self, kind: &str, lookup: &[u8]) -> Answer<Option<Entry>> {
-        let db = self.db()?;
-        db.find(kind, lookup)?.map(|stored| self.open_entry(&db, stored)).transpose()
+        let mut db = self.db()?;
+        let find = format!("SELECT {COLUMNS} FROM entry WHERE kind = $1 AND lookup = $2");
+        let row = db.kept.row(Scope::All, &find, &values![kind, lookup])?;
+        row.map(|row| self.open_entry(&mut db, entry(&row)?)).transpose()
     }
 
     /// The entries of a kind in a ledger, of one owner or of all, oldest first.
     pub fn list(&self, kind: &str, ledger: Uuid, owner: Option<Uuid>) -> Answer<Vec<Entry>> {
-        let db = self.db()?;
-        let of = owner.map(|owner| owner.into_bytes());
-        let mut query = db.conn.prepare_cached(&format!(
-            "{COLUMNS} WHERE ledger = ?1 AND kind = ?2 AND (?3 IS NULL OR owner = ?3) ORDER BY created_us, lookup"
-        ))?;
-        let rows = query.query_map(params![ledger.as_bytes(), kind, of], row)?;
-        let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        found.into_iter().map(|stored| self.open_entry(&db, stored)).collect()
+        let mut db = self.db()?;
+        let list = format!("SELECT {COLUMNS} FROM entry WHERE ledger = $1 AND kind = $2");
+        let (scope, order) = (Scope::Ledger(ledger), "ORDER BY created_us, lookup");
+        let rows = match owner {
+            None => db.kept.query(scope, &format!("{list} {order}"), &values![ledger, kind])?,
+            Some(owner) => {
+                let list = format!("{list} AND owner = $3 {order}");
+                db.kept.query(scope, &list, &values![ledger, kind, owner])?
+            }
+        };
+        rows.iter().map(|row| self.open_entry(&mut db, entry(row)?)).collect()
     }
 
     /// Removes an entry; `false` = there was none.
     pub fn delete(&self, kind: &str, lookup: &[u8]) -> Answer<bool> {
-        let delete = "DELETE FROM entry WHERE kind = ?1 AND lookup = ?2";
-        Ok(self.db()?.write(|tx| tx.execute(delete, params![kind, lookup]))? > 0)
+        let delete = "DELETE FROM entry WHERE kind = $1 AND lookup = $2";
+        Ok(self.db()?.kept.write(Scope::All, |tx| tx.execute(delete, &values![kind, lookup]))? > 0)
     }
 
     /// Removes what an owner has of a kind; answers how many.
     pub fn delete_owned(&self, ledger: Uuid, owner: Uuid, kind: &str) -> Answer<usize> {
-        let delete = "DELETE FROM entry WHERE ledger = ?1 AND owner = ?2 AND kind = ?3";
-        self.db()?.write(|tx| tx.execute(delete, params![ledger.as_bytes(), owner.as_bytes(), kind]))
+        let delete = "DELETE FROM entry WHERE ledger = $1 AND owner = $2 AND kind = $3";
+        let scope = Scope::Ledger(ledger);
+        Ok(self.db()?.kept.write(scope, |tx| tx.execute(delete, &values![ledger, owner, kind]))? as usize)
     }
 
     /// Gets and removes an entry in one step: of many callers, one has it. For what may be used once.
     pub fn take(&self, kind: &str, lookup: &[u8]) -> Answer<Option<Entry>> {
         let mut db = self.db()?;
-        let Some(stored) = db.find(kind, lookup)? else { return Ok(None) };
-        let entry = self.open_entry(&db, stored)?;
-        let delete = "DELETE FROM entry WHERE kind = ?1 AND lookup = ?2";
-        db.write(|tx| tx.execute(delete, params![kind, lookup]))?;
-        Ok(Some(entry))
+        let take = format!("DELETE FROM entry WHERE kind = $1 AND lookup = $2 RETURNING {COLUMNS}");
+        let taken = db.kept.write(Scope::All, |tx| {
+            Ok::<_, SqlError>(tx.row(&take, &values![kind, lookup])?.map(|row| entry(&row)).transpose()?)
+        })?;
+        taken.map(|stored| self.open_entry(&mut db, stored)).transpose()
     }
 
     /// Removes every entry whose time is over; answers how many.
     pub fn purge_expired(&self, now_us: i64) -> Answer<usize> {
-        self.db()?.write(|tx| tx.execute("DELETE FROM entry WHERE expires_us <= ?1", [now_us]))
+        let delete = "DELETE FROM entry WHERE expires_us <= $1";
+        Ok(self.db()?.kept.write(Scope::All, |tx| tx.execute(delete, &values![now_us]))? as usize)
     }
 
-    fn open_entry(&self, db: &Db, mut stored: Entry) -> Answer<Entry> {
+    fn open_entry(&self, db: &mut Db, mut stored: Entry) -> Answer<Entry> {
         let root = self.root(db, stored.ledger)?;
         let secret = seal::kdf(&root, "keiin/v1/entry", &[&seal::salt_of(&stored.value)?]);
         stored.value = seal::open_box(&secret, &stored.aad(), &stored.value)?;
         Ok(stored)
-    }
-}
-
-impl Db {
-    fn find(&self, kind: &str, lookup: &[u8]) -> rusqlite::Result<Option<Entry>> {
-        let mut query = self.conn.prepare_cached(&format!("{COLUMNS} WHERE kind = ?1 AND lookup = ?2"))?;
-        query.query_row(params![kind, lookup], row).optional()
     }
 }

@@ -17,22 +17,23 @@ mod subjects;
 mod tests;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
-use rusqlite_migration::{M, Migrations};
+use rusqlite_migration::M;
 use uuid::Uuid;
 
 pub use self::entries::Entry;
 pub use self::subjects::NewSubjectKey;
+use crate::kept::{Kept, Place, Tables};
 use crate::keys::KeyProvider;
 use crate::seal::{self, Key, KeyName, KeyType, SealError};
-use crate::sqlite::{self, OpenError, is_busy, is_full};
+use crate::sql::{OpenError, Scope, SqlError, Tx};
+use crate::values;
 
-const STEPS: &[M<'_>] = &[M::up(include_str!("../../../migrations/sqlite/vault/0001_vault.sql"))];
-/// Writes after which the write-ahead log is moved into the file.
-const CHECKPOINT_WRITES: usize = 200;
+const TABLES: Tables = Tables {
+    sqlite: &[M::up(include_str!("../../../migrations/sqlite/vault/0001_vault.sql"))],
+    postgres: ("keiin_vault", &[("vault", include_str!("../../../migrations/postgres/vault/0001_vault.sql"))]),
+};
 /// Most unwrapped data keys kept in memory.
 const HOT_KEYS: usize = 20_000;
 
@@ -51,24 +52,12 @@ pub enum VaultError {
     /// A wrapped key or sealed value does not open.
     #[error("the vault does not open ({0}); is this the key-encryption key (keys/kek) it was written with?")]
     Sealed(#[from] SealError),
-    /// Nothing was written; the same call may succeed later.
-    #[error("no room for the vault; free space on its disk")]
-    Full,
-    /// Nothing was written; the same call may succeed later.
-    #[error("the vault is in use by another process; try again")]
-    Busy,
-    /// A write failed: it may be durable or not.
+    /// A failed write to the file: it may be durable or not.
     #[error("the vault has stopped after a failed write ({0}); restart the server")]
     Stopped(String),
-    /// Reading failed.
+    /// The database: full, in use, away, or something else.
     #[error("vault: {0}")]
-    Sqlite(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for VaultError {
-    fn from(error: rusqlite::Error) -> VaultError {
-        VaultError::Sqlite(error)
-    }
+    Sql(#[from] SqlError),
 }
 
 /// Result of a call.
@@ -82,11 +71,10 @@ pub struct Vault {
     hot: Mutex<Hot>,
 }
 
-/// The file and its one writer.
+/// The database, and the generation that it had when it was last asked.
 struct Db {
-    conn: Connection,
-    writes: usize,
-    stopped: Option<String>,
+    kept: Kept,
+    seen: u64,
 }
 
 /// Unwrapped keys, so that sealing and opening ask the disk rarely and never wait for a write. They wipe themselves.
@@ -99,38 +87,40 @@ struct Hot {
 }
 
 impl Vault {
-    /// Opens or makes the file for its one writer.
-    pub fn open(path: &Path, kek: Arc<dyn KeyProvider>) -> Result<Vault, OpenError> {
-        let conn = sqlite::open(path, &Migrations::from_slice(STEPS))?;
-        let at = |source| OpenError::Sqlite { path: path.display().to_string(), source };
-        let secure: i64 = conn.query_row("PRAGMA secure_delete = ON", [], |row| row.get(0)).map_err(at)?;
-        if secure != 1 {
-            let reason = "this SQLite does not overwrite what it deletes".to_owned();
-            return Err(OpenError::Unfit { path: path.display().to_string(), reason });
-        }
-        let wipe_due: bool = conn.query_row("SELECT wipe_due FROM vault", [], |row| row.get(0)).map_err(at)?;
-        let vault = Vault::with(conn, kek);
+    /// Opens or makes it.
+    pub fn open(place: impl Into<Place>, kek: Arc<dyn KeyProvider>) -> Result<Vault, OpenError> {
+        let place = &place.into();
+        let unfit = |error: VaultError| OpenError::new(place, error);
+        let vault = Vault::with(Kept::open(place, &TABLES)?, kek);
+        let row = vault.db().and_then(|mut db| Ok(db.kept.row(Scope::All, "SELECT wipe_due FROM vault", &[])?));
+        let wipe_due = match row.map_err(unfit)? {
+            Some(row) => row.get::<bool>(0).map_err(|e| unfit(e.into()))?,
+            None => return Err(OpenError::new(place, "its row of state is missing")),
+        };
         if wipe_due {
-            let wiped = vault.db().and_then(|mut db| db.wipe());
-            wiped.map_err(|e| OpenError::Unfit { path: path.display().to_string(), reason: e.to_string() })?;
+            vault.db().and_then(|mut db| db.wipe()).map_err(unfit)?;
         }
         Ok(vault)
     }
 
-    /// Opens an existing file for reading, beside a process that writes.
-    pub fn open_reader(path: &Path, kek: Arc<dyn KeyProvider>) -> Result<Vault, OpenError> {
-        Ok(Vault::with(sqlite::open_reader(path)?, kek))
+    /// Opens one that exists, for reading, beside a process that writes.
+    pub fn open_reader(place: impl Into<Place>, kek: Arc<dyn KeyProvider>) -> Result<Vault, OpenError> {
+        Ok(Vault::with(Kept::open_reader(&place.into(), &TABLES)?, kek))
     }
 
-    fn with(conn: Connection, kek: Arc<dyn KeyProvider>) -> Vault {
-        let db = Mutex::new(Db { conn, writes: 0, stopped: None });
-        Vault { kek: RwLock::new(kek), db, hot: Mutex::default() }
+    fn with(kept: Kept, kek: Arc<dyn KeyProvider>) -> Vault {
+        Vault { kek: RwLock::new(kek), db: Mutex::new(Db { kept, seen: 0 }), hot: Mutex::default() }
+    }
+
+    /// Do several nodes write it?
+    pub fn is_shared(&self) -> bool {
+        self.db.lock().unwrap_or_else(|e| e.into_inner()).kept.is_shared()
     }
 
     fn db(&self) -> Answer<MutexGuard<'_, Db>> {
         let db = self.db.lock().unwrap_or_else(|e| e.into_inner());
-        match &db.stopped {
-            Some(reason) => Err(VaultError::Stopped(reason.clone())),
+        match db.kept.stopped() {
+            Some(reason) => Err(VaultError::Stopped(reason.to_owned())),
             None => Ok(db),
         }
     }
@@ -143,9 +133,15 @@ impl Vault {
         self.kek.read().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
-    /// Raised by every erasure. A vault with a lower generation than the anchor remembers is an old copy.
+    /// Raised by every erasure. A vault with a lower generation than the anchor remembers is an old copy. Another node's
+    /// erasure takes effect here when this is asked: keys in memory are forgotten.
     pub fn generation(&self) -> Answer<u64> {
-        Ok(generation(&self.db()?.conn)?)
+        let mut db = self.db()?;
+        let generation = db.generation()?;
+        if std::mem::replace(&mut db.seen, generation) != generation {
+            *self.hot() = Hot::default();
+        }
+        Ok(generation)
     }
 
     /// Makes the root key and the first data key of a ledger; what is there stays.
@@ -157,10 +153,13 @@ impl Vault {
         let root = seal::fresh_key();
         let root_wrapped = self.kek().wrap(root_name(ledger), &root)?;
         let data_wrapped = wrap(&root, data_name(ledger, 1), &seal::fresh_key());
-        db.write(|tx| {
-            let insert = "INSERT INTO tenant_root (ledger, wrapped) VALUES (?1, ?2)";
-            tx.execute(insert, params![ledger.as_bytes(), root_wrapped])?;
-            insert_data_key(tx, ledger, 1, &data_wrapped)
+        db.kept.write(Scope::Ledger(ledger), |tx| {
+            let insert = "INSERT INTO tenant_root (ledger, wrapped) VALUES ($1, $2) ON CONFLICT (ledger) DO NOTHING";
+            // Another node may have been faster.
+            if tx.execute(insert, &values![ledger, root_wrapped])? == 0 {
+                return Ok(());
+            }
+            insert_data_key(tx, ledger, 1, data_wrapped)
         })
     }
 
@@ -175,7 +174,7 @@ impl Vault {
         let epoch = match known {
             Some(epoch) => epoch,
             None => {
-                let db = self.db()?;
+                let mut db = self.db()?;
                 let epoch = db.newest_epoch(ledger)?;
                 self.hot().epochs.insert(ledger, epoch);
                 epoch
@@ -189,12 +188,11 @@ impl Vault {
         if let Some(key) = self.hot().data.get(&(ledger, epoch)) {
             return Ok(key.clone());
         }
-        let db = self.db()?;
-        let root = self.root(&db, ledger)?;
-        let mut query = db.conn.prepare_cached("SELECT wrapped FROM data_key WHERE ledger = ?1 AND epoch = ?2")?;
-        let wrapped: Option<Vec<u8>> =
-            query.query_row(params![ledger.as_bytes(), epoch], |row| row.get(0)).optional()?;
-        let wrapped = wrapped.ok_or(VaultError::NoKeys(ledger))?;
+        let mut db = self.db()?;
+        let root = self.root(&mut db, ledger)?;
+        let find = "SELECT wrapped FROM data_key WHERE ledger = $1 AND epoch = $2";
+        let row = db.kept.row(Scope::Ledger(ledger), find, &values![ledger, epoch])?;
+        let wrapped: Vec<u8> = row.ok_or(VaultError::NoKeys(ledger))?.get(0)?;
         let key = seal::unwrap_key(&root, data_name(ledger, epoch), &wrapped)?;
         let mut hot = self.hot();
         hot.keep_bounded();
@@ -206,8 +204,8 @@ impl Vault {
     pub fn rotate_data_key(&self, ledger: Uuid) -> Answer<u32> {
         let mut db = self.db()?;
         let epoch = db.newest_epoch(ledger)? + 1;
-        let wrapped = wrap(&self.root(&db, ledger)?, data_name(ledger, epoch), &seal::fresh_key());
-        db.write(|tx| insert_data_key(tx, ledger, epoch, &wrapped))?;
+        let wrapped = wrap(&self.root(&mut db, ledger)?, data_name(ledger, epoch), &seal::fresh_key());
+        db.kept.write(Scope::Ledger(ledger), |tx| insert_data_key(tx, ledger, epoch, wrapped))?;
         self.hot().epochs.insert(ledger, epoch);
         Ok(epoch)
     }
@@ -227,7 +225,7 @@ impl Vault {
     pub fn destroy_ledger(&self, ledger: Uuid) -> Answer<u64> {
         self.destroy(|tx| {
             for table in ["tenant_root", "data_key", "subject_key", "erased_subject", "fingerprint", "entry"] {
-                tx.execute(&format!("DELETE FROM {table} WHERE ledger = ?1"), [ledger.as_bytes()])?;
+                tx.execute(&format!("DELETE FROM {table} WHERE ledger = $1"), &values![ledger])?;
             }
             Ok(())
         })
@@ -236,29 +234,23 @@ impl Vault {
     /// Wraps every root key again under another key-encryption key, and uses that one from then on. Answers how many.
     pub fn rewrap(&self, kek: Arc<dyn KeyProvider>) -> Answer<usize> {
         let mut db = self.db()?;
-        let rows: Vec<(Uuid, Vec<u8>)> = {
-            let mut query = db.conn.prepare("SELECT ledger, wrapped FROM tenant_root")?;
-            let rows = query.query_map([], |row| Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?)))?;
-            rows.collect::<Result<_, _>>()?
-        };
-        let mut again = vec![];
-        for (ledger, wrapped) in rows {
-            let root = self.kek().unwrap(root_name(ledger), &wrapped)?;
-            again.push((ledger, kek.wrap(root_name(ledger), &root)?));
-        }
-        db.write(|tx| {
-            let mut update = tx.prepare("UPDATE tenant_root SET wrapped = ?2 WHERE ledger = ?1")?;
-            for (ledger, wrapped) in &again {
-                update.execute(params![ledger.as_bytes(), wrapped])?;
+        let count = db.kept.write(Scope::All, |tx| {
+            let rows = tx.query("SELECT ledger, wrapped FROM tenant_root", &[])?;
+            for row in &rows {
+                let ledger: Uuid = row.get(0)?;
+                let root = self.kek().unwrap(root_name(ledger), &row.get::<Vec<u8>>(1)?)?;
+                let wrapped = kek.wrap(root_name(ledger), &root)?;
+                tx.execute("UPDATE tenant_root SET wrapped = $2 WHERE ledger = $1", &values![ledger, wrapped])?;
             }
-            tx.execute("UPDATE vault SET wipe_due = 1", []).map(|_| ())
+            tx.execute("UPDATE vault SET wipe_due = 1", &[])?;
+            Ok::<_, VaultError>(rows.len())
         })?;
         *self.kek.write().unwrap_or_else(|e| e.into_inner()) = kek;
         db.wipe()?;
-        Ok(again.len())
+        Ok(count)
     }
 
-    fn find_root(&self, db: &Db, ledger: Uuid) -> Answer<Option<Key>> {
+    fn find_root(&self, db: &mut Db, ledger: Uuid) -> Answer<Option<Key>> {
         if let Some(root) = self.hot().roots.get(&ledger) {
             return Ok(Some(root.clone()));
         }
@@ -270,7 +262,7 @@ impl Vault {
         Ok(Some(root))
     }
 
-    fn root(&self, db: &Db, ledger: Uuid) -> Answer<Key> {
+    fn root(&self, db: &mut Db, ledger: Uuid) -> Answer<Key> {
         self.find_root(db, ledger)?.ok_or(VaultError::NoKeys(ledger))
     }
 
@@ -278,22 +270,22 @@ impl Vault {
         if let Some(root) = self.hot().roots.get(&ledger) {
             return Ok(root.clone());
         }
-        let db = self.db()?;
-        self.root(&db, ledger)
+        let mut db = self.db()?;
+        self.root(&mut db, ledger)
     }
 
     /// Deletes for good and answers the new generation.
-    fn destroy(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Answer<u64> {
+    fn destroy(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<(), SqlError>) -> Answer<u64> {
         let mut db = self.db()?;
-        let raised = db.write(|tx| {
+        let raised = db.kept.write(Scope::All, |tx| {
             work(tx)?;
-            tx.execute("UPDATE vault SET generation = generation + 1, wipe_due = 1", [])?;
-            generation(tx)
+            tx.execute("UPDATE vault SET generation = generation + 1, wipe_due = 1", &[])
         });
         *self.hot() = Hot::default();
-        let raised = raised?;
+        raised?;
         db.wipe()?;
-        Ok(raised)
+        db.seen = db.generation()?;
+        Ok(db.seen)
     }
 }
 
@@ -306,62 +298,38 @@ impl Hot {
 }
 
 impl Db {
-    fn wrapped_root(&self, ledger: Uuid) -> Answer<Option<Vec<u8>>> {
-        let mut query = self.conn.prepare_cached("SELECT wrapped FROM tenant_root WHERE ledger = ?1")?;
-        Ok(query.query_row([ledger.as_bytes()], |row| row.get(0)).optional()?)
+    fn generation(&mut self) -> Answer<u64> {
+        let row = self.kept.row(Scope::All, "SELECT generation FROM vault", &[])?;
+        let row = row.ok_or_else(|| SqlError::Failed("the vault's row of state is missing".to_owned()))?;
+        Ok(row.get(0)?)
     }
 
-    fn newest_epoch(&self, ledger: Uuid) -> Answer<u32> {
-        let mut query = self.conn.prepare_cached("SELECT max(epoch) FROM data_key WHERE ledger = ?1")?;
-        let epoch: Option<u32> = query.query_row([ledger.as_bytes()], |row| row.get(0))?;
-        epoch.ok_or(VaultError::NoKeys(ledger))
+    fn wrapped_root(&mut self, ledger: Uuid) -> Answer<Option<Vec<u8>>> {
+        let find = "SELECT wrapped FROM tenant_root WHERE ledger = $1";
+        let row = self.kept.row(Scope::Ledger(ledger), find, &values![ledger])?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
     }
 
-    /// One transaction, durable when it returns.
-    fn write<T>(&mut self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Answer<T> {
-        let write = |conn: &mut Connection| {
-            let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            let done = work(&tx)?;
-            tx.commit()?;
-            Ok(done)
-        };
-        let done = write(&mut self.conn).map_err(|error| self.failed(error))?;
-        self.writes += 1;
-        if self.writes >= CHECKPOINT_WRITES {
-            self.checkpoint("PASSIVE")?;
-        }
-        Ok(done)
+    fn newest_epoch(&mut self, ledger: Uuid) -> Answer<u32> {
+        let newest = "SELECT max(epoch) FROM data_key WHERE ledger = $1";
+        let row = self.kept.row(Scope::Ledger(ledger), newest, &values![ledger])?;
+        row.map_or(Ok(None), |row| row.get(0))?.ok_or(VaultError::NoKeys(ledger))
     }
 
-    fn failed(&mut self, error: rusqlite::Error) -> VaultError {
-        if is_full(&error) {
-            return VaultError::Full;
-        }
-        if is_busy(&error) {
-            return VaultError::Busy;
-        }
-        self.stopped = Some(error.to_string());
-        VaultError::Stopped(error.to_string())
-    }
-
-    fn checkpoint(&mut self, mode: &str) -> Answer<bool> {
-        let done = sqlite::checkpoint(&self.conn, mode).map_err(|error| self.failed(error))?;
-        self.writes = 0;
-        Ok(done)
-    }
-
-    /// Leaves nothing of what was deleted. Overwriting deleted cells is not enough: rows that moved between pages leave
-    /// stale copies in the pages they came from (4,000 rows, 400 deleted: parts of about 5 were still there), so the file
-    /// is written anew. A crash before the end is made good at the next start.
+    /// Leaves nothing of what was deleted. A crash before the end is made good at the next start.
     fn wipe(&mut self) -> Answer<()> {
-        self.conn.execute_batch("VACUUM").map_err(|error| self.failed(error))?;
-        self.write(|tx| tx.execute("UPDATE vault SET wipe_due = 0", []))?;
-        if self.checkpoint("TRUNCATE")? { Ok(()) } else { Err(VaultError::Busy) }
+        self.kept.compact()?;
+        self.kept.write(Scope::All, |tx| tx.execute("UPDATE vault SET wipe_due = 0", &[]))?;
+        if self.kept.checkpoint("TRUNCATE")? { Ok(()) } else { Err(SqlError::Busy.into()) }
     }
 }
 
-fn generation(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.query_row("SELECT generation FROM vault", [], |row| row.get::<_, i64>(0)).map(|n| n as u64)
+/// With several nodes, one after the other changes the keys of a ledger.
+fn alone(tx: &mut Tx<'_>, ledger: Uuid) -> Result<(), SqlError> {
+    if tx.is_postgres() {
+        tx.query("SELECT 1 FROM tenant_root WHERE ledger = $1 FOR UPDATE", &values![ledger])?;
+    }
+    Ok(())
 }
 
 fn root_name(ledger: Uuid) -> KeyName {
@@ -376,7 +344,8 @@ fn wrap(root: &Key, name: KeyName, key: &Key) -> Vec<u8> {
     seal::wrap_key(root, name, &seal::fresh_nonce(), key).to_vec()
 }
 
-fn insert_data_key(tx: &Transaction<'_>, ledger: Uuid, epoch: u32, wrapped: &[u8]) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO data_key (ledger, epoch, wrapped) VALUES (?1, ?2, ?3)";
-    tx.execute(insert, params![ledger.as_bytes(), epoch, wrapped]).map(|_| ())
+fn insert_data_key(tx: &mut Tx<'_>, ledger: Uuid, epoch: u32, wrapped: Vec<u8>) -> Answer<()> {
+    let insert = "INSERT INTO data_key (ledger, epoch, wrapped) VALUES ($1, $2, $3)";
+    tx.execute(insert, &values![ledger, epoch, wrapped])?;
+    Ok(())
 }

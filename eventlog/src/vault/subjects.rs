@@ -1,10 +1,11 @@
 //! Persons: their keys, how they are found again by a fact, and how they are erased.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use uuid::Uuid;
 
-use super::{Answer, Db, Vault, VaultError, wrap};
+use super::{Answer, Db, Vault, VaultError, alone, wrap};
 use crate::seal::{self, Key, KeyName, KeyType};
+use crate::sql::{Row, Scope, SqlError, Tx};
+use crate::values;
 
 /// A key of a person that was minted in memory.
 #[derive(Clone, Debug)]
@@ -39,24 +40,25 @@ impl Vault {
 
     /// Stores keys that were minted in memory, all or none. The same keys may be put again.
     pub fn put_subjects(&self, ledger: Uuid, keys: &[NewSubjectKey]) -> Answer<()> {
-        let mut db = self.db()?;
-        let root = self.root(&db, ledger)?;
-        let mut new = vec![];
-        for minted in keys {
-            if db.is_erased(ledger, minted.subject)? {
-                return Err(VaultError::Erased(minted.subject));
-            }
-            match db.subject_key(&root, ledger, minted.subject, minted.version)? {
-                Some(known) if known.expose() == minted.key.expose() => {}
-                Some(_) => return Err(VaultError::Exists(minted.subject)),
-                None => new.push((minted, wrap(&root, key_name(ledger, minted.subject, minted.version), &minted.key))),
-            }
-        }
-        if new.is_empty() {
+        if keys.is_empty() {
             return Ok(());
         }
-        db.write(|tx| {
-            new.iter().try_for_each(|(minted, wrapped)| insert_key(tx, ledger, minted.subject, minted.version, wrapped))
+        let mut db = self.db()?;
+        let root = self.root(&mut db, ledger)?;
+        db.kept.write(Scope::Ledger(ledger), |tx| {
+            alone(tx, ledger)?;
+            for NewSubjectKey { subject, version, key } in keys {
+                if is_erased(tx, ledger, *subject)? {
+                    return Err(VaultError::Erased(*subject));
+                }
+                let at = values![ledger, *subject, *version];
+                match tx.row(FIND, &at)?.map(|row| unwrapped(&row, &root, ledger, *subject, *version)).transpose()? {
+                    Some(known) if known.expose() == key.expose() => {}
+                    Some(_) => return Err(VaultError::Exists(*subject)),
+                    None => insert_key(tx, ledger, *subject, *version, &root, key)?,
+                }
+            }
+            Ok(())
         })
     }
 
@@ -65,8 +67,8 @@ impl Vault {
         if let Some(key) = self.hot().subjects.get(&(ledger, subject, version)) {
             return Ok(Some(key.clone()));
         }
-        let db = self.db()?;
-        let root = self.root(&db, ledger)?;
+        let mut db = self.db()?;
+        let root = self.root(&mut db, ledger)?;
         let Some(key) = db.subject_key(&root, ledger, subject, version)? else { return Ok(None) };
         // Still under the file's lock: an erasure comes before or after, never between.
         let mut hot = self.hot();
@@ -77,9 +79,9 @@ impl Vault {
 
     /// The newest key of a person and its version: what seals their fields now. `None` once they were erased.
     pub fn newest_subject_key(&self, ledger: Uuid, subject: Uuid) -> Answer<Option<(u16, Key)>> {
-        let newest = "SELECT max(version) FROM subject_key WHERE ledger = ?1 AND subject = ?2";
-        let both = [ledger.as_bytes(), subject.as_bytes()];
-        let version: Option<u16> = self.db()?.conn.prepare_cached(newest)?.query_row(both, |row| row.get(0))?;
+        let newest = "SELECT max(version) FROM subject_key WHERE ledger = $1 AND subject = $2";
+        let row = self.db()?.kept.row(Scope::Ledger(ledger), newest, &values![ledger, subject])?;
+        let version: Option<u16> = row.map_or(Ok(None), |row| row.get(0))?;
         let Some(version) = version else { return Ok(None) };
         Ok(self.subject_key(ledger, subject, version)?.map(|key| (version, key)))
     }
@@ -88,97 +90,111 @@ impl Vault {
     /// `fact` must be canonical (see [`seal::fingerprint`]).
     pub fn subject_for(&self, ledger: Uuid, namespace: &str, fact: &str) -> Answer<Uuid> {
         let mut db = self.db()?;
-        let root = self.root(&db, ledger)?;
+        let root = self.root(&mut db, ledger)?;
         let fingerprint = seal::fingerprint(&root, ledger, namespace, fact);
-        if let Some(subject) = find(&db.conn, ledger, fingerprint)? {
+        if let Some(subject) = db.find(ledger, fingerprint)? {
             return Ok(subject);
         }
-        let minted = NewSubjectKey::mint();
-        let wrapped = wrap(&root, key_name(ledger, minted.subject, 1), &minted.key);
-        db.write(|tx| {
-            insert_key(tx, ledger, minted.subject, 1, &wrapped)?;
-            insert_fingerprint(tx, ledger, fingerprint, minted.subject)
-        })?;
-        Ok(minted.subject)
+        db.kept.write(Scope::Ledger(ledger), |tx| {
+            alone(tx, ledger)?;
+            if let Some(row) = tx.row(LEADS_TO, &values![ledger, fingerprint])? {
+                return Ok(row.get(0)?);
+            }
+            let minted = NewSubjectKey::mint();
+            insert_key(tx, ledger, minted.subject, 1, &root, &minted.key)?;
+            insert_fingerprint(tx, ledger, fingerprint, minted.subject)?;
+            Ok(minted.subject)
+        })
     }
 
     /// The person that a personal fact leads to, if there is one.
     pub fn find_subject(&self, ledger: Uuid, namespace: &str, fact: &str) -> Answer<Option<Uuid>> {
-        let db = self.db()?;
-        let root = self.root(&db, ledger)?;
-        Ok(find(&db.conn, ledger, seal::fingerprint(&root, ledger, namespace, fact))?)
+        let mut db = self.db()?;
+        let root = self.root(&mut db, ledger)?;
+        db.find(ledger, seal::fingerprint(&root, ledger, namespace, fact))
     }
 
     /// Lets a fact lead to a person who is known already (a second address, a changed one). Answers whom it leads to:
     /// another person, if the fact was taken.
     pub fn link_subject(&self, ledger: Uuid, namespace: &str, fact: &str, subject: Uuid) -> Answer<Uuid> {
         let mut db = self.db()?;
-        let root = self.root(&db, ledger)?;
-        if db.is_erased(ledger, subject)? {
-            return Err(VaultError::Erased(subject));
-        }
+        let root = self.root(&mut db, ledger)?;
         let fingerprint = seal::fingerprint(&root, ledger, namespace, fact);
-        if let Some(holder) = find(&db.conn, ledger, fingerprint)? {
-            return Ok(holder);
-        }
-        db.write(|tx| insert_fingerprint(tx, ledger, fingerprint, subject))?;
-        Ok(subject)
+        db.kept.write(Scope::Ledger(ledger), |tx| {
+            alone(tx, ledger)?;
+            if is_erased(tx, ledger, subject)? {
+                return Err(VaultError::Erased(subject));
+            }
+            if let Some(row) = tx.row(LEADS_TO, &values![ledger, fingerprint])? {
+                return Ok(row.get(0)?);
+            }
+            insert_fingerprint(tx, ledger, fingerprint, subject)?;
+            Ok(subject)
+        })
     }
 
     /// Lets a fact lead to nobody again.
     pub fn unlink_fact(&self, ledger: Uuid, namespace: &str, fact: &str) -> Answer<()> {
         let mut db = self.db()?;
-        let root = self.root(&db, ledger)?;
+        let root = self.root(&mut db, ledger)?;
         let fingerprint = seal::fingerprint(&root, ledger, namespace, fact);
-        let delete = "DELETE FROM fingerprint WHERE ledger = ?1 AND fingerprint = ?2";
-        db.write(|tx| tx.execute(delete, [ledger.as_bytes(), fingerprint.as_bytes()]).map(|_| ()))
+        let delete = "DELETE FROM fingerprint WHERE ledger = $1 AND fingerprint = $2";
+        db.kept.write(Scope::Ledger(ledger), |tx| tx.execute(delete, &values![ledger, fingerprint]))?;
+        Ok(())
     }
 
     /// Destroys the keys of a person, what leads to them and what they own here, and answers the new generation. May be
     /// repeated.
     pub fn erase_subject(&self, ledger: Uuid, subject: Uuid) -> Answer<u64> {
-        let both = [ledger.as_bytes(), subject.as_bytes()];
+        let both = values![ledger, subject];
         self.destroy(|tx| {
-            tx.execute("DELETE FROM subject_key WHERE ledger = ?1 AND subject = ?2", both)?;
-            tx.execute("DELETE FROM fingerprint WHERE ledger = ?1 AND subject = ?2", both)?;
-            tx.execute("DELETE FROM entry WHERE ledger = ?1 AND owner = ?2", both)?;
-            tx.execute("INSERT OR IGNORE INTO erased_subject (ledger, subject) VALUES (?1, ?2)", both).map(|_| ())
+            alone(tx, ledger)?;
+            tx.execute("DELETE FROM subject_key WHERE ledger = $1 AND subject = $2", &both)?;
+            tx.execute("DELETE FROM fingerprint WHERE ledger = $1 AND subject = $2", &both)?;
+            tx.execute("DELETE FROM entry WHERE ledger = $1 AND owner = $2", &both)?;
+            let insert = "INSERT INTO erased_subject (ledger, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            tx.execute(insert, &both).map(|_| ())
         })
     }
 
     /// Was this person erased?
     pub fn is_erased(&self, ledger: Uuid, subject: Uuid) -> Answer<bool> {
-        self.db()?.is_erased(ledger, subject)
+        Ok(self.db()?.kept.row(Scope::Ledger(ledger), ERASED, &values![ledger, subject])?.is_some())
     }
 }
+
+const FIND: &str = "SELECT wrapped FROM subject_key WHERE ledger = $1 AND subject = $2 AND version = $3";
+const ERASED: &str = "SELECT 1 FROM erased_subject WHERE ledger = $1 AND subject = $2";
+const LEADS_TO: &str = "SELECT subject FROM fingerprint WHERE ledger = $1 AND fingerprint = $2";
 
 impl Db {
-    fn is_erased(&self, ledger: Uuid, subject: Uuid) -> Answer<bool> {
-        let mut query = self.conn.prepare_cached("SELECT 1 FROM erased_subject WHERE ledger = ?1 AND subject = ?2")?;
-        Ok(query.exists([ledger.as_bytes(), subject.as_bytes()])?)
+    fn subject_key(&mut self, root: &Key, ledger: Uuid, subject: Uuid, version: u16) -> Answer<Option<Key>> {
+        let row = self.kept.row(Scope::Ledger(ledger), FIND, &values![ledger, subject, version])?;
+        row.map(|row| unwrapped(&row, root, ledger, subject, version)).transpose()
     }
 
-    fn subject_key(&self, root: &Key, ledger: Uuid, subject: Uuid, version: u16) -> Answer<Option<Key>> {
-        let query = "SELECT wrapped FROM subject_key WHERE ledger = ?1 AND subject = ?2 AND version = ?3";
-        let mut query = self.conn.prepare_cached(query)?;
-        let at = params![ledger.as_bytes(), subject.as_bytes(), version];
-        let wrapped: Option<Vec<u8>> = query.query_row(at, |row| row.get(0)).optional()?;
-        wrapped.map(|wrapped| Ok(seal::unwrap_key(root, key_name(ledger, subject, version), &wrapped)?)).transpose()
+    fn find(&mut self, ledger: Uuid, fingerprint: Uuid) -> Answer<Option<Uuid>> {
+        let row = self.kept.row(Scope::Ledger(ledger), LEADS_TO, &values![ledger, fingerprint])?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
     }
 }
 
-fn find(conn: &Connection, ledger: Uuid, fingerprint: Uuid) -> rusqlite::Result<Option<Uuid>> {
-    let mut query = conn.prepare_cached("SELECT subject FROM fingerprint WHERE ledger = ?1 AND fingerprint = ?2")?;
-    let both = [ledger.as_bytes(), fingerprint.as_bytes()];
-    query.query_row(both, |row| row.get(0).map(Uuid::from_bytes)).optional()
+fn unwrapped(row: &Row, root: &Key, ledger: Uuid, subject: Uuid, version: u16) -> Answer<Key> {
+    Ok(seal::unwrap_key(root, key_name(ledger, subject, version), &row.get::<Vec<u8>>(0)?)?)
 }
 
-fn insert_key(tx: &Transaction<'_>, ledger: Uuid, subject: Uuid, version: u16, wrapped: &[u8]) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO subject_key (ledger, subject, version, wrapped) VALUES (?1, ?2, ?3, ?4)";
-    tx.execute(insert, params![ledger.as_bytes(), subject.as_bytes(), version, wrapped]).map(|_| ())
+fn is_erased(tx: &mut Tx<'_>, ledger: Uuid, subject: Uuid) -> Result<bool, SqlError> {
+    Ok(tx.row(ERASED, &values![ledger, subject])?.is_some())
 }
 
-fn insert_fingerprint(tx: &Transaction<'_>, ledger: Uuid, fingerprint: Uuid, subject: Uuid) -> rusqlite::Result<()> {
-    let insert = "INSERT INTO fingerprint (ledger, fingerprint, subject) VALUES (?1, ?2, ?3)";
-    tx.execute(insert, [ledger.as_bytes(), fingerprint.as_bytes(), subject.as_bytes()]).map(|_| ())
+fn insert_key(tx: &mut Tx<'_>, ledger: Uuid, subject: Uuid, version: u16, root: &Key, key: &Key) -> Answer<()> {
+    let wrapped = wrap(root, key_name(ledger, subject, version), key);
+    let insert = "INSERT INTO subject_key (ledger, subject, version, wrapped) VALUES ($1, $2, $3, $4)";
+    tx.execute(insert, &values![ledger, subject, version, wrapped])?;
+    Ok(())
+}
+
+fn insert_fingerprint(tx: &mut Tx<'_>, ledger: Uuid, fingerprint: Uuid, subject: Uuid) -> Result<(), SqlError> {
+    let insert = "INSERT INTO fingerprint (ledger, fingerprint, subject) VALUES ($1, $2, $3)";
+    tx.execute(insert, &values![ledger, fingerprint, subject]).map(|_| ())
 }

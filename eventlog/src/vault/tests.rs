@@ -5,8 +5,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::{Entry, NewSubjectKey, Vault, VaultError};
+use crate::kept::Place;
 use crate::keys::FileKek;
+use crate::postgres::Address;
 use crate::seal::Key;
+use crate::sql::{Scope, SqlError, Tx};
+use crate::values;
 
 const LEDGER: Uuid = Uuid::from_u128(7);
 
@@ -127,11 +131,8 @@ fn an_entry_cannot_be_given_to_another_owner() {
     let vault = dir.open(1);
     vault.create_ledger(LEDGER).unwrap();
     vault.put(&[entry("hash", Uuid::from_u128(3), "v")]).unwrap();
-    vault
-        .db()
-        .unwrap()
-        .write(|tx| tx.execute("UPDATE entry SET owner = x'00000000000000000000000000000004'", []))
-        .unwrap();
+    let stolen = values![Uuid::from_u128(4)];
+    vault.db().unwrap().kept.write(Scope::All, |tx| tx.execute("UPDATE entry SET owner = $1", &stolen)).unwrap();
     assert!(matches!(vault.get("thing", b"hash"), Err(VaultError::Sealed(_))));
 }
 
@@ -148,12 +149,10 @@ fn erased_is_in_no_byte_of_the_files() {
     let victims = [people[0], people[57], people[399]];
     let mut needles = vec![b"lookup 00057".to_vec()];
     for victim in victims {
-        let read = "SELECT wrapped FROM subject_key WHERE subject = ?1 UNION SELECT value FROM entry WHERE owner = ?1
-                    UNION SELECT fingerprint FROM fingerprint WHERE subject = ?1";
-        let db = vault.db().unwrap();
-        let mut query = db.conn.prepare(read).unwrap();
-        let rows = query.query_map([victim.as_bytes()], |row| row.get::<_, Vec<u8>>(0)).unwrap();
-        needles.extend(rows.map(Result::unwrap));
+        let read = "SELECT wrapped FROM subject_key WHERE subject = $1 UNION SELECT value FROM entry WHERE owner = $1
+                    UNION SELECT fingerprint FROM fingerprint WHERE subject = $1";
+        let rows = vault.db().unwrap().kept.query(Scope::All, read, &values![victim]).unwrap();
+        needles.extend(rows.iter().map(|row| row.get::<Vec<u8>>(0).unwrap()));
     }
     assert_eq!(needles.len(), 10);
     assert!(needles.iter().all(|needle| dir.holds(needle)), "the search finds what is there");
@@ -176,13 +175,17 @@ fn an_interrupted_erasure_is_finished_at_the_next_start() {
     let vault = dir.open(1);
     vault.create_ledger(LEDGER).unwrap();
     vault.put(&[entry("canary lookup", Uuid::from_u128(3), "v")]).unwrap();
-    vault.db().unwrap().conn.execute_batch("UPDATE vault SET wipe_due = 1; DELETE FROM entry;").unwrap();
+    let interrupted = |tx: &mut Tx<'_>| {
+        tx.execute("UPDATE vault SET wipe_due = 1", &[])?;
+        tx.execute("DELETE FROM entry", &[])
+    };
+    vault.db().unwrap().kept.write::<_, SqlError>(Scope::All, interrupted).unwrap();
     assert!(dir.holds(b"canary lookup"), "still in the write-ahead log");
     drop(vault);
     let vault = dir.open(1);
     assert!(!dir.holds(b"canary lookup"));
-    let due: i64 = vault.db().unwrap().conn.query_row("SELECT wipe_due FROM vault", [], |row| row.get(0)).unwrap();
-    assert_eq!(due, 0);
+    let due = vault.db().unwrap().kept.row(Scope::All, "SELECT wipe_due FROM vault", &[]).unwrap().unwrap();
+    assert_eq!(due.get::<i64>(0), Ok(0));
 }
 
 #[test]
@@ -213,4 +216,57 @@ fn another_key_encryption_key_takes_over() {
     drop(vault);
     assert!(dir.open(1).data_key(LEDGER, 1).is_err());
     assert_eq!(dir.open(2).data_key(LEDGER, 1).unwrap().expose(), key.expose());
+}
+
+/// The vault of two nodes: what one does, the other knows.
+#[test]
+fn two_nodes_share_a_vault() {
+    let address = Address::parse(&keiin_test_postgres::Server::shared().database()).unwrap();
+    let open = || Vault::open(&Place::Postgres(address.clone()), kek(1)).unwrap();
+    let nodes = [open(), open()];
+    std::thread::scope(|scope| nodes.iter().for_each(|node| _ = scope.spawn(|| node.create_ledger(LEDGER).unwrap())));
+    let [a, b] = &nodes;
+    assert_eq!(a.data_key(LEDGER, 1).unwrap().expose(), b.data_key(LEDGER, 1).unwrap().expose());
+    assert_eq!(a.rotate_data_key(LEDGER).unwrap(), 2);
+    assert_eq!(b.data_key(LEDGER, 2).unwrap().expose(), a.data_key(LEDGER, 2).unwrap().expose());
+
+    // One fact leads to one person, whoever asks first.
+    let found = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    std::thread::scope(|scope| {
+        for n in 0..16 {
+            let (node, found) = (&nodes[n % 2], &found);
+            scope.spawn(move || {
+                let person = node.subject_for(LEDGER, "mail", "a@example.jp").unwrap();
+                found.lock().unwrap().insert(person);
+            });
+        }
+    });
+    let people = found.into_inner().unwrap();
+    assert_eq!(people.len(), 1);
+    let person = people.into_iter().next().unwrap();
+
+    // What may be used once is used once.
+    a.put(&[entry("once", person, "v")]).unwrap();
+    let taken = std::thread::scope(|scope| {
+        let takers: Vec<_> = (0..16)
+            .map(|n| {
+                scope.spawn({
+                    let node = &nodes[n % 2];
+                    move || node.take("thing", b"once").unwrap()
+                })
+            })
+            .collect();
+        takers.into_iter().filter_map(|taker| taker.join().unwrap()).count()
+    });
+    assert_eq!(taken, 1);
+
+    // An erasure reaches the keys that the other node holds in memory, as soon as it asks for the generation.
+    assert!(b.subject_key(LEDGER, person, 1).unwrap().is_some());
+    assert_eq!((a.erase_subject(LEDGER, person).unwrap(), b.generation().unwrap()), (1, 1));
+    assert!(b.subject_key(LEDGER, person, 1).unwrap().is_none());
+    let again = NewSubjectKey { subject: person, ..NewSubjectKey::mint() };
+    assert!(matches!(b.put_subjects(LEDGER, &[again]), Err(VaultError::Erased(_))));
+    a.destroy_ledger(LEDGER).unwrap();
+    b.generation().unwrap();
+    assert!(matches!(b.data_key(LEDGER, 1), Err(VaultError::NoKeys(_))));
 }

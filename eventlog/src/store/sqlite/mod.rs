@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::record::{Hash, Record, Stream};
+pub use crate::sql::OpenError;
 use crate::sqlite;
-pub use crate::sqlite::OpenError;
 
 const STEPS: &[M<'_>] = &[M::up(include_str!("../../../../migrations/sqlite/log/0001_log.sql"))];
 const READERS: usize = 4;
@@ -75,14 +75,12 @@ impl SqliteStore {
         let conn = sqlite::open(path, &Migrations::from_slice(STEPS))?;
         let mut store = SqliteStore::readers(path)?;
         let writer = write::Writer::new(conn, signers, store.shared.clone())
-            .map_err(|source| OpenError::Sqlite { path: path.display().to_string(), source })?;
+            .map_err(|error| OpenError::new(path.display(), error))?;
         let (jobs, queue) = mpsc::channel();
         store.jobs = Some(jobs);
         let thread = std::thread::Builder::new().name("log-writer".to_owned()).spawn(move || writer.run(queue));
-        store.writer = Some(thread.map_err(|e| OpenError::Unfit {
-            path: path.display().to_string(),
-            reason: format!("no thread for its writer: {e}"),
-        })?);
+        let no_thread = |e| OpenError::new(path.display(), format!("no thread for its writer: {e}"));
+        store.writer = Some(thread.map_err(no_thread)?);
         Ok(store)
     }
 
