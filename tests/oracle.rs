@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
+use keiin_eventlog::sql::Connection as Sql;
 use keiin_projections::table::{self, Table};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -246,7 +247,7 @@ pub fn dump(data: &Path) -> String {
     let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the read models open");
     let tables: Vec<&'static Table> =
         keiin_projections::PROJECTIONS.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
-    table::dump(&connection, &tables).expect("the read models can be read")
+    table::dump(&mut Sql::Sqlite(connection), &tables).expect("the read models can be read")
 }
 
 /// The read models of a copy, rebuilt from nothing. Nobody may be writing.

@@ -14,8 +14,8 @@ use uuid::Uuid;
 pub mod postgres;
 pub(crate) mod sqlite;
 
-/// A value in a column.
-#[derive(Clone, PartialEq, Debug)]
+/// A value in a column. Sorted as the databases sort.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Value {
     /// Nothing.
     Null,

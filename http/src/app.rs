@@ -14,6 +14,7 @@ use keiin_eventlog::log::Log;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::catalog::PROJECTIONS;
+use keiin_projections::database::Database;
 use keiin_projections::query::Read;
 use keiin_projections::runner::Runner;
 use serde_json::Value;
@@ -97,7 +98,8 @@ impl App {
         let anchorer =
             Anchorer::open(&data.anchor(), log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
         open_ledger(&log, &vault, &keyring, &config.log_name, ROOT, now_us).await?;
-        let runner = Runner::open(&data.read(), log.clone(), vault.clone(), PROJECTIONS).await?;
+        let read_models = Database::sqlite(data.read());
+        let runner = Runner::open(read_models.clone(), log.clone(), vault.clone(), PROJECTIONS).await?;
         runner.catch_up().await.context("read models")?;
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
         let cursor_key = Sha256::digest(vault.fingerprint(ROOT, "cursor", "v1")?).into();
@@ -108,7 +110,7 @@ impl App {
             texts: texts.clone(),
             public_url: public_url(&config),
         };
-        let read = Read::new(data.read(), log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
+        let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
         let app = Arc::new(App {
             denials: Denials::default(),
             limiter: Limiter::new(&config.limits),

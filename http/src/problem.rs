@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use keiin_domain::command::{Fault, Rejection};
+use keiin_eventlog::sql::SqlError;
 use keiin_eventlog::store::StoreError;
 use keiin_eventlog::vault::VaultError;
 use keiin_projections::query::Refusal;
@@ -116,7 +117,12 @@ impl From<StoreError> for Problem {
 
 impl From<ReadModelError> for Problem {
     fn from(error: ReadModelError) -> Problem {
-        Problem::failed(error)
+        match error {
+            ReadModelError::Sql(SqlError::Failed(cause)) => Problem::failed(cause),
+            ReadModelError::Store(error) => error.into(),
+            // Nothing was written, and the same may succeed later.
+            passing => Problem::unavailable(passing),
+        }
     }
 }
 

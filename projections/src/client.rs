@@ -5,7 +5,6 @@ use keiin_domain::client::{Client, ClientEvent, Profile};
 use keiin_domain::command::Aggregate;
 use keiin_domain::role::Permission;
 use keiin_domain::sealed::{Person, Sealed};
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
-use crate::view::{col, filled};
+use crate::view::{Row, Seen, col, filled};
 
 /// One row a client.
 pub static CLIENTS: Table = Table {
@@ -134,7 +133,7 @@ pub struct Recipient {
 
 impl Recipient {
     /// From two columns that are emptied together.
-    pub fn read(row: &Row, name: &str, email: &str) -> rusqlite::Result<Recipient> {
+    pub fn read(row: &Row, name: &str, email: &str) -> Seen<Recipient> {
         let name: Option<String> = col(row, name)?;
         Ok(Recipient { erased: name.is_none(), name, email: col(row, email)? })
     }
@@ -144,7 +143,7 @@ const FROM: &str =
     "(SELECT c.*, (SELECT count(*) FROM documents d WHERE d.ledger = c.ledger AND d.client_id = c.id) AS documents
       FROM clients c)";
 
-fn view(row: &Row) -> rusqlite::Result<ClientView> {
+fn view(row: &Row) -> Seen<ClientView> {
     let text = |column| col::<String>(row, column).map(filled);
     let subject: Option<Uuid> = col(row, "subject")?;
     Ok(ClientView {
@@ -180,7 +179,7 @@ impl Query for ListClients {
         let searched = ["name", "registration_number", "contact_name", "contact_email"];
         let filter = Filter::new().and("t.status = ?", params.text("status")).like(&searched, params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, "clients")?, ..page })
+        Ok(Listing { counts: read.counts(who, "clients", Filter::new())?, ..page })
     }
 }
 

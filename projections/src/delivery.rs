@@ -4,7 +4,8 @@
 use keiin_domain::command::Aggregate;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::role::Permission;
-use rusqlite::Row;
+use keiin_eventlog::sql::Scope;
+use keiin_eventlog::values;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, personal};
-use crate::view::{Time, col, filled};
+use crate::view::{Row, Seen, Time, col, filled};
 
 /// One row a delivery.
 pub static DELIVERIES: Table = Table {
@@ -78,14 +79,10 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
 
 /// Links whose time is up and whose expiry is not written yet: company and delivery, the longest overdue first.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
-    let sql = "SELECT ledger, id FROM deliveries WHERE expired = 0 AND revoked = 0 AND expires_at <= ?1
-               ORDER BY expires_at LIMIT ?2";
-    read.sql(|connection| {
-        let mut statement = connection.prepare_cached(sql)?;
-        let id = |row: &Row, at| row.get::<_, [u8; 16]>(at).map(Uuid::from_bytes);
-        let rows = statement.query_map((now_us, limit as i64), |row| Ok((id(row, 0)?, id(row, 1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    })
+    let sql = "SELECT ledger, id FROM deliveries WHERE expired = 0 AND revoked = 0 AND expires_at <= $1
+               ORDER BY expires_at LIMIT $2";
+    let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![now_us, limit as u64])?))?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Seen<_>>()?)
 }
 
 /// A delivery, as shown.
@@ -136,7 +133,7 @@ pub struct DocumentOf {
 
 /// Deliveries with what is derived: `status`, `failure`, the document's number and title.
 pub const FROM: &str = "(SELECT d.*, o.number, o.title,
-        CASE WHEN m.state IN ('failed', 'dead') THEN trim(m.code || ' ' || m.diagnostic) END AS failure,
+        CASE WHEN m.state IN ('failed', 'dead') THEN trim(CAST(m.code AS TEXT) || ' ' || m.diagnostic) END AS failure,
         CASE WHEN d.revoked = 1 THEN 'revoked' WHEN d.views > 0 THEN 'opened'
              WHEN m.state IN ('failed', 'dead') THEN 'failed'
              WHEN d.expired = 1 OR d.expires_at <= :now THEN 'expired'
@@ -145,7 +142,7 @@ pub const FROM: &str = "(SELECT d.*, o.number, o.title,
       LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
       LEFT JOIN effects m ON m.ledger = d.ledger AND m.position = d.since AND m.n = 0)";
 
-fn view(row: &Row) -> rusqlite::Result<DeliveryView> {
+fn view(row: &Row) -> Seen<DeliveryView> {
     Ok(DeliveryView {
         id: col(row, "id")?,
         version: col(row, "version")?,
@@ -191,7 +188,7 @@ impl Query for ListDeliveries {
             .and("t.issued_at < ?", params.day_end_us("to"))
             .like(&["number", "title", "to_name", "to_email"], params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, FROM)?, ..page })
+        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }
 

@@ -10,7 +10,6 @@ use keiin_domain::document::{Document, DocumentEvent, Line, Sender};
 use keiin_domain::money::Money;
 use keiin_domain::role::Permission;
 use keiin_domain::tax::{TaxRate, Totals};
-use rusqlite::Row;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -19,8 +18,8 @@ use crate::delivery;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Columns, Table, Writes, blob, cell, int, text};
-use crate::view::{Json, Time, col, json};
+use crate::table::{Columns, Table, Value, Writes, blob, cell, int, text};
+use crate::view::{Json, Row, Seen, Time, col, json};
 
 /// One row a document. `number` is NULL before the issue, `cancelled_reason` unless cancelled.
 pub static DOCUMENTS: Table = Table {
@@ -110,7 +109,7 @@ fn head(client_id: Uuid, title: String, date: Date, date_due: Option<Date>, note
     ]
 }
 
-fn totals(totals: &Totals) -> [(&'static str, rusqlite::types::Value); 2] {
+fn totals(totals: &Totals) -> [(&'static str, Value); 2] {
     [("totals", cell(json(totals))), ("total", cell(totals.total.amount))]
 }
 
@@ -223,7 +222,8 @@ pub struct LineView {
 /// Documents with what is derived: `status`, the client's names, `delivery_status`, `overdue`.
 static FROM: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "(SELECT s.*, s.document_type = 'invoice' AND s.status = 'issued' AND s.date_due < :today AS overdue,
+        "(SELECT s.*,
+            CASE WHEN s.document_type = 'invoice' AND s.status = 'issued' AND s.date_due < :today THEN 1 ELSE 0 END AS overdue,
             (SELECT v.status FROM {delivery} v WHERE v.ledger = s.ledger AND v.document_id = s.id
              ORDER BY v.since DESC LIMIT 1) AS delivery_status
           FROM (SELECT d.*, c.name AS client_name, c.honorific AS client_honorific, {STATUS} AS status
@@ -235,7 +235,7 @@ static FROM: LazyLock<String> = LazyLock::new(|| {
 const STATUS: &str = "CASE WHEN d.cancelled_reason IS NOT NULL THEN 'cancelled' WHEN d.number IS NULL THEN 'draft'
     WHEN d.paid > 0 AND d.paid >= d.total THEN 'paid' ELSE 'issued' END";
 
-fn view(row: &Row) -> rusqlite::Result<DocumentView> {
+fn view(row: &Row) -> Seen<DocumentView> {
     Ok(DocumentView {
         id: col(row, "id")?,
         version: col(row, "version")?,
@@ -261,7 +261,7 @@ fn view(row: &Row) -> rusqlite::Result<DocumentView> {
         issued_at: col(row, "issued_at")?,
         cancelled_reason: col(row, "cancelled_reason")?,
         delivery_status: col(row, "delivery_status")?,
-        overdue: col::<Option<_>>(row, "overdue")?.unwrap_or(false),
+        overdue: col(row, "overdue")?,
     })
 }
 
@@ -298,11 +298,12 @@ impl Query for ListDocuments {
             .and("t.date <= ?", params.day("to"))
             .like(&["title", "number", "client_name"], params.text("q"));
         let page = read.list(who, &FROM, filter, params, view)?;
-        let mut counts = read.counts(who, &format!("(SELECT d.ledger, {STATUS} AS status FROM documents d)"))?;
+        let counted = format!("(SELECT d.ledger, {STATUS} AS status FROM documents d)");
+        let mut counts = read.counts(who, &counted, Filter::new())?;
         let late = "(SELECT d.ledger, 'overdue' AS status FROM documents d
             WHERE d.document_type = 'invoice' AND d.number IS NOT NULL AND d.cancelled_reason IS NULL
               AND NOT (d.paid > 0 AND d.paid >= d.total) AND d.date_due < :today)";
-        if let (Some(counts), Some(late)) = (&mut counts, read.counts(who, late)?) {
+        if let (Some(counts), Some(late)) = (&mut counts, read.counts(who, late, Filter::new())?) {
             counts.extend(late);
         }
         Ok(Listing { counts, ..page })

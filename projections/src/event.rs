@@ -6,7 +6,6 @@ mod csv;
 mod detail;
 
 use keiin_domain::role::Permission;
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,7 +17,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, text};
-use crate::view::{ActorView, Time, col};
+use crate::view::{ActorView, Row, Seen, SqlError, Time, col};
 
 /// One row a record. `principal` is for whom it was done, else who did it: the person that a search for "who" means.
 pub static EVENTS: Table = Table {
@@ -148,11 +147,10 @@ const FROM: &str = concat!(
       END AS label FROM events e)"
 );
 
-fn view(row: &Row, anchored: u64) -> rusqlite::Result<EventView> {
+fn view(row: &Row, anchored: u64) -> Seen<EventView> {
     let position = col(row, "position")?;
     let behalf: Option<u8> = col(row, "behalf_kind")?;
-    let for_whom =
-        |kind| Ok::<_, rusqlite::Error>(ActorView::of(kind, col(row, "behalf_id")?, col(row, "behalf_name")?));
+    let for_whom = |kind| Ok::<_, SqlError>(ActorView::of(kind, col(row, "behalf_id")?, col(row, "behalf_name")?));
     Ok(EventView {
         position,
         time: col(row, "time")?,

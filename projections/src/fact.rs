@@ -67,7 +67,7 @@ impl Fact {
     }
 
     /// Stream id as a key value.
-    pub fn id(&self) -> rusqlite::types::Value {
+    pub fn id(&self) -> crate::table::Value {
         crate::table::id(self.leaf.stream.id)
     }
 }

@@ -3,7 +3,6 @@
 use keiin_domain::command::Aggregate;
 use keiin_domain::kiosk::{Kiosk, KioskEvent};
 use keiin_domain::role::Permission;
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,7 +11,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, text};
-use crate::view::{Time, col};
+use crate::view::{Row, Seen, Time, col};
 
 /// One row a kiosk.
 pub static KIOSKS: Table = Table {
@@ -72,7 +71,7 @@ pub struct KioskView {
     pub paired_at: Time,
 }
 
-fn view(row: &Row) -> rusqlite::Result<KioskView> {
+fn view(row: &Row) -> Seen<KioskView> {
     Ok(KioskView {
         id: col(row, "id")?,
         version: col(row, "version")?,
@@ -99,7 +98,7 @@ impl Query for ListKiosks {
         let filter =
             Filter::new().and("t.status = ?", params.text("status")).like(&["name", "location"], params.text("q"));
         let page = read.list(who, "kiosks", filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, "kiosks")?, ..page })
+        Ok(Listing { counts: read.counts(who, "kiosks", Filter::new())?, ..page })
     }
 }
 

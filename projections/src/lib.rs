@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod client;
+pub mod database;
 pub mod delivery;
 pub mod document;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod mail;
 pub mod member;
 pub mod query;
 pub mod runner;
+mod sink;
 pub mod table;
 pub mod tenant;
 pub mod token;

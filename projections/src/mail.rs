@@ -5,22 +5,24 @@
 //! outcome are kept beside, in `effect_attempts`, which a rebuild leaves alone.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
-use keiin_domain::role::Permission;
+use keiin_domain::role::{Permission, Role};
 use keiin_domain::visit::{Visit, VisitEvent};
-use rusqlite::{Connection, Row, Transaction, TransactionBehavior, named_params, params};
+use keiin_eventlog::sql::{Scope, Tx};
+use keiin_eventlog::values;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
-use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
+use crate::query::{Filter, Kind, Listing, OURS, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, text};
-use crate::view::{Time, col, filled};
+use crate::view::{Row, Seen, SqlError, Time, col, filled};
 
 /// One row a mail: the record that asked for it, and which of that record's mails it is.
 pub static EFFECTS: Table = Table {
@@ -42,12 +44,6 @@ pub static EFFECTS: Table = Table {
 
 /// The projection.
 pub const PROJECTION: Projection = Projection { name: "mail", revision: 1, tables: &[&EFFECTS], fold };
-
-/// What a rebuild leaves alone: how often a mail was tried and when it may be tried next, microseconds UTC.
-pub const ATTEMPTS: &str = "
-    CREATE TABLE IF NOT EXISTS effect_attempts (
-        ledger BLOB NOT NULL, position BIGINT NOT NULL, n BIGINT NOT NULL, attempts BIGINT NOT NULL,
-        next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n)) WITHOUT ROWID;";
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     let template = match fact.stream() {
@@ -148,8 +144,8 @@ pub struct Rendered {
 
 /// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
 /// more (withdrawn, cancelled, erased) is dead.
-const FROM: &str = "(SELECT f.*, f.position AS since, CAST(printf('%05d', f.n) AS BLOB) AS id,
-        CASE WHEN f.state = 'queued' AND NOT f.live THEN 'dead' ELSE f.state END AS status
+const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
+        CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
           m.role, o.number AS document_number, o.title AS document_title, d.message,
           coalesce(d.expires_at, m.expires_at) AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
@@ -158,10 +154,10 @@ const FROM: &str = "(SELECT f.*, f.position AS since, CAST(printf('%05d', f.n) A
             WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END AS to_name,
           CASE e.template WHEN 'invitation' THEN m.email WHEN 'delivery' THEN d.to_email
             WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END AS to_email,
-          CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
+          CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
             WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
-            ELSE h.email IS NOT NULL END AS live
+            ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live
         FROM effects e
         LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
         LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger
@@ -172,7 +168,7 @@ const FROM: &str = "(SELECT f.*, f.position AS since, CAST(printf('%05d', f.n) A
         LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id) f
       WHERE f.to_email IS NULL OR f.to_email <> '')";
 
-fn letter(row: &Row) -> rusqlite::Result<Letter> {
+fn letter(row: &Row) -> Seen<Letter> {
     Ok(Letter {
         ledger: col(row, "ledger")?,
         position: col(row, "position")?,
@@ -209,46 +205,55 @@ pub struct Due {
 /// How long a mail that was handed out is not handed out again unless [`retry_later`] says so, microseconds.
 pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
 
+const SYSTEM: Actor = Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System };
+
 /// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
 /// outcome must be recorded (`mail.sent`, `mail.failed`) or [`retry_later`] called.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
-    let sql = format!(
+    let waiting = "SELECT p.ledger FROM positions p WHERE p.projection = 'mail' AND EXISTS
+                     (SELECT 1 FROM effects e WHERE e.ledger = p.ledger AND e.state = 'queued') ORDER BY p.ledger";
+    let mails = format!(
         "SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.state = 'queued' AND t.status = 'queued'
-           AND t.next_at <= :now ORDER BY t.position, t.n LIMIT :limit"
+           AND t.next_at <= :now ORDER BY t.position, t.n LIMIT ?"
     );
-    read.sql(|connection| {
-        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
-        let mut found = vec![];
-        {
-            let mut ledgers = transaction.prepare_cached("SELECT ledger FROM positions WHERE projection = 'mail'")?;
-            let mut mails = transaction.prepare_cached(&sql)?;
-            let mut ledgers = ledgers.query([])?;
-            while let Some(ledger) = ledgers.next()?.filter(|_| found.len() < limit) {
-                let room = (limit - found.len()) as i64;
-                let named = named_params! { ":ledger": ledger.get::<_, Vec<u8>>(0)?, ":now": now_us, ":limit": room };
-                let due = |row: &Row| Ok(Due { letter: letter(row)?, attempts: col::<u32>(row, "attempts")? + 1 });
-                for due in mails.query_map(named, due)? {
-                    found.push(due?);
+    let mut due = vec![];
+    for row in read.sql(|connection| Ok(connection.query(Scope::All, waiting, &[])?))? {
+        let Some(room) = limit.checked_sub(due.len()).filter(|room| *room > 0) else { break };
+        let who = Who { ledger: row.get(0)?, actor: SYSTEM, member: None, now_us };
+        let found = read.rows(&who, &mails, vec![cell(room as u64)], |row| {
+            Ok(Due { letter: letter(row)?, attempts: col::<u32>(row, "attempts")? + 1 })
+        })?;
+        let leased = read.sql(|connection| {
+            let mut mine = vec![];
+            connection.write(Scope::Ledger(who.ledger), |tx| {
+                for due in found {
+                    // Another node may have been faster.
+                    if attempt(tx, &due, now_us + LEASE_US, Some(due.attempts - 1))? {
+                        mine.push(due);
+                    }
                 }
-            }
-        }
-        for due in &found {
-            attempt(&transaction, due, now_us + LEASE_US)?;
-        }
-        transaction.commit()?;
-        Ok(found)
-    })
+                Ok::<_, SqlError>(())
+            })?;
+            Ok(mine)
+        })?;
+        due.extend(leased);
+    }
+    Ok(due)
 }
 
 /// Puts a mail back that could not be handed over for now.
 pub fn retry_later(read: &Read, due: &Due, next_at_us: i64) -> Result<(), Refusal> {
-    read.sql(|connection| Ok(attempt(connection, due, next_at_us)?))
+    let scope = Scope::Ledger(due.letter.ledger);
+    read.sql(|connection| Ok(connection.write(scope, |tx| attempt(tx, due, next_at_us, None).map(|_| ()))?))
 }
 
-fn attempt(connection: &Connection, Due { letter, attempts }: &Due, next_at_us: i64) -> rusqlite::Result<()> {
-    let sql = "INSERT OR REPLACE INTO effect_attempts (ledger, position, n, attempts, next_at) VALUES (?, ?, ?, ?, ?)";
-    let row = params![cell(letter.ledger), cell(letter.position), letter.n, attempts, next_at_us];
-    connection.prepare_cached(sql)?.execute(row).map(|_| ())
+/// Writes down an attempt; false if there were not as many before as `before` says.
+fn attempt(tx: &mut Tx<'_>, Due { letter, attempts }: &Due, next_at_us: i64, before: Option<u32>) -> Seen<bool> {
+    let sql = "INSERT INTO effect_attempts (ledger, position, n, attempts, next_at) VALUES ($1, $2, $3, $4, $5)
+               ON CONFLICT (ledger, position, n) DO UPDATE SET attempts = $4, next_at = $5
+               WHERE effect_attempts.attempts = coalesce($6, effect_attempts.attempts)";
+    let values = values![letter.ledger, letter.position, letter.n, *attempts, next_at_us, before];
+    Ok(tx.execute(sql, &values)? > 0)
 }
 
 /// A mail, as the outbox shows it.
@@ -295,7 +300,7 @@ pub struct ObjectOf {
     pub id: Uuid,
 }
 
-fn view(read: &Read, row: &Row) -> rusqlite::Result<MailView> {
+fn view(read: &Read, row: &Row) -> Seen<MailView> {
     let letter = letter(row)?;
     let render = |server: &std::sync::Arc<dyn crate::query::Beside>| server.render(&letter);
     // Nothing is written to or about an erased person.
@@ -337,7 +342,7 @@ impl Query for ListMails {
             .and("t.template = ?", params.text("template"))
             .like(&["to_name", "to_email"], params.text("q"));
         let page = read.list(who, FROM, filter, params, |row| view(read, row))?;
-        Ok(Listing { counts: read.counts(who, FROM)?, ..page })
+        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }
 
@@ -354,7 +359,7 @@ impl Query for GetMail {
         let (position, n) = params.text("id").and_then(|id| id.split_once('-')).ok_or(Refusal::NotFound)?;
         let key = [position, n].map(|part| part.parse::<u32>().ok().map(cell));
         let [Some(position), Some(n)] = key else { return Err(Refusal::NotFound) };
-        let sql = format!("SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.position = ? AND t.n = ?");
+        let sql = format!("SELECT * FROM {FROM} t WHERE {OURS} AND t.position = ? AND t.n = ?");
         read.rows(who, &sql, vec![position, n], |row| view(read, row))?.pop().ok_or(Refusal::NotFound)
     }
 }

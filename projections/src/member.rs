@@ -4,7 +4,6 @@ use keiin_domain::command::Aggregate;
 use keiin_domain::member::{Member, MemberEvent, MemberStatus};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -12,8 +11,8 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
-use crate::view::{Time, col};
+use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
+use crate::view::{Row, Seen, Time, col};
 
 /// One row a member.
 pub static MEMBERS: Table = Table {
@@ -68,11 +67,7 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
-fn person(
-    sealed: &Sealed<Person>,
-    role: Role,
-    keys: &Opener,
-) -> impl Iterator<Item = (&'static str, rusqlite::types::Value)> {
+fn person(sealed: &Sealed<Person>, role: Role, keys: &Opener) -> impl Iterator<Item = (&'static str, Value)> {
     let subject = cell(sealed.subject);
     let (name, email) = sealed.open(keys).map(|p| (p.name, p.email)).unzip();
     [("subject", subject), ("name", cell(name)), ("email", cell(email)), ("role", cell(role.name()))].into_iter()
@@ -113,7 +108,7 @@ pub struct MemberView {
 
 const FROM: &str = "members";
 
-fn view(row: &Row) -> rusqlite::Result<MemberView> {
+fn view(row: &Row) -> Seen<MemberView> {
     let name: Option<String> = col(row, "name")?;
     Ok(MemberView {
         id: col(row, "id")?,
@@ -147,7 +142,7 @@ impl Query for ListMembers {
         let filter =
             Filter::new().and("t.status = ?", params.text("status")).like(&["name", "email"], params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, FROM)?, ..page })
+        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }
 

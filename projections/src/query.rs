@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -13,18 +12,18 @@ use keiin_domain::context::Actor;
 use keiin_domain::date::{DAY_US, Date, ZONE_S};
 use keiin_domain::role::Permission;
 use keiin_eventlog::log::Log;
+use keiin_eventlog::sql::{Connection, Row, Scope, SqlError};
 use keiin_eventlog::vault::Vault;
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use keiin_domain::date::instant as rfc3339;
 
+use crate::database::Database;
 use crate::mail::{Letter, Rendered};
 use crate::runner;
-use crate::table::{Cell, cell};
+use crate::table::{Cell, Value, cell};
 pub use crate::view::ActorView;
 
 /// Most items on a page.
@@ -65,12 +64,9 @@ pub enum Refusal {
     Failed(#[from] runner::ReadModelError),
 }
 
-impl From<rusqlite::Error> for Refusal {
-    fn from(error: rusqlite::Error) -> Self {
-        match error {
-            rusqlite::Error::QueryReturnedNoRows => Refusal::NotFound,
-            other => Refusal::Failed(other.into()),
-        }
+impl From<SqlError> for Refusal {
+    fn from(error: SqlError) -> Self {
+        Refusal::Failed(error.into())
     }
 }
 
@@ -234,8 +230,40 @@ impl Filter {
     pub fn like(self, columns: &[&str], text: Option<&str>) -> Filter {
         let pattern = |text: &str| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
         let joined: Vec<String> = columns.iter().map(|c| format!("coalesce(t.{c}, '')")).collect();
-        self.and(&format!("({}) LIKE ? ESCAPE '\\'", joined.join(" || char(10) || ")), text.map(pattern))
+        let joined = joined.join(" || '\n' || ");
+        // Engines differ in which letters they fold by themselves: here it is A to Z.
+        self.and(&format!("lower({joined}) LIKE ? ESCAPE '\\'"), text.map(|text| pattern(&text.to_ascii_lowercase())))
     }
+}
+
+/// Whose rows `t` a query sees. The special build that tests row-level security leaves the companies apart to PostgreSQL.
+pub(crate) const OURS: &str = if cfg!(keiin_unchecked) { "1 = 1" } else { "t.ledger = :ledger" };
+
+/// Numbers the parameters of a composed statement: each `?` takes the next value, each name the same wherever it stands.
+fn numbered(sql: &str, who: &Who, values: Vec<Value>) -> (String, Vec<Value>) {
+    let names =
+        [(":ledger", cell(who.ledger)), (":now", cell(who.now_us)), (":today", cell(Date::at(who.now_us, ZONE_S)))];
+    let mut given = values.into_iter();
+    let (mut text, mut bound, mut known) = (String::with_capacity(sql.len()), vec![], BTreeMap::new());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['?', ':']) {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let named = names.iter().find(|(name, _)| rest.starts_with(name));
+        let number = match named {
+            Some((name, value)) => *known.entry(name).or_insert_with(|| {
+                bound.push(value.clone());
+                bound.len()
+            }),
+            None => {
+                bound.push(given.next().unwrap_or(Value::Null));
+                bound.len()
+            }
+        };
+        text.push_str(&format!("${number}"));
+        rest = &rest[named.map_or(1, |(name, _)| name.len())..];
+    }
+    (text + rest, bound)
 }
 
 /// What queries ask of the server around them.
@@ -248,7 +276,7 @@ pub trait Beside: Send + Sync {
 
 /// The read models of this process, and what a query may use beside them.
 pub struct Read {
-    path: PathBuf,
+    database: Database,
     idle: Mutex<Vec<Connection>>,
     /// For event details.
     pub log: Log,
@@ -259,9 +287,9 @@ pub struct Read {
 }
 
 impl Read {
-    /// Reads from the `read.db` of a runner. `cursor_key` must be the same for all nodes behind one address.
-    pub fn new(path: PathBuf, log: Log, vault: Arc<Vault>, cursor_key: [u8; 32]) -> Read {
-        Read { path, idle: Mutex::new(vec![]), log, vault, cursor_key, beside: None }
+    /// Reads what a runner folds into the same place. `cursor_key` must be the same for all nodes behind one address.
+    pub fn new(database: Database, log: Log, vault: Arc<Vault>, cursor_key: [u8; 32]) -> Read {
+        Read { database, idle: Mutex::new(vec![]), log, vault, cursor_key, beside: None }
     }
 
     /// With a server around it: without, mails have no text and no record is anchored.
@@ -270,13 +298,13 @@ impl Read {
     }
 
     /// Runs SQL on a pooled connection.
-    pub fn sql<T>(&self, run: impl FnOnce(&Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {
+    pub fn sql<T>(&self, run: impl FnOnce(&mut Connection) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let pooled = self.idle.lock().expect("the pool is only pushed to and popped from").pop();
-        let connection = match pooled {
+        let mut connection = match pooled {
             Some(connection) => connection,
-            None => runner::connect(&self.path)?,
+            None => self.database.connect()?,
         };
-        let answer = run(&connection);
+        let answer = run(&mut connection);
         let mut idle = self.idle.lock().expect("the pool is only pushed to and popped from");
         if idle.len() < 8 {
             idle.push(connection);
@@ -284,33 +312,18 @@ impl Read {
         answer
     }
 
-    /// Rows of a statement. `:ledger`, `:now` and `:today` in it are filled in; `values` are for its other parameters.
+    /// Rows of a statement, of the company only. `:ledger`, `:now` and `:today` in it are filled in; `values` are for its
+    /// `?`, in their order.
     pub fn rows<T>(
         &self,
         who: &Who,
         sql: &str,
         values: Vec<Value>,
-        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, Refusal> {
-        self.sql(|connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let mut values = values.into_iter();
-            for at in 1..=statement.parameter_count() {
-                let value = match statement.parameter_name(at) {
-                    Some(":ledger") => cell(who.ledger),
-                    Some(":now") => cell(who.now_us),
-                    Some(":today") => cell(Date::at(who.now_us, ZONE_S)),
-                    _ => values.next().unwrap_or(Value::Null),
-                };
-                statement.raw_bind_parameter(at, value)?;
-            }
-            let mut rows = statement.raw_query();
-            let mut found = vec![];
-            while let Some(row) = rows.next()? {
-                found.push(read(row)?);
-            }
-            Ok(found)
-        })
+        let (sql, values) = numbered(sql, who, values);
+        let rows = self.sql(|connection| Ok(connection.query(Scope::Ledger(who.ledger), &sql, &values)?))?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
     /// One object of the company. `from` is a table, or a select in parentheses; it has the columns `ledger` and `id`.
@@ -319,9 +332,9 @@ impl Read {
         who: &Who,
         from: &str,
         id: Option<Uuid>,
-        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<T, Refusal> {
-        let sql = format!("SELECT * FROM {from} t WHERE t.ledger = :ledger AND t.id = ?");
+        let sql = format!("SELECT * FROM {from} t WHERE {OURS} AND t.id = ?");
         self.rows(who, &sql, vec![cell(id)], read)?.pop().ok_or(Refusal::NotFound)
     }
 
@@ -332,11 +345,10 @@ impl Read {
         from: &str,
         Filter { sql, mut values }: Filter,
         most: usize,
-        read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, Refusal> {
         values.push(cell(most as u64));
-        let sql =
-            format!("SELECT * FROM {from} t WHERE t.ledger = :ledger{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
+        let sql = format!("SELECT * FROM {from} t WHERE {OURS}{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
         self.rows(who, &sql, values, read)
     }
 
@@ -347,17 +359,17 @@ impl Read {
         from: &str,
         filter: Filter,
         params: &Params,
-        mut read: impl FnMut(&Row) -> rusqlite::Result<T>,
+        mut read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Listing<T>, Refusal> {
         let limit = params.limit();
         let mut filter = filter;
         if let Some(cursor) = params.text("cursor") {
             let (since, id) = self.open_cursor(cursor).ok_or(Refusal::BadParameter("cursor"))?;
             filter.sql.push_str(" AND (t.since, t.id) < (?, ?)");
-            filter.values.extend([Value::Integer(since), Value::Blob(id)]);
+            filter.values.extend([Value::Integer(since), id]);
         }
         let mut found = self.some(who, from, filter, limit + 1, |row| {
-            let place: (i64, Vec<u8>) = (row.get("since")?, row.get("id")?);
+            let place: (i64, Value) = (row.named("since")?, row.value("id")?.clone());
             Ok((place, read(row)?))
         })?;
         let more = found.len() > limit;
@@ -367,23 +379,31 @@ impl Read {
     }
 
     /// How many rows of `from` there are by its column `status`.
-    pub fn counts(&self, who: &Who, from: &str) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
-        let sql = format!("SELECT t.status, count(*) AS n FROM {from} t WHERE t.ledger = :ledger GROUP BY t.status");
-        let rows = self.rows(who, &sql, vec![], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
+    pub fn counts(&self, who: &Who, from: &str, filter: Filter) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+        let narrowed = filter.sql;
+        let sql = format!("SELECT t.status, count(*) AS n FROM {from} t WHERE {OURS}{narrowed} GROUP BY t.status");
+        let rows = self.rows(who, &sql, filter.values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Some(rows.into_iter().collect()))
     }
 
-    /// Opaque to the caller, and only ours are accepted.
-    fn cursor(&self, number: i64, id: &[u8]) -> String {
-        let body = [&number.to_be_bytes()[..], id].concat();
+    /// Opaque to the caller, and only ours are accepted. An id is a number or, longer, bytes.
+    fn cursor(&self, since: i64, id: &Value) -> String {
+        let id = match id {
+            Value::Blob(bytes) => bytes.clone(),
+            Value::Integer(number) => number.to_be_bytes().to_vec(),
+            other => panic!("a list cannot be sorted by {other:?}"),
+        };
+        let body = [&since.to_be_bytes()[..], &id].concat();
         URL_SAFE_NO_PAD.encode([&body[..], &self.mac(&body)[..]].concat())
     }
 
-    fn open_cursor(&self, cursor: &str) -> Option<(i64, Vec<u8>)> {
+    fn open_cursor(&self, cursor: &str) -> Option<(i64, Value)> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let (body, mac) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
-        let (number, id) = body.split_at_checked(8)?;
-        (self.mac(body) == mac).then(|| (i64::from_be_bytes(number.try_into().unwrap_or_default()), id.to_vec()))
+        let (since, id) = body.split_first_chunk()?;
+        let number = id.try_into().map(i64::from_be_bytes).map(Value::Integer);
+        (self.mac(body) == mac)
+            .then(|| (i64::from_be_bytes(*since), number.unwrap_or_else(|_| Value::Blob(id.to_vec()))))
     }
 
     fn mac(&self, body: &[u8]) -> [u8; 16] {

@@ -2,26 +2,31 @@
 //!
 //! Invariants:
 //! * A fold's writes and the move of its position are one transaction, and the position moves by compare-and-swap: two
-//!   runners never fold a record twice.
+//!   runners never fold a record twice, be they in one process or on two nodes.
 //! * A record that a projection cannot fold stops that projection for that ledger, with the reason kept; nothing is
 //!   skipped, nothing else stops.
-//! * `read.db` may be deleted at any time; effects' outcomes are events, so even the outbox comes back.
+//! * The read models may be deleted at any time; effects' outcomes are events, so even the outbox comes back.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use keiin_eventlog::log::Log;
-use keiin_eventlog::record::Record;
+use keiin_eventlog::sql::postgres::Client;
+use keiin_eventlog::sql::{Connection, OpenError, Row, Scope, SqlError, Tx};
+use keiin_eventlog::values;
 use keiin_eventlog::vault::Vault;
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::database::{Database, Opened, sqlite};
 use crate::fact::{Fact, Opener, Unreadable};
-use crate::table::{self, Live, Memory, Sink, Table, Writes};
+use crate::sink::write_live;
+use crate::table::{self, Table, Value, Write, Writes, cell, id};
+
+mod rebuild;
 
 /// A read model: tables, a revision and a pure fold.
 pub struct Projection {
@@ -40,21 +45,20 @@ const PAGE: usize = 500;
 /// Heads read at once.
 const HEADS: usize = 500;
 
-const STATE: &str = "
-    CREATE TABLE IF NOT EXISTS positions (
-        projection TEXT NOT NULL, ledger BLOB NOT NULL, next BIGINT NOT NULL, stopped TEXT,
-        PRIMARY KEY (projection, ledger)) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS revisions (projection TEXT PRIMARY KEY, revision BIGINT NOT NULL) WITHOUT ROWID;";
-
-/// Tables that are no projection's.
-const KEPT: [&str; 3] = ["positions", "revisions", "effect_attempts"];
+/// How often a node looks for what others have appended, where nothing wakes it.
+const ROUND: Duration = Duration::from_secs(1);
+/// How often somebody who waits looks for what another node has folded.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Something about the read models went wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadModelError {
-    /// SQLite said no.
+    /// The database said no.
     #[error("read model: {0}")]
-    Sql(#[from] rusqlite::Error),
+    Sql(#[from] SqlError),
+    /// The database cannot be used as it is.
+    #[error("read model: {0}")]
+    Open(#[from] OpenError),
     /// The log said no.
     #[error("read model: {0}")]
     Store(#[from] keiin_eventlog::store::StoreError),
@@ -76,27 +80,19 @@ pub struct Stopped {
     pub reason: String,
 }
 
-/// Opens `read.db` with the settings that every connection to it needs.
-pub fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(256);
-    connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
-    )?;
-    Ok(connection)
-}
-
-/// The one writer of `read.db`.
+/// The writer of the read models on this node.
 pub struct Runner {
-    path: PathBuf,
     log: Log,
     vault: Arc<Vault>,
     projections: &'static [Projection],
     connection: Mutex<Connection>,
-    /// Next position per ledger that every projection has folded up to.
+    /// Where other nodes fold too: a way beside `connection`.
+    shared: Option<Client>,
+    /// What the tables must be made of, where another node could make them anew.
+    fingerprint: Option<String>,
+    /// Next position per ledger that every projection has folded up to, as far as this node knows.
     done: watch::Sender<HashMap<Uuid, u64>>,
-    /// Something was scrubbed and may still stand in the write-ahead log.
+    /// Something was scrubbed and may still stand in SQLite's write-ahead log.
     overwritten: AtomicBool,
     /// One rebuild at a time.
     rebuilding: tokio::sync::Mutex<()>,
@@ -105,43 +101,35 @@ pub struct Runner {
 impl Runner {
     /// Opens the read models; makes what is missing. A changed revision is rebuilt before this returns.
     pub async fn open(
-        path: &Path,
+        database: Database,
         log: Log,
         vault: Arc<Vault>,
         projections: &'static [Projection],
     ) -> Result<Arc<Runner>, ReadModelError> {
-        let connection = connect(path)?;
-        connection.execute_batch(STATE)?;
-        connection.execute_batch(crate::mail::ATTEMPTS)?;
-        let revisions: Vec<_> = projections.iter().map(|p| revision(&connection, p)).collect::<Result<_, _>>()?;
-        let changed = revisions.iter().zip(projections).any(|(found, p)| *found != Some(p.revision));
-        drop_others(&connection, projections)?;
-        for projection in projections {
-            table::create(&connection, projection.tables)?;
-        }
+        let Opened { mut connection, unfilled, fingerprint } = database.open(projections)?;
         // What stopped may have been mended by an upgrade; what was not stops again.
-        connection.execute("UPDATE positions SET stopped = NULL", [])?;
-        forget_overwritten(&connection)?;
+        let go_on = "UPDATE positions SET stopped = NULL WHERE stopped IS NOT NULL";
+        connection.write(Scope::All, |tx| tx.execute(go_on, &[]))?;
         let (done, _) = watch::channel(HashMap::new());
         let runner = Arc::new(Runner {
-            path: path.to_owned(),
             log,
             vault,
             projections,
+            shared: match &connection {
+                Connection::Postgres(client) => Some(client.clone()),
+                Connection::Sqlite(_) => None,
+            },
             connection: Mutex::new(connection),
+            fingerprint,
             done,
             overwritten: AtomicBool::new(false),
             rebuilding: tokio::sync::Mutex::new(()),
         });
-        if changed {
+        runner.forget(&runner.lock())?;
+        if unfilled {
             runner.rebuild().await?;
         }
         Ok(runner)
-    }
-
-    /// Where this runner's `read.db` is.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Follows the log until the process ends. Trouble with the store is retried; nothing is skipped.
@@ -149,6 +137,7 @@ impl Runner {
         let mut changed = self.log.changed();
         loop {
             let wait = match self.catch_up().await {
+                Ok(()) if self.shared.is_some() => ROUND,
                 Ok(()) => Duration::from_secs(60),
                 Err(error) => {
                     tracing::warn!(%error, "read models lag behind");
@@ -181,8 +170,8 @@ impl Runner {
 
     /// Folds one page of a ledger; false when every projection has stopped or is done.
     async fn fold_page(&self, ledger: Uuid, size: u64) -> Result<bool, ReadModelError> {
-        let at = self.positions(ledger)?;
-        let Some(from) = at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min() else { return Ok(false) };
+        let at = self.positions(&mut self.lock(), ledger)?;
+        let Some(from) = slowest(&at) else { return Ok(false) };
         if from >= size {
             let _held = self.lock();
             self.publish(ledger, from);
@@ -193,7 +182,7 @@ impl Runner {
             return Ok(false);
         }
         let facts: Vec<_> = records.iter().map(|record| Fact::open(record, &self.vault)).collect();
-        self.fold_facts(ledger, from, &facts, &at)?;
+        self.fold_facts(ledger, from, &facts, at)?;
         Ok(true)
     }
 
@@ -203,44 +192,64 @@ impl Runner {
         ledger: Uuid,
         from: u64,
         facts: &[Result<Fact, Unreadable>],
-        at: &[Position],
+        mut at: Vec<Position>,
     ) -> Result<(), ReadModelError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let opener = Opener { vault: &self.vault, ledger };
-        let mut erased = false;
-        for (projection, position) in self.projections.iter().zip(at).filter(|(_, p)| p.stopped.is_none()) {
-            let skip = (position.next - from) as usize;
-            let mut next = position.next;
-            let mut stopped = None;
-            for fact in facts.iter().skip(skip) {
-                match fold(projection, fact, &opener, &mut Live(&transaction)) {
-                    Ok(scrubbed) => erased |= scrubbed,
-                    Err(Halt::Sql(error)) => return Err(error.into()),
-                    Err(Halt::Poison(reason)) => {
-                        stopped = Some(reason);
-                        break;
-                    }
-                }
-                next += 1;
+        let (was, mut writes) = (at.clone(), vec![]);
+        for (projection, position) in self.projections.iter().zip(&mut at).filter(|(_, p)| p.stopped.is_none()) {
+            for fact in facts.iter().skip((position.next - from) as usize) {
+                fold(projection, fact, &opener, position, &mut writes);
             }
-            let moved = transaction.execute(
-                "INSERT INTO positions (projection, ledger, next, stopped) VALUES (?1, ?2, ?3, ?5)
-                 ON CONFLICT (projection, ledger) DO UPDATE SET next = ?3, stopped = ?5 WHERE next = ?4",
-                (projection.name, table::id(ledger), next as i64, position.next as i64, &stopped),
-            )?;
-            if moved == 0 {
-                return Ok(());
-            }
-            if let Some(reason) = stopped {
-                tracing::error!(projection = projection.name, %ledger, position = next, reason, "projection stopped");
+            if let Some(reason) = &position.stopped {
+                let at = position.next;
+                tracing::error!(projection = projection.name, %ledger, position = at, reason, "projection stopped");
             }
         }
-        transaction.commit()?;
+        let erased = writes.iter().any(|write| matches!(write, Write::Scrub(..)));
+        let mut connection = self.lock();
+        let done = connection.write(Scope::Ledger(ledger), |tx| {
+            self.claim(tx, ledger)?;
+            self.move_on(tx, ledger, &was, &at)?;
+            writes.into_iter().try_for_each(|write| write_live(tx, ledger, write)).map_err(Halt::Sql)
+        });
+        match done {
+            Ok(()) => {}
+            Err(Halt::Moved) => return Ok(()),
+            Err(Halt::Sql(error)) => return Err(error.into()),
+        }
         if erased {
             self.forget(&connection)?;
         }
         self.publish(ledger, from + facts.len() as u64);
+        Ok(())
+    }
+
+    /// Moves the positions of a ledger, if they still stand where they were.
+    fn move_on(&self, tx: &mut Tx<'_>, ledger: Uuid, was: &[Position], now: &[Position]) -> Result<(), Halt> {
+        let mut groups: BTreeMap<(u64, &Position), Vec<&str>> = BTreeMap::new();
+        for ((projection, was), now) in self.projections.iter().zip(was).zip(now).filter(|((_, was), now)| was != now) {
+            groups.entry((was.next, now)).or_default().push(projection.name);
+        }
+        for ((was, now), names) in groups {
+            if was == 0 {
+                for name in &names {
+                    let sql =
+                        "INSERT INTO positions (projection, ledger, next) VALUES ($1, $2, 0) ON CONFLICT DO NOTHING";
+                    tx.execute(sql, &values![*name, ledger])?;
+                }
+            }
+            let marks: Vec<String> = (5..5 + names.len()).map(|n| format!("${n}")).collect();
+            let sql = format!(
+                "UPDATE positions SET next = $1, stopped = $2 WHERE ledger = $3 AND next = $4 AND stopped IS NULL
+                 AND projection IN ({})",
+                marks.join(", ")
+            );
+            let mut values = values![now.next, now.stopped.clone(), ledger, was].to_vec();
+            values.extend(names.iter().copied().map(cell));
+            if tx.execute(&sql, &values)? != names.len() as u64 {
+                return Err(Halt::Moved);
+            }
+        }
         Ok(())
     }
 
@@ -251,172 +260,146 @@ impl Runner {
         });
     }
 
-    fn positions(&self, ledger: Uuid) -> Result<Vec<Position>, ReadModelError> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare_cached("SELECT next, stopped FROM positions WHERE projection = ?1 AND ledger = ?2")?;
-        let read = |p: &Projection| {
-            statement
-                .query_row((p.name, table::id(ledger)), |row| {
-                    Ok(Position { next: row.get::<_, i64>(0)? as u64, stopped: row.get(1)? })
-                })
-                .optional()
-                .map(Option::unwrap_or_default)
-        };
-        Ok(self.projections.iter().map(read).collect::<Result<_, _>>()?)
+    /// Where each projection stands in a ledger.
+    fn positions(&self, connection: &mut Connection, ledger: Uuid) -> Result<Vec<Position>, SqlError> {
+        let marks: Vec<String> = (2..2 + self.projections.len()).map(|n| format!("${n}")).collect();
+        let sql = format!(
+            "SELECT projection, next, stopped FROM positions WHERE ledger = $1 AND projection IN ({})",
+            marks.join(", ")
+        );
+        let values: Vec<Value> =
+            [id(ledger)].into_iter().chain(self.projections.iter().map(|p| cell(p.name))).collect();
+        let mut at = vec![Position::default(); self.projections.len()];
+        for row in connection.query(Scope::Ledger(ledger), &sql, &values)? {
+            let name: String = row.get(0)?;
+            for (position, _) in at.iter_mut().zip(self.projections).filter(|(_, p)| p.name == name) {
+                *position = Position { next: row.get(1)?, stopped: row.get(2)? };
+            }
+        }
+        Ok(at)
     }
 
-    /// Waits until the read models hold `position`; false when `patience` ran out.
+    /// Waits until the read models hold `position`, whoever folds it; false when `patience` ran out.
     pub async fn wait(&self, ledger: Uuid, position: u64, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
         let mut done = self.done.subscribe();
-        let there = done.wait_for(|done| done.get(&ledger).is_some_and(|next| *next > position));
-        matches!(tokio::time::timeout(patience, there).await, Ok(Ok(_)))
+        loop {
+            let there = done.wait_for(|done| done.get(&ledger).is_some_and(|next| *next > position));
+            let until = if self.shared.is_some() { deadline.min(Instant::now() + LOOK) } else { deadline };
+            if let Ok(found) = tokio::time::timeout_at(until, there).await {
+                return found.is_ok();
+            }
+            if self.is_folded_elsewhere(ledger, position) {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+        }
+    }
+
+    fn is_folded_elsewhere(&self, ledger: Uuid, position: u64) -> bool {
+        let Some(client) = &self.shared else { return false };
+        let at = self.positions(&mut Connection::Postgres(client.clone()), ledger);
+        at.is_ok_and(|at| slowest(&at).is_some_and(|next| next > position))
+    }
+
+    /// On PostgreSQL: nobody else folds this ledger before the transaction ends, and the tables are still those that this
+    /// program folds into, not those of a newer version on another node.
+    fn claim(&self, tx: &mut Tx<'_>, ledger: Uuid) -> Result<(), SqlError> {
+        let Some(ours) = &self.fingerprint else { return Ok(()) };
+        let sql = "SELECT m.fingerprint FROM made m, pg_advisory_xact_lock(hashtextextended($1, 0)) AS alone";
+        match tx.row(sql, &values![format!("keiin_read {ledger}")])? {
+            Some(row) if row.get::<String>(0)? == *ours => Ok(()),
+            _ => {
+                Err(SqlError::Failed("they belong to another version of this program; start that one here too".into()))
+            }
+        }
     }
 
     /// Projections that wait for an upgrade or a repair.
     pub fn stopped(&self) -> Result<Vec<Stopped>, ReadModelError> {
-        let connection = self.lock();
-        let mut statement =
-            connection.prepare("SELECT projection, ledger, next, stopped FROM positions WHERE stopped IS NOT NULL")?;
-        let rows = statement.query_map([], |row| {
-            let ledger: [u8; 16] = row.get(1)?;
-            Ok(Stopped {
-                projection: row.get(0)?,
-                ledger: Uuid::from_bytes(ledger),
-                position: row.get::<_, i64>(2)? as u64,
-                reason: row.get(3)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = "SELECT projection, ledger, next, stopped FROM positions WHERE stopped IS NOT NULL
+                   ORDER BY projection, ledger";
+        let rows = self.lock().query(Scope::All, sql, &[])?;
+        let stopped = |row: &Row| -> Result<Stopped, SqlError> {
+            Ok(Stopped { projection: row.get(0)?, ledger: row.get(1)?, position: row.get(2)?, reason: row.get(3)? })
+        };
+        Ok(rows.iter().map(stopped).collect::<Result<_, _>>()?)
     }
 
-    /// Folds everything from zero in memory, ledger by ledger, writes it sorted beside the live tables and swaps. Readers see
-    /// the old tables until the new ones are whole; what was appended meanwhile is folded on top. Returns the records folded.
-    pub async fn rebuild(&self) -> Result<u64, ReadModelError> {
-        let _alone = self.rebuilding.lock().await;
-        let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
-        table::create_beside(&self.lock(), &tables)?;
-        let mut reached: Vec<(Uuid, Vec<Position>)> = vec![];
-        let mut count = 0;
-        let mut after = None;
-        loop {
-            let heads = self.log.heads(after, HEADS).await?;
-            let Some(last) = heads.last() else { break };
-            after = Some(last.ledger);
-            for head in &heads {
-                let mut memory = Memory::default();
-                let mut at: Vec<Position> = self.projections.iter().map(|_| Position::default()).collect();
-                let mut from = 0;
-                while from < head.size {
-                    let wanted = PAGE.min((head.size - from) as usize);
-                    let records = self.log.read(head.ledger, from, wanted).await?;
-                    if records.is_empty() {
-                        break;
-                    }
-                    for record in &records {
-                        self.fold_in_memory(head.ledger, record, &mut memory, &mut at)?;
-                    }
-                    from += records.len() as u64;
-                    memory.write_out_grown(&mut self.lock())?;
-                }
-                count += from;
-                memory.write_out(&mut self.lock())?;
-                reached.push((head.ledger, at));
-            }
-        }
-        self.swap_in(&tables, &reached)?;
-        self.catch_up().await?;
-        Ok(count)
-    }
-
-    /// Puts the rebuilt tables in place, with the positions that they stand at.
-    fn swap_in(&self, tables: &[&'static Table], reached: &[(Uuid, Vec<Position>)]) -> Result<(), ReadModelError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        table::swap(&transaction, tables)?;
-        transaction.execute_batch("DELETE FROM positions; DELETE FROM revisions;")?;
-        for (n, projection) in self.projections.iter().enumerate() {
-            transaction.execute("INSERT INTO revisions VALUES (?1, ?2)", (projection.name, projection.revision))?;
-            for (ledger, at) in reached {
-                let row = (projection.name, table::id(*ledger), at[n].next as i64, &at[n].stopped);
-                transaction.execute("INSERT INTO positions VALUES (?1, ?2, ?3, ?4)", row)?;
-            }
-        }
-        transaction.commit()?;
-        // If a reader is in the way now, the catch-up that follows tries again.
-        let _ = self.forget(&connection);
-        // Lower than before where records arrived meanwhile: they are folded again, on top of the new tables.
-        let slowest = |at: &[Position]| at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min().unwrap_or(0);
-        self.done.send_modify(|done| *done = reached.iter().map(|(ledger, at)| (*ledger, slowest(at))).collect());
-        Ok(())
-    }
-
-    fn fold_in_memory(
-        &self,
-        ledger: Uuid,
-        record: &Record,
-        memory: &mut Memory,
-        at: &mut [Position],
-    ) -> Result<(), ReadModelError> {
-        let fact = Fact::open(record, &self.vault);
-        let opener = Opener { vault: &self.vault, ledger };
-        for (projection, position) in self.projections.iter().zip(at).filter(|(_, p)| p.stopped.is_none()) {
-            match fold(projection, &fact, &opener, memory) {
-                Ok(_) => position.next += 1,
-                Err(Halt::Sql(error)) => return Err(error.into()),
-                Err(Halt::Poison(reason)) => position.stopped = Some(reason),
-            }
-        }
-        Ok(())
-    }
-
-    /// Empties the write-ahead log now, or, if a reader is in the way, at the next catch-up.
+    /// Empties SQLite's write-ahead log now, or, if a reader is in the way, at the next catch-up.
     fn forget(&self, connection: &Connection) -> Result<(), ReadModelError> {
-        let outcome = forget_overwritten(connection);
-        self.overwritten.store(outcome.is_err(), Ordering::SeqCst);
-        outcome
+        let done = sqlite::forget_overwritten(connection);
+        self.overwritten.store(!matches!(done, Ok(true)), Ordering::SeqCst);
+        if done? { Ok(()) } else { Err(ReadModelError::Busy) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().expect("no fold panics while it holds the connection")
     }
 
+    fn tables(&self) -> Vec<&'static Table> {
+        self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect()
+    }
+
     /// A canonical dump of every read table.
     pub fn dump(&self) -> Result<String, ReadModelError> {
-        let connection = self.lock();
-        let tables: Vec<&'static Table> = self.projections.iter().flat_map(|p| p.tables.iter().copied()).collect();
-        Ok(table::dump(&connection, &tables)?)
+        Ok(table::dump(&mut self.lock(), &self.tables())?)
     }
 }
 
-#[derive(Default)]
+/// Where one projection stands in one ledger.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     next: u64,
     stopped: Option<String>,
 }
 
-enum Halt {
-    Sql(rusqlite::Error),
-    Poison(String),
+/// Up to where every projection that goes on has folded; `None` if none does.
+fn slowest(at: &[Position]) -> Option<u64> {
+    at.iter().filter(|p| p.stopped.is_none()).map(|p| p.next).min()
 }
 
-/// One record into one projection. True when it scrubbed a person.
+/// Why a fold is taken back.
+enum Halt {
+    /// Somebody else has folded it.
+    Moved,
+    Sql(SqlError),
+}
+
+impl From<SqlError> for Halt {
+    fn from(error: SqlError) -> Halt {
+        Halt::Sql(error)
+    }
+}
+
+/// One record into one projection, unless that has stopped: adds the changes and moves the position, or stops it.
 fn fold(
     projection: &Projection,
     fact: &Result<Fact, Unreadable>,
     opener: &Opener,
-    sink: &mut dyn Sink,
-) -> Result<bool, Halt> {
-    let fact = fact.as_ref().map_err(|unreadable| Halt::Poison(unreadable.reason.clone()))?;
-    if let Some(subject) = erased_subject(fact) {
-        sink.scrub(opener.ledger, projection.tables, subject).map_err(Halt::Sql)?;
+    position: &mut Position,
+    writes: &mut Vec<Write>,
+) {
+    if position.stopped.is_some() {
+        return;
     }
-    let mut writes = Writes::default();
-    (projection.fold)(fact, opener, &mut writes).map_err(Halt::Poison)?;
-    for write in writes.0 {
-        sink.write(opener.ledger, write).map_err(Halt::Sql)?;
+    let mut own = Writes::default();
+    let folded = fact.as_ref().map_err(|unreadable| unreadable.reason.clone()).and_then(|fact| {
+        if let Some(subject) = erased_subject(fact) {
+            let personal = projection.tables.iter().filter(|table| table.is_personal());
+            own.0.extend(personal.map(|table| Write::Scrub(table, subject)));
+        }
+        (projection.fold)(fact, opener, &mut own)
+    });
+    match folded {
+        Ok(()) => {
+            position.next += 1;
+            writes.append(&mut own.0);
+        }
+        Err(reason) => position.stopped = Some(reason),
     }
-    Ok(erased_subject(fact).is_some())
 }
 
 fn erased_subject(fact: &Fact) -> Option<Uuid> {
@@ -425,28 +408,4 @@ fn erased_subject(fact: &Fact) -> Option<Uuid> {
         Ok(Clear::SubjectErased { subject }) if fact.event.kind == clear::SUBJECT_ERASED => Some(subject),
         _ => None,
     }
-}
-
-/// What a scrub or a rebuild overwrote must not survive in the write-ahead log. Waits for readers up to the busy timeout.
-fn forget_overwritten(connection: &Connection) -> Result<(), ReadModelError> {
-    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-    if busy { Err(ReadModelError::Busy) } else { Ok(()) }
-}
-
-/// Tables that no projection has any more, or that an interrupted rebuild left, would escape every scrub.
-fn drop_others(connection: &Connection, projections: &[Projection]) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
-    let found: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let known = |name: &str| projections.iter().flat_map(|p| p.tables).any(|table| table.name == name);
-    for name in found.iter().filter(|name| !known(name) && !KEPT.contains(&name.as_str())) {
-        connection.execute_batch(&format!("DROP TABLE \"{name}\""))?;
-    }
-    Ok(())
-}
-
-fn revision(connection: &Connection, projection: &Projection) -> rusqlite::Result<Option<i64>> {
-    connection
-        .query_row("SELECT revision FROM revisions WHERE projection = ?1", [projection.name], |row| row.get(0))
-        .optional()
 }

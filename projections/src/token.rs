@@ -4,7 +4,6 @@ use keiin_domain::command::Aggregate;
 use keiin_domain::context::actor_kind;
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::token::{Token, TokenEvent};
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, text};
-use crate::view::{ActorView, Json, Time, col, json};
+use crate::view::{ActorView, Json, Row, Seen, Time, col, json};
 
 /// One row a token.
 pub static TOKENS: Table = Table {
@@ -85,7 +84,7 @@ const FROM: &str = "(SELECT k.*, m.name AS member_name,
         CASE WHEN k.revoked = 1 THEN 'revoked' WHEN k.expires_at <= :now THEN 'expired' ELSE 'active' END AS status
       FROM tokens k LEFT JOIN members m ON m.ledger = k.ledger AND m.id = k.member_id)";
 
-fn view(row: &Row) -> rusqlite::Result<TokenView> {
+fn view(row: &Row) -> Seen<TokenView> {
     Ok(TokenView {
         id: col(row, "id")?,
         version: col(row, "version")?,

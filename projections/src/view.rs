@@ -3,55 +3,54 @@
 use keiin_domain::context::actor_kind;
 use keiin_domain::date::{self, Date};
 use keiin_domain::money::Money;
-use rusqlite::Row;
-use rusqlite::types::{FromSqlError, FromSqlResult, ValueRef};
+use keiin_eventlog::sql::{FromValue, Value};
+pub use keiin_eventlog::sql::{Row, SqlError};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// Something read from a row.
+pub type Seen<T> = Result<T, SqlError>;
+
 /// What a view can read from a column; the other direction of [`crate::table::Cell`].
 pub trait Column: Sized {
-    /// From the column's value.
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self>;
+    /// From the column's value; `None` if it holds something else.
+    fn read(value: &Value) -> Option<Self>;
 }
 
 /// A column by its name, as the view's field wants it.
-pub fn col<T: Column>(row: &Row, name: &str) -> rusqlite::Result<T> {
-    let at = row.as_ref().column_index(name)?;
-    let value = row.get_ref(at)?;
-    T::read(value).map_err(|e| rusqlite::Error::FromSqlConversionFailure(at, value.data_type(), Box::new(e)))
+pub fn col<T: Column>(row: &Row, name: &str) -> Seen<T> {
+    T::read(row.value(name)?).ok_or_else(|| SqlError::Failed(format!("column {name} holds something else")))
 }
 
 macro_rules! columns {
-    ($($to:ty => |$value:ident| $read:expr;)+) => {
-        $(impl Column for $to { fn read($value: ValueRef<'_>) -> FromSqlResult<Self> { $read } })+
-    };
+    ($($to:ty)+) => { $(impl Column for $to { fn read(value: &Value) -> Option<Self> { Self::from_value(value) } })+ };
 }
 
-columns! {
-    String => |value| Ok(value.as_str()?.to_owned());
-    bool => |value| Ok(value.as_i64()? != 0);
-    i64 => |value| value.as_i64();
-    u64 => |value| number(value);
-    u32 => |value| number(value);
-    u16 => |value| number(value);
-    u8 => |value| number(value);
-    Uuid => |value| Uuid::from_slice(value.as_blob()?).map_err(|_| FromSqlError::InvalidType);
-    Date => |value| number(value).map(Date);
-    Money => |value| value.as_i64().map(Money::yen);
-    Time => |value| value.as_i64().map(Time);
-    [u8; 32] => |value| value.as_blob()?.try_into().map_err(|_| FromSqlError::InvalidType);
+columns! { String bool i64 u64 u32 u16 u8 Uuid [u8; 32] }
+
+impl Column for Date {
+    fn read(value: &Value) -> Option<Date> {
+        i32::from_value(value).map(Date)
+    }
 }
 
-fn number<T: TryFrom<i64>>(value: ValueRef<'_>) -> FromSqlResult<T> {
-    let number = value.as_i64()?;
-    T::try_from(number).map_err(|_| FromSqlError::OutOfRange(number))
+impl Column for Money {
+    fn read(value: &Value) -> Option<Money> {
+        i64::from_value(value).map(Money::yen)
+    }
+}
+
+impl Column for Time {
+    fn read(value: &Value) -> Option<Time> {
+        i64::from_value(value).map(Time)
+    }
 }
 
 impl<T: Column> Column for Option<T> {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        if value == ValueRef::Null { Ok(None) } else { T::read(value).map(Some) }
+    fn read(value: &Value) -> Option<Self> {
+        if *value == Value::Null { Some(None) } else { T::read(value).map(Some) }
     }
 }
 
@@ -59,8 +58,9 @@ impl<T: Column> Column for Option<T> {
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned> Column for Json<T> {
-    fn read(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        serde_json::from_str(value.as_str()?).map(Json).map_err(FromSqlError::other)
+    fn read(value: &Value) -> Option<Self> {
+        let Value::Text(text) = value else { return None };
+        serde_json::from_str(text).ok().map(Json)
     }
 }
 
@@ -141,18 +141,12 @@ mod tests {
 
     #[test]
     fn a_column_reads_what_a_cell_wrote() {
-        let connection = rusqlite::Connection::open_in_memory().unwrap();
         let id = Uuid::from_u128(7);
-        let values = [cell(id), cell(Date(20_000)), cell(true), cell(None::<u32>), cell("田"), cell(u64::MAX >> 1)];
-        let read = |row: &Row| -> rusqlite::Result<()> {
-            assert_eq!((col(row, "a")?, col(row, "b")?, col(row, "c")?), (id, Date(20_000), true));
-            assert_eq!((col(row, "d")?, col::<String>(row, "e")?), (None::<u32>, "田".to_owned()));
-            assert_eq!(col::<u64>(row, "f")?, u64::MAX >> 1);
-            assert!(col::<u32>(row, "f").is_err() && col::<Uuid>(row, "e").is_err() && col::<u32>(row, "d").is_err());
-            Ok(())
-        };
-        let sql = "SELECT ? AS a, ? AS b, ? AS c, ? AS d, ? AS e, ? AS f";
-        connection.query_row(sql, rusqlite::params_from_iter(values), read).unwrap();
+        assert_eq!((Uuid::read(&cell(id)), Date::read(&cell(Date(20_000)))), (Some(id), Some(Date(20_000))));
+        assert_eq!((bool::read(&cell(true)), String::read(&cell("田"))), (Some(true), Some("田".to_owned())));
+        assert_eq!((Option::<u32>::read(&cell(None::<u32>)), u32::read(&cell(None::<u32>))), (Some(None), None));
+        assert_eq!((u64::read(&cell(u64::MAX >> 1)), u32::read(&cell(u64::MAX >> 1))), (Some(u64::MAX >> 1), None));
+        assert_eq!(Uuid::read(&cell("田")), None);
         assert_eq!(serde_json::to_string(&Time(1_700_000_000_000_001)).unwrap(), "\"2023-11-14T22:13:20.000001Z\"");
     }
 }

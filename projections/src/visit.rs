@@ -6,7 +6,6 @@ use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
 use keiin_domain::visit::{Visit, VisitEvent};
-use rusqlite::Row;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +14,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, day_start_us};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
-use crate::view::{Named, Time, col, filled};
+use crate::view::{Named, Row, Seen, SqlError, Time, col, filled};
 
 /// One row a visit, listed by its start. Its codes are in no read model.
 pub static VISITS: Table = Table {
@@ -175,8 +174,8 @@ fn from() -> String {
     )
 }
 
-fn view(row: &Row) -> rusqlite::Result<VisitView> {
-    let text = |column| Ok::<_, rusqlite::Error>(col::<Option<String>>(row, column)?.and_then(filled));
+fn view(row: &Row) -> Seen<VisitView> {
+    let text = |column| Ok::<_, SqlError>(col::<Option<String>>(row, column)?.and_then(filled));
     let name: Option<String> = col(row, "visitor_name")?;
     let host: Option<Uuid> = col(row, "host_id")?;
     Ok(VisitView {
@@ -190,7 +189,7 @@ fn view(row: &Row) -> rusqlite::Result<VisitView> {
             company: text("visitor_company")?,
             email: text("visitor_email")?,
         },
-        host: host.map(|id| Ok::<_, rusqlite::Error>(Named { id, name: col(row, "host_name")? })).transpose()?,
+        host: host.map(|id| Ok::<_, SqlError>(Named { id, name: col(row, "host_name")? })).transpose()?,
         location: col(row, "location")?,
         starts_at: col(row, "starts_at")?,
         ends_at: col(row, "ends_at")?,
@@ -234,9 +233,9 @@ impl Query for ListVisits {
             .and("t.starts_at < ?", params.day_end_us("to"))
             .like(&searched, params.text("q"));
         let page = read.list(who, &from(), filter, params, view)?;
-        let own = own_only(who).map_or(String::new(), |id| format!(" WHERE v.host_id = x'{}'", id.simple()));
-        let counted = format!("(SELECT v.ledger, {STATUS} AS status FROM visits v{own})");
-        Ok(Listing { counts: read.counts(who, &counted)?, ..page })
+        let counted = format!("(SELECT v.ledger, v.host_id, {STATUS} AS status FROM visits v)");
+        let own = Filter::new().and("t.host_id = ?", own_only(who));
+        Ok(Listing { counts: read.counts(who, &counted, own)?, ..page })
     }
 }
 

@@ -19,6 +19,16 @@ use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
 use uuid::Uuid;
 
+on_every_engine! {
+    documents_with_what_is_derived
+    deliveries_and_their_mails
+    visits_over_a_day
+    the_trail_tells_who_what_and_what_changed
+    pages_give_each_item_once_while_new_ones_come
+    companies_see_nothing_of_each_other
+    nothing_there_is_no_error
+}
+
 const DAY: i64 = 24 * HOUR;
 
 fn client(name: &str) -> Value {
@@ -46,9 +56,7 @@ fn id(id: Uuid) -> String {
     id.to_string()
 }
 
-#[tokio::test]
-async fn documents_with_what_is_derived() {
-    let house = House::new();
+async fn documents_with_what_is_derived(house: House) {
     let runner = house.runner().await;
     let owner = qualified(&house, "minato").await;
     let buyer = house.run::<RegisterClient>(owner, None, client("山田商事")).await;
@@ -121,9 +129,7 @@ async fn documents_with_what_is_derived() {
     );
 }
 
-#[tokio::test]
-async fn deliveries_and_their_mails() {
-    let house = House::new();
+async fn deliveries_and_their_mails(house: House) {
     let runner = house.runner().await;
     let owner = qualified(&house, "minato").await;
     let buyer = house.run::<RegisterClient>(owner, None, client("山田商事")).await;
@@ -194,9 +200,7 @@ async fn deliveries_and_their_mails() {
     }
 }
 
-#[tokio::test]
-async fn visits_over_a_day() {
-    let house = House::new();
+async fn visits_over_a_day(house: House) {
     let runner = house.runner().await;
     let owner = house.company("minato").await;
     let host = owner.actor.id;
@@ -249,9 +253,7 @@ async fn visits_over_a_day() {
     assert_eq!(own["items"].as_array().unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn the_trail_tells_who_what_and_what_changed() {
-    let house = House::new();
+async fn the_trail_tells_who_what_and_what_changed(house: House) {
     let runner = house.runner().await;
     let owner = house.company("minato").await;
     let invited = json!({ "name": "佐藤 健", "email": "ken@minato.example.jp", "role": "member" });
@@ -321,9 +323,7 @@ async fn the_trail_tells_who_what_and_what_changed() {
     assert!(!erased.to_string().contains("佐藤"));
 }
 
-#[tokio::test]
-async fn pages_give_each_item_once_while_new_ones_come() {
-    let house = House::new();
+async fn pages_give_each_item_once_while_new_ones_come(house: House) {
     let runner = house.runner().await;
     let owner = house.company("minato").await;
     for n in 0..7 {
@@ -353,9 +353,7 @@ async fn pages_give_each_item_once_while_new_ones_come() {
 }
 
 /// Every list of one company is empty for another, and no detail is found there.
-#[tokio::test]
-async fn companies_see_nothing_of_each_other() {
-    let house = House::new();
+async fn companies_see_nothing_of_each_other(house: House) {
     let runner = house.runner().await;
     let owner = qualified(&house, "minato").await;
     let stranger = house.company("kawa").await;
@@ -400,9 +398,7 @@ async fn companies_see_nothing_of_each_other() {
 }
 
 /// Every query of the catalog runs on an empty read model.
-#[tokio::test]
-async fn nothing_there_is_no_error() {
-    let house = House::new();
+async fn nothing_there_is_no_error(house: House) {
     let _runner = house.runner().await;
     let who = Person { ledger: support::fresh(), actor: house.company("minato").await.actor };
     struct Names(Vec<(&'static str, bool)>);

@@ -19,9 +19,18 @@ use keiin_projections::fact::{Fact, Opener};
 use keiin_projections::runner::Projection;
 use keiin_projections::table::{Table, Writes, cell, int, text};
 use keiin_projections::{client, member, visit};
+use keiin_test_postgres::Server;
 use serde_json::json;
-use support::{HOUR, House, Person, ask};
+use support::{Engine, HOUR, House, Person, ask};
 use uuid::Uuid;
+
+on_every_engine! {
+    what_is_rebuilt_is_what_was_live_also_after_an_erasure
+    a_rebuild_while_appends_go_on_loses_and_doubles_nothing
+    a_poison_record_stops_one_projection_of_one_ledger_until_an_upgrade
+    two_nodes_fold_nothing_twice
+    nothing_of_an_erased_person_is_left_in_any_file
+}
 
 const CANARY: &str = "鴨居キャナリー";
 
@@ -62,9 +71,7 @@ async fn subject_of(house: &House, owner: Person, kind: &str, id: Uuid) -> Uuid 
     keiin_domain::json::subjects(kind, &fact.event)[0]
 }
 
-#[tokio::test]
-async fn what_is_rebuilt_is_what_was_live_also_after_an_erasure() {
-    let house = House::new();
+async fn what_is_rebuilt_is_what_was_live_also_after_an_erasure(house: House) {
     let runner = house.runner().await;
     let mut visitors = vec![];
     for slug in ["minato", "kawa", "yama"] {
@@ -93,14 +100,12 @@ async fn what_is_rebuilt_is_what_was_live_also_after_an_erasure() {
     assert!(visits["items"][0].get("note").is_none());
 
     drop(runner);
-    std::fs::remove_file(house.read_db()).unwrap();
+    house.lose_read_models();
     let again = house.runner().await;
     assert_eq!(again.dump().unwrap(), erased, "a deleted read model comes back by itself");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rebuild_while_appends_go_on_loses_and_doubles_nothing() {
-    let house = House::new();
+async fn a_rebuild_while_appends_go_on_loses_and_doubles_nothing(house: House) {
     let runner = house.runner().await;
     let owner = house.company("minato").await;
     day(&house, owner, 0).await;
@@ -133,9 +138,7 @@ async fn a_rebuild_while_appends_go_on_loses_and_doubles_nothing() {
     assert_eq!(runner.dump().unwrap(), live);
 }
 
-#[tokio::test]
-async fn a_poison_record_stops_one_projection_of_one_ledger_until_an_upgrade() {
-    let house = House::new();
+async fn a_poison_record_stops_one_projection_of_one_ledger_until_an_upgrade(house: House) {
     let runner = house.runner().await;
     let [owner, other] = [house.company("minato").await, house.company("kawa").await];
     let unknown = Stored { kind: "client.registered".into(), version: 99, bytes: vec![1] };
@@ -191,11 +194,9 @@ fn count(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_runners_on_one_file_fold_nothing_twice() {
+async fn two_nodes_fold_nothing_twice(house: House) {
     static COUNT: &[Projection] = &[Projection { name: "count", revision: 1, tables: &[&COUNTS], fold: count }];
-    let house = House::new();
-    let [one, two] = [house.runner_of(COUNT).await, house.runner_of(COUNT).await];
+    let [one, two] = [house.another_node(COUNT).await, house.another_node(COUNT).await];
     let owner = house.company("minato").await;
     for n in 0..12 {
         day(&house, owner, n).await;
@@ -209,22 +210,27 @@ async fn two_runners_on_one_file_fold_nothing_twice() {
     }
 }
 
-/// Text in every form in which a file of SQLite could hold it.
+/// Files that hold a text, in every form in which a file of SQLite could; on PostgreSQL what a dump of the schema shows.
 fn found(house: &House, text: &str) -> Vec<String> {
+    let holds = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
     let mut found = vec![];
     for entry in std::fs::read_dir(house.dir.path()).unwrap() {
         let path = entry.unwrap().path();
-        let bytes = std::fs::read(&path).unwrap();
-        if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
+        if holds(&std::fs::read(&path).unwrap()) {
             found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    if house.engine == Engine::Postgres {
+        let dump = Server::shared().command("pg_dump").args(["-n", "keiin_read", "-d", &house.place]).output().unwrap();
+        assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
+        if holds(&dump.stdout) {
+            found.push("read.db as a schema".to_owned());
         }
     }
     found
 }
 
-#[tokio::test]
-async fn nothing_of_an_erased_person_is_left_in_any_file() {
-    let house = House::new();
+async fn nothing_of_an_erased_person_is_left_in_any_file(house: House) {
     let runner = house.runner().await;
     let owner = house.company("minato").await;
     let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");

@@ -52,6 +52,11 @@ impl Client {
         Ok(Client { pool, patience })
     }
 
+    /// The same connections, with more time for each statement.
+    pub fn patient(&self, patience: Duration) -> Client {
+        Client { pool: self.pool.clone(), patience }
+    }
+
     /// See [`Pool::timeline`].
     pub fn timeline(&self) -> i64 {
         self.pool.timeline()

@@ -1,8 +1,7 @@
-//! Companies in a real log: SQLite store, vault, read models, and every command decided by the domain.
+//! Companies in a real log: SQLite store, vault, read models on any engine, and every command decided by the domain.
 #![allow(dead_code)] // Each test binary uses a part.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -18,6 +17,7 @@ use keiin_eventlog::checkpoint;
 use keiin_eventlog::clear::{self, Clear};
 use keiin_eventlog::keys::FileKek;
 use keiin_eventlog::log::Log;
+use keiin_eventlog::postgres::Address;
 use keiin_eventlog::record::{Hash, Party, Stream};
 use keiin_eventlog::seal::{self, BodyPlace, Key, SubjectKeyId};
 use keiin_eventlog::sign::{Ed25519Signer, Signer};
@@ -25,9 +25,11 @@ use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::store::{Append, Draft, Expectation, Outcome};
 use keiin_eventlog::vault::{NewSubjectKey, Vault};
 use keiin_projections::catalog::PROJECTIONS;
+use keiin_projections::database::Database;
 use keiin_projections::fact::Fact;
 use keiin_projections::query::{PAGING, Params, Query, Read, Refusal, Who};
 use keiin_projections::runner::{Projection, Runner};
+use keiin_test_postgres::Server;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -43,14 +45,50 @@ pub fn fresh() -> Uuid {
     Uuid::from_u128(0x0190_0000_0000_7000_9000_0000_0000_0000 + u128::from(NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
+/// An engine of read models.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs these functions of a house once for each engine.
+#[macro_export]
+macro_rules! on_every_engine {
+    ($($test:ident)+) => {
+        $crate::on_every_engine! { sqlite = Sqlite: $($test)+ }
+        $crate::on_every_engine! { postgres = Postgres: $($test)+ }
+    };
+    ($name:ident = $engine:ident: $($test:ident)+) => {
+        mod $name {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::support::House::on($crate::support::Engine::$engine)).await
+            })+
+        }
+    };
+}
+
 /// A server without HTTP.
 pub struct House {
+    pub engine: Engine,
     pub dir: TempDir,
+    /// Where the read models are: a path or a URL.
+    pub place: String,
+    /// The same, as this node holds it.
+    pub database: Database,
     pub log: Log,
     pub vault: Arc<Vault>,
     pub signer: Arc<Ed25519Signer>,
     /// Microseconds UTC.
     pub now: AtomicU64,
+}
+
+fn database(engine: Engine, place: &str) -> Database {
+    match engine {
+        Engine::Sqlite => Database::sqlite(place),
+        Engine::Postgres => Database::postgres(Address::parse(place).unwrap()),
+    }
 }
 
 /// Who acts in one company.
@@ -61,13 +99,27 @@ pub struct Person {
 }
 
 impl House {
-    pub fn new() -> House {
+    pub fn on(engine: Engine) -> House {
         let dir = tempfile::tempdir().unwrap();
         let signer = Arc::new(Ed25519Signer::from_seed(&[7; 32]));
         let store = SqliteStore::open(&dir.path().join("log.db"), signer.clone()).unwrap();
         let kek = Arc::new(FileKek::new(Key::new([9; 32])));
         let vault = Arc::new(Vault::open(&dir.path().join("vault.db"), kek).unwrap());
-        House { log: Log::open(Arc::new(store)), vault, signer, dir, now: AtomicU64::new(NINE as u64) }
+        let log = Log::open(Arc::new(store));
+        let place = match engine {
+            Engine::Sqlite => dir.path().join("read.db").to_str().unwrap().to_owned(),
+            Engine::Postgres => Server::shared().database(),
+        };
+        House {
+            engine,
+            database: database(engine, &place),
+            place,
+            log,
+            vault,
+            signer,
+            dir,
+            now: AtomicU64::new(NINE as u64),
+        }
     }
 
     pub fn now(&self) -> i64 {
@@ -78,20 +130,35 @@ impl House {
         self.now.fetch_add(us as u64, Ordering::SeqCst);
     }
 
-    pub fn read_db(&self) -> PathBuf {
-        self.dir.path().join("read.db")
-    }
-
     pub async fn runner(&self) -> Arc<Runner> {
         self.runner_of(PROJECTIONS).await
     }
 
+    /// Loses the read models; no runner may be open.
+    pub fn lose_read_models(&self) {
+        match self.engine {
+            Engine::Sqlite => std::fs::remove_file(&self.place).unwrap(),
+            Engine::Postgres => _ = self.as_superuser("DROP SCHEMA keiin_read CASCADE"),
+        }
+    }
+
+    /// Runs SQL on PostgreSQL past all rules.
+    pub fn as_superuser(&self, sql: &str) -> String {
+        Server::shared().sql(self.place.rsplit('/').next().unwrap(), sql)
+    }
+
+    /// A runner that shares nothing with this process's other ones but the place.
+    pub async fn another_node(&self, projections: &'static [Projection]) -> Arc<Runner> {
+        let place = database(self.engine, &self.place);
+        Runner::open(place, self.log.clone(), self.vault.clone(), projections).await.unwrap()
+    }
+
     pub async fn runner_of(&self, projections: &'static [Projection]) -> Arc<Runner> {
-        Runner::open(&self.read_db(), self.log.clone(), self.vault.clone(), projections).await.unwrap()
+        Runner::open(self.database.clone(), self.log.clone(), self.vault.clone(), projections).await.unwrap()
     }
 
     pub fn read(&self) -> Read {
-        Read::new(self.read_db(), self.log.clone(), self.vault.clone(), [3; 32])
+        Read::new(self.database.clone(), self.log.clone(), self.vault.clone(), [3; 32])
     }
 
     /// Opens a ledger and signs a company up; its owner.
