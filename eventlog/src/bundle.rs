@@ -201,6 +201,11 @@ impl<W: Write> Writer<W> {
         self.out.write_all(&self.buffer)
     }
 
+    /// The output, for whoever takes away what is finished.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.out
+    }
+
     /// Ends the bundle and gives the output back, flushed. Errors when records are missing.
     pub fn finish(mut self) -> io::Result<W> {
         if self.left > 0 {

@@ -7,13 +7,15 @@
 //! [`chain`] (how appends become records), [`tree`] and [`checkpoint`] (what the ledger contains), [`bundle`] and
 //! [`verify`] (how a stranger checks all of it), then `store` (how it becomes durable).
 //!
-//! A writer (features `store`, `sqlite`) holds five things:
+//! A writer (features `store`, `sqlite`) holds six things:
 //! * `keys::Keyring`: the key files (`create`, `open`, `current`, `rotate_signing`, `kek`); it signs for the store.
 //! * `store::sqlite::SqliteStore` (`open`, `open_reader`, `on_fatal`) behind `store::Store`.
 //! * `vault::Vault`: data keys, the keys of persons, fingerprints, append ids, erasure, sealed entries.
 //! * `log::Log` (`open`, `append`, reads, `changed`): group commit over all ledgers. Everybody else holds this one.
 //! * `anchor::Anchorer` (`open`, `follow`, `latest`, `wait_for`, `proof`, `consistency`, `with_tree`, `restore`): signed
 //!   checkpoints, what is proved from them, and the refusal of a log that contradicts them.
+//!
+//! * `scrub::Scrub`: reads everything again in the background and refuses what is damaged.
 //!
 //! What happens to a ledger as a whole (opened, key rotated or replaced, a person erased, closed) is in `life`.
 
@@ -36,6 +38,8 @@ pub mod note;
 pub mod postgres;
 pub mod proof;
 pub mod record;
+#[cfg(feature = "sqlite")]
+pub mod scrub;
 pub mod seal;
 pub mod sign;
 #[cfg(feature = "databases")]

@@ -11,7 +11,9 @@ use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
+use keiin_eventlog::scrub::Scrub;
 use keiin_eventlog::store::sqlite::SqliteStore;
+use keiin_eventlog::store::{Store, StoreError};
 use keiin_eventlog::vault::Vault;
 use keiin_projections::catalog::PROJECTIONS;
 use keiin_projections::database::Database;
@@ -32,6 +34,7 @@ use crate::page::Pages;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::query::Queries;
+use crate::scrub::Scrubbing;
 use crate::{clock, random};
 
 /// The ledger of the deployment itself.
@@ -69,6 +72,8 @@ pub struct App {
     pub denials: Denials,
     /// Who asks too often.
     pub limiter: Limiter,
+    /// Reading the stored records again.
+    pub scrubbing: Arc<Scrubbing>,
     _lock: Lock,
 }
 
@@ -114,6 +119,7 @@ impl App {
         let app = Arc::new(App {
             denials: Denials::default(),
             limiter: Limiter::new(&config.limits),
+            scrubbing: Arc::new(Scrubbing::new(scrub(&anchorer, &keyring, &data), &data)),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
             texts,
             assets,
@@ -131,13 +137,14 @@ impl App {
         Ok(app)
     }
 
-    /// Starts what runs beside the requests: read models, checkpoints, effects, denials.
+    /// Starts what runs beside the requests: read models, checkpoints, effects, denials, the scrub.
     pub fn start(self: &Arc<App>) {
         tokio::spawn(self.runner.clone().follow());
         tokio::spawn(self.anchorer.clone().follow());
         tokio::spawn(crate::mail::run(self.clone()));
         tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
+        tokio::spawn(crate::scrub::run(self.clone()));
     }
 
     /// Opens a company's ledger: keys, then its first record. May be repeated.
@@ -179,6 +186,16 @@ impl App {
     pub fn public_url(&self) -> String {
         public_url(&self.config)
     }
+}
+
+/// Reads the file itself, with readers of its own.
+fn scrub(anchorer: &Arc<Anchorer>, keyring: &Keyring, data: &DataDir) -> Scrub {
+    let path = data.log();
+    let fresh = move || match SqliteStore::open_reader(&path) {
+        Ok(store) => Ok(Arc::new(store) as Arc<dyn Store>),
+        Err(error) => Err(StoreError::Unavailable(error.to_string())),
+    };
+    Scrub::new(anchorer, keyring.public_keys(), Box::new(fresh))
 }
 
 fn public_url(config: &Config) -> String {

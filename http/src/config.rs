@@ -24,6 +24,18 @@ pub struct Config {
     pub proxy: Proxy,
     /// What is too much.
     pub limits: Limits,
+    /// Reading the stored records again.
+    pub scrub: Scrub,
+}
+
+/// Reading the stored records again, before somebody needs them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scrub {
+    /// Seconds from the beginning of one round to that of the next; 0 = never.
+    pub every_s: u64,
+    /// How much of one core a round may take, in percent.
+    pub share_percent: u32,
 }
 
 /// A reverse proxy.
@@ -58,7 +70,14 @@ impl Default for Config {
             keys: PathBuf::new(),
             proxy: Proxy::default(),
             limits: Limits::default(),
+            scrub: Scrub::default(),
         }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Scrub { every_s: 12 * 3_600, share_percent: 5 }
     }
 }
 
@@ -88,6 +107,9 @@ impl Config {
             }
             BadConfig(text.trim_end().to_owned())
         })?;
+        if !(1..=100).contains(&config.scrub.share_percent) {
+            return Err(BadConfig("scrub.share_percent: 1 to 100 percent of one core".to_owned()));
+        }
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
                 return Err(BadConfig(format!(

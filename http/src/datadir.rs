@@ -113,6 +113,10 @@ impl DataDir {
     pub fn anchor(&self) -> PathBuf {
         self.root.join("anchor.db")
     }
+    /// What the last scrub found.
+    pub fn scrub(&self) -> PathBuf {
+        self.root.join("scrub.json")
+    }
     /// Key files.
     pub fn keys(&self, configured: &Path) -> PathBuf {
         if configured.as_os_str().is_empty() { self.root.join("keys") } else { configured.to_owned() }

@@ -32,6 +32,7 @@ pub mod problem;
 pub mod public;
 pub mod query;
 pub mod random;
+pub mod scrub;
 pub mod serve;
 pub mod session;
 pub mod session_api;

@@ -38,6 +38,13 @@ pub async fn observe(app: &App) {
     if let Ok(stopped) = app.runner.stopped() {
         metrics::gauge!("keiin_projections_stopped").set(stopped.len() as f64);
     }
+    if let Some(last) = app.scrubbing.last() {
+        metrics::gauge!("keiin_scrub_began_timestamp_seconds").set(last.began_us as f64 / 1e6);
+        metrics::gauge!("keiin_scrub_seconds").set(last.seconds);
+        metrics::gauge!("keiin_scrub_events").set(last.events as f64);
+        metrics::gauge!("keiin_scrub_damaged_ledgers").set(last.damage.len() as f64);
+    }
+    metrics::gauge!("keiin_refused_ledgers").set(app.anchorer.refusals().len() as f64);
     if let Ok(tenants) = app.tenants().await {
         metrics::gauge!("keiin_tenants").set(tenants.len() as f64);
     }

@@ -82,6 +82,7 @@ pub fn admin_router(app: Arc<App>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/rebuild", axum::routing::post(rebuild))
+        .route("/scrub", get(scrubbed).post(scrub_now))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready_or_why))
         .with_state(app)
@@ -127,6 +128,19 @@ async fn rebuild(State(app): State<Arc<App>>) -> Response {
     match app.runner.rebuild().await {
         Ok(count) => axum::Json(json!({ "events": count })).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+/// What the last scrub found; null before the first.
+async fn scrubbed(State(app): State<Arc<App>>) -> Response {
+    axum::Json(json!(app.scrubbing.last())).into_response()
+}
+
+/// Reads every stored record now, as fast as it goes.
+async fn scrub_now(State(app): State<Arc<App>>) -> Response {
+    match crate::scrub::on_its_own_thread(&app, 100).await {
+        Some(finished) => axum::Json(json!(finished)).into_response(),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }
 

@@ -3,5 +3,7 @@
 //!
 //! Short forms by default, long ones with `KEIIN_TEST_LONG=1` (`tests/run --long`); `KEIIN_TEST_SEED` repeats a run.
 
+mod damage;
 mod f01_kill;
+mod f07_bit_rot;
 mod oracle;

@@ -34,6 +34,13 @@ pub enum Refusal {
         /// The first position that does not fit, if it is known.
         position: Option<u64>,
     },
+    /// Stored bytes do not hold together: the scrub found it.
+    Damaged {
+        /// The first position that is wrong, if it is known.
+        position: Option<u64>,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Refusal {
@@ -53,6 +60,12 @@ impl fmt::Display for Refusal {
             }
             Refusal::Changed { size, position: None } => {
                 write!(f, "changed somewhere below the checkpoint of {size} events; restore the log from a backup")
+            }
+            Refusal::Damaged { position: Some(position), reason } => {
+                write!(f, "damaged at position {position}: {reason}; restore the log from a backup")
+            }
+            Refusal::Damaged { position: None, reason } => {
+                write!(f, "damaged: {reason}; restore the log from a backup")
             }
         }
     }
@@ -105,6 +118,24 @@ impl Anchorer {
         self.log.refuse(ledger, &why.to_string());
         self.refused.write().unwrap_or_else(|e| e.into_inner()).insert(ledger, why.clone());
         AnchorError::Refused(ledger, why)
+    }
+
+    /// Nobody reads or writes this ledger any more: the scrub found stored bytes that do not hold together.
+    pub fn refuse_damaged(&self, ledger: Uuid, position: Option<u64>, reason: &str) {
+        self.refuse(ledger, Refusal::Damaged { position, reason: reason.to_owned() });
+    }
+
+    /// Is this ledger refused?
+    pub fn is_refused(&self, ledger: Uuid) -> bool {
+        self.refusal(ledger).is_some()
+    }
+
+    /// Every ledger that has a checkpoint, in the order of their ids.
+    pub fn anchored_ledgers(&self) -> Vec<Uuid> {
+        let latest = self.latest.read().unwrap_or_else(|e| e.into_inner());
+        let mut ledgers: Vec<Uuid> = latest.keys().copied().collect();
+        ledgers.sort_unstable();
+        ledgers
     }
 
     /// An old vault is refused; a newer one is remembered. Call it after each erasure; the follower does, too.
@@ -185,6 +216,13 @@ impl Anchorer {
             };
             last = hashes.last().copied();
             hashes.into_iter().for_each(|hash| tree.append(hash));
+        }
+        if let Some(head) = store.head(ledger).await?.filter(|head| head.size == anchored.size) {
+            let newest = store.read(ledger, head.size - 1, 1).await;
+            if let Err(error) = newest.and_then(|newest| crate::scrub::check_head(&head, newest.first())) {
+                let StoreError::Damaged { position, reason, .. } = error else { return Err(error.into()) };
+                return Err(self.refuse(ledger, Refusal::Damaged { position: Some(position), reason }));
+            }
         }
         if tree.root() != anchored.root || last != Some(anchored.head) {
             let position = self.first_difference(&anchored).await?;

@@ -52,6 +52,7 @@ impl Doctor {
         }
         let config = config.unwrap_or_default();
         findings.extend(keys_and_stores(&data, &config).await);
+        findings.push(scrub(&data));
         findings.push(clock_finding());
         findings.push(disk(&data));
         findings.push(good("mail", "no mail server is set: mails stay in the outbox of the console"));
@@ -111,6 +112,22 @@ async fn keys_and_stores(data: &DataDir, config: &Config) -> Vec<Finding> {
         Err(error) => findings.push(bad("vault", error, "is this the vault that belongs to these keys? Put it back")),
     }
     findings
+}
+
+fn scrub(data: &DataDir) -> Finding {
+    let Some(last) = crate::scrub::last(&data.scrub()) else {
+        return good("scrub", "not yet; a server reads its records again twice a day");
+    };
+    let when = keiin_domain::date::instant(last.began_us);
+    let text = format!("{} events of {} ledger(s) read again at {when}", last.events, last.ledgers);
+    match last.damage.first() {
+        None => good("scrub", text),
+        Some(damage) => {
+            let place = damage.position.map_or(String::new(), |position| format!(", position {position}"));
+            let text = format!("{text}; ledger {}{place}: {}", damage.ledger, damage.reason);
+            bad("scrub", text, "restore log.db from a backup, and have the disk looked at")
+        }
+    }
 }
 
 fn clock_finding() -> Finding {

@@ -1,0 +1,149 @@
+//! F7. Stored bytes rot: one bit, anywhere. What is read is right or refused, in every file.
+
+use std::os::unix::fs::FileExt;
+
+use keiin_eventlog::verify::{Options, Verdict, verify};
+use keiin_tests::{Call, Company, Deployment, Seeded, keiin, long, report};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+
+use crate::damage::{Subject, Tally, bundle};
+
+/// Flips bits of one file, each in a fresh copy of everything.
+fn rot(subject: &Subject, file: &str, bits: usize, chance: &mut Seeded) -> Tally {
+    let good = subject.file(file);
+    let mut tally = Tally::default();
+    for _ in 0..bits {
+        let bit = chance.between(0, good.len() as u64 * 8 - 1);
+        let copy = subject.copy();
+        let mut bad = good.clone();
+        bad[(bit / 8) as usize] ^= 1 << (bit % 8);
+        std::fs::write(copy.data.join(file), bad).expect("written");
+        tally.add(&format!("{file}, bit {bit}"), subject.fate(&copy.data));
+    }
+    report!(
+        "F7 {file} flips={} closed={} refused={} named={} same={}",
+        tally.changes,
+        tally.closed,
+        tally.refused,
+        tally.named,
+        tally.same
+    );
+    tally
+}
+
+#[test]
+fn f07_a_flipped_bit_at_rest_is_refused_or_means_nothing() {
+    let subject = Subject::new(&["rot-a", "rot-b"]);
+    let mut chance = Seeded::from_env_or(7);
+    println!("seed {}", chance.0);
+    let many = if long() { 2_000 } else { 120 };
+    let log = rot(&subject, "log.db", many, &mut chance);
+    assert!(log.refused * 4 > log.changes, "a flip in most of the file must be noticed: {log:?}");
+    rot(&subject, "anchor.db", many / 10, &mut chance);
+    rot(&subject, "vault.db", many / 10, &mut chance);
+    for key in ["keys/signing.pem", "keys/kek"] {
+        let tally = rot(&subject, key, many / 20, &mut chance);
+        assert!(tally.closed + tally.refused > 0, "{key}: {tally:?}");
+    }
+}
+
+/// The write-ahead log of a server that was killed. Its own checksums end it at the first wrong frame: what was anchored
+/// and is gone then is missed.
+#[test]
+fn f07_a_flipped_bit_in_the_write_ahead_log_is_refused_or_means_nothing() {
+    let deployment = Deployment::new();
+    let mut server = deployment.serve();
+    let companies = vec![Company::sign_up(&server, "wal")];
+    (0..5).for_each(|_| drop(companies[0].new_client()));
+    companies[0].settle();
+    companies[0].checkpoint();
+    // The root ledger's last record, a login or a sign-up, is anchored in the same second.
+    std::thread::sleep(std::time::Duration::from_millis(1_500));
+    server.kill();
+    // What is good is read from a copy, which opening moves into the file.
+    let subject = Subject::of(deployment, companies);
+    let mut chance = Seeded::from_env_or(8);
+    let tally = rot(&subject, "log.db-wal", if long() { 500 } else { 40 }, &mut chance);
+    assert!(tally.refused > 0, "{tally:?}");
+}
+
+/// Every single bit of an export of 64 KiB (in the long form; every 61st in the short one).
+#[test]
+fn f07_no_flipped_bit_of_an_export_is_verified() {
+    let subject = Subject::new(&["rot-export"]);
+    let (ledger, good) = subject.ledgers.iter().next_back().expect("a company");
+    let export = bundle(&good.records, &good.checkpoint);
+    let options = || Options { keys: good.keys.clone(), deep: true, ..Options::default() };
+    assert_eq!(verify(&export[..], &options()).verdict, Verdict::Verified);
+    let (step, mut flips, mut named, mut bad) = (if long() { 1 } else { 61 }, 0, 0, export.clone());
+    for bit in (0..export.len().min(65_536) * 8).step_by(step) {
+        bad[bit / 8] ^= 1 << (bit % 8);
+        let found = verify(&bad[..], &options());
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert_ne!(found.verdict, Verdict::Verified, "ledger {ledger}, bit {bit}");
+        flips += 1;
+        named += usize::from(found.first_bad_position.is_some());
+    }
+    report!("F7 export bytes={} flips={flips} refused={flips} named={named}", export.len());
+}
+
+/// Rot under a running server: the scrub finds it, that company is refused with the position, the others work on, and the
+/// operator is told everywhere.
+#[test]
+fn f07_the_scrub_finds_rot_under_a_running_server() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let companies = [Company::sign_up(&server, "scrub-a"), Company::sign_up(&server, "scrub-b")];
+    companies.iter().for_each(|company| {
+        company.new_document();
+        company.settle();
+        company.checkpoint();
+    });
+    let admin = server.admin();
+    assert_eq!(admin.get("/scrub").expect(200).json(), Value::Null);
+    let clean = admin.post("/scrub", &json!({})).expect(200).json();
+    assert_eq!((&clean["damage"], &clean["trouble"], clean["ledgers"].as_u64()), (&json!([]), &json!([]), Some(3)));
+    admin.get("/readyz").expect(200);
+    keiin(&["doctor", "--data", deployment.data_arg()]).expect(0);
+
+    // A stopped server leaves everything in the file, and nothing in a write-ahead log that would hide it.
+    assert_eq!(server.stop(), 0);
+    let server = deployment.serve();
+    let (admin, companies) = (server.admin(), companies.map(|company| company.at(&server)));
+    let path = deployment.data().join("log.db");
+    let body: Vec<u8> = {
+        let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the log opens");
+        let ledger = companies[0].id.replace('-', "");
+        let third = format!("substr(leaf, 17, 16) = x'{ledger}' AND substr(leaf, 9, 8) = x'0000000000000003'");
+        let body = connection.query_row(&format!("SELECT body FROM record WHERE {third}"), [], |row| row.get(0));
+        body.expect("the record is there")
+    };
+    let bytes = std::fs::read(&path).expect("read");
+    let tail = &body[body.len() - 24..];
+    let file = std::fs::File::options().write(true).open(&path).expect("opened");
+    // A page that was split keeps a copy that no longer counts.
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, tail).collect();
+    assert!(!places.is_empty(), "the end of the body lies in one page");
+    places.iter().for_each(|at| file.write_all_at(&[tail[0] ^ 1], *at as u64).expect("written"));
+
+    let found = admin.post("/scrub", &json!({})).expect(200).json();
+    assert_eq!(found["damage"][0]["ledger"], companies[0].id.as_str(), "{found}");
+    assert_eq!((found["damage"][0]["position"].as_u64(), found["damage"].as_array().map(Vec::len)), (Some(3), Some(1)));
+    assert_eq!(admin.get("/scrub").json(), found);
+    let refused =
+        companies[0].send(Call::new("POST", "/v1/clients").json(&json!({ "name": "x", "honorific": "sama" })));
+    assert_eq!((refused.status, refused.code().as_str()), (503, "service.unavailable"));
+    companies[1].mark();
+    let why = admin.get("/readyz").expect(503).text();
+    assert!(why.contains(&companies[0].id) && why.contains("position 3"), "{why}");
+    let metrics = admin.get("/metrics").expect(200).text();
+    assert!(
+        metrics.contains("keiin_scrub_damaged_ledgers 1") && metrics.contains("keiin_refused_ledgers 1"),
+        "{metrics}"
+    );
+    assert!(server.log_tail().contains("stored records are damaged"), "{}", server.log_tail());
+    assert_eq!(server.stop(), 0);
+    let doctor = keiin(&["doctor", "--data", deployment.data_arg()]).expect(1);
+    assert!(doctor.stdout.contains("position 3") && doctor.stdout.contains("fix: restore log.db"), "{}", doctor.stdout);
+}
