@@ -6,4 +6,6 @@
 mod damage;
 mod f01_kill;
 mod f07_bit_rot;
+mod f08_torn_blocks;
+mod f09_sql_edits;
 mod oracle;
