@@ -25,29 +25,45 @@ const HOUR_US: i64 = 3_600_000_000;
 /// A data directory of its own, and the folder around it.
 pub struct Deployment {
     folder: TempDir,
+    data: PathBuf,
 }
 
 impl Deployment {
     /// `keiin init`, with the limits that a customer's server has.
     pub fn limited() -> Deployment {
-        let deployment = Deployment { folder: tempfile::tempdir().expect("a temporary folder") };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        Deployment::init(folder, data)
+    }
+
+    fn init(folder: TempDir, data: PathBuf) -> Deployment {
+        let deployment = Deployment { folder, data };
         keiin(&["init", "--data", deployment.data_arg()]).expect(0);
         deployment
     }
 
+    /// With the data directory on another disk; journals and exports stay on the usual one.
+    pub fn on(disk: &Path) -> Deployment {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Deployment::init(folder, disk.join("data")).unlimited()
+    }
+
     /// `keiin init`, and limits that a program's thousands of requests do not reach.
     pub fn new() -> Deployment {
-        let deployment = Deployment::limited();
-        let settings = deployment.data().join("keiin.toml");
+        Deployment::limited().unlimited()
+    }
+
+    fn unlimited(self) -> Deployment {
+        let settings = self.data().join("keiin.toml");
         let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
         let text = format!("{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n");
         std::fs::write(&settings, text).expect("the settings can be written");
-        deployment
+        self
     }
 
     /// The data directory.
     pub fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.data.clone()
     }
 
     /// The data directory, for a command line.

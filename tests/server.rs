@@ -142,11 +142,29 @@ impl Server {
         server
     }
 
-    fn spawn(data: &Path, mut command: Command) -> Server {
+    /// The same where the start itself may fail: then its exit code, and the last lines of its log.
+    pub fn try_serve_under(wrapper: &[&str], data: &Path) -> Result<Server, (i32, String)> {
+        let mut server = Server::try_spawn(data, under(wrapper, &["serve"]))?;
+        let (client, deadline) = (server.client(), Instant::now() + PATIENCE);
+        while !client.try_send(&Call::new("GET", "/readyz")).is_ok_and(|answer| answer.status == 200) {
+            if let Some(code) = server.wait_exit(Duration::from_millis(20)) {
+                return Err((code, server.log_tail()));
+            }
+            assert!(Instant::now() < deadline, "{} is not ready after {PATIENCE:?}\n{}", server.url, server.log_tail());
+        }
+        Ok(server)
+    }
+
+    fn spawn(data: &Path, command: Command) -> Server {
+        let args = format!("{command:?}");
+        let ended = |(code, log)| panic!("{args} ended with {code} and printed no address\n{log}");
+        Server::try_spawn(data, command).unwrap_or_else(ended)
+    }
+
+    fn try_spawn(data: &Path, mut command: Command) -> Result<Server, (i32, String)> {
         let log = data.with_extension("log");
         let stderr = File::options().append(true).create(true).open(&log).expect("the log can be written");
         let data_arg = data.to_str().expect("temporary paths are text");
-        let args = format!("{command:?}");
         let mut child = command
             .args(["--data", data_arg, "--listen", "127.0.0.1:0", "--format", "json"])
             .stdout(Stdio::piped())
@@ -168,11 +186,11 @@ impl Server {
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let status = server.child.wait().expect("it ended");
-                    panic!("{args} ended with {status} and printed no address\n{}", server.log_tail());
+                    return Err((code(status), server.log_tail()));
                 }
             }
         }
-        server
+        Ok(server)
     }
 
     /// Waits until `/readyz` answers 200.

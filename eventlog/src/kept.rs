@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! * What a write made is on stable storage when it returns `Ok`.
-//! * After a failed write to the file nothing is asked of it any more, until a restart: it may be durable or not.
+//! * After a failed write to the file nothing is asked of it any more, until a restart: it may be durable or not. Whoever
+//!   asked to be told ([`Kept::on_fatal`]) ends the process there.
 
 use std::path::Path;
 use std::time::Duration;
@@ -68,7 +69,11 @@ pub(crate) struct Kept {
     connection: Connection,
     writes: usize,
     stopped: Option<String>,
+    fatal: Option<FatalHook>,
 }
+
+/// What is called once when a database must not be used any more. The argument says why.
+pub type FatalHook = Box<dyn Fn(&str) + Send + Sync>;
 
 impl Kept {
     /// Opens or makes it, for writing.
@@ -84,7 +89,7 @@ impl Kept {
             }
             Place::Postgres(address) => Kept::on_server(address, tables)?,
         };
-        Ok(Kept { connection, writes: 0, stopped: None })
+        Ok(Kept { connection, writes: 0, stopped: None, fatal: None })
     }
 
     /// Opens one that exists, for reading, beside whoever writes it.
@@ -93,8 +98,9 @@ impl Kept {
             Place::File(path) => Connection::Sqlite(sqlite::open_reader(path)?),
             Place::Postgres(address) => Kept::on_server(address, tables)?,
         };
-        Ok(Kept { connection, writes: 0, stopped: None })
+        Ok(Kept { connection, writes: 0, stopped: None, fatal: None })
     }
+
     fn on_server(address: &Address, tables: &Tables) -> Result<Connection, OpenError> {
         let setup = Setup::Steps(tables.postgres.0, tables.postgres.1);
         let client = crate::sql::postgres::Client::open(address, setup, CONNECTIONS, PATIENCE)?;
@@ -104,6 +110,20 @@ impl Kept {
     /// Can other processes write to it at the same time?
     pub fn is_shared(&self) -> bool {
         self.connection.is_postgres()
+    }
+
+    /// Sets what is called when a write has failed and nothing more is asked of the file.
+    pub fn on_fatal(&mut self, hook: FatalHook) {
+        self.fatal = Some(hook);
+    }
+
+    fn stop(&mut self, reason: &str) {
+        if self.stopped.is_none()
+            && let Some(hook) = &self.fatal
+        {
+            hook(reason);
+        }
+        self.stopped.get_or_insert_with(|| reason.to_owned());
     }
 
     /// Why nothing is asked of it any more.
@@ -130,11 +150,16 @@ impl Kept {
         let done = self.connection.transact(scope, work);
         if !self.is_shared() {
             if let Err(SqlError::Unknown(reason)) = &done {
-                self.stopped = Some(reason.clone());
+                let reason = reason.clone();
+                self.stop(&reason);
             }
             self.writes += 1;
             if self.writes >= CHECKPOINT_WRITES && self.stopped.is_none() {
-                self.checkpoint("PASSIVE")?;
+                // What was written is written: no room here only means later.
+                match self.checkpoint("PASSIVE") {
+                    Ok(_) | Err(SqlError::Full | SqlError::Busy) => {}
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         done?
@@ -160,7 +185,8 @@ impl Kept {
     fn failed(&mut self, error: rusqlite::Error) -> SqlError {
         let error = SqlError::from(error);
         if let SqlError::Failed(reason) = &error {
-            self.stopped = Some(reason.clone());
+            let reason = reason.clone();
+            self.stop(&reason);
         }
         error
     }

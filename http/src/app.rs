@@ -1,5 +1,6 @@
 //! Everything that a request needs, opened once.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,14 +95,13 @@ impl App {
             Keyring::create(&keys)?
         });
         let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
-        let store = SqliteStore::open(&data.log(), keyring.clone())?.on_fatal(Box::new(|cause: &str| {
-            // Nothing may be acknowledged after a failed sync, and no retry can make it good: the next start checks the tail.
-            eprintln!("keiin: the ledger's file failed, stopping: {cause}");
-            std::process::exit(3);
-        }));
+        vault.on_fatal(Box::new(|cause| stop("vault's", cause)));
+        let store = SqliteStore::open(&data.log(), keyring.clone())?;
+        let store = store.on_fatal(Box::new(|cause| stop("ledgers'", cause)));
         let log = Log::open(Arc::new(store));
         let anchorer =
             Anchorer::open(&data.anchor(), log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
+        anchorer.on_fatal(Box::new(|cause| stop("anchor's", cause)));
         open_ledger(&log, &vault, &keyring, &config.log_name, ROOT, now_us).await?;
         let read_models = Database::sqlite(data.read());
         let runner = Runner::open(read_models.clone(), log.clone(), vault.clone(), PROJECTIONS).await?;
@@ -186,6 +186,13 @@ impl App {
     pub fn public_url(&self) -> String {
         public_url(&self.config)
     }
+}
+
+/// Nothing may be acknowledged after a failed sync, and no retry can make it good: the next start checks the tail. The
+/// message may go to the disk that has just failed; it must not keep the process from ending.
+fn stop(whose: &str, cause: &str) {
+    let _ = writeln!(std::io::stderr(), "keiin: a write to the {whose} file has failed, stopping: {cause}");
+    std::process::exit(3);
 }
 
 /// Reads the file itself, with readers of its own.

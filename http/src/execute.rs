@@ -142,7 +142,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             Outcome::Moved { .. } => continue,
             Outcome::Refused(reason) => return Err(Problem::failed(reason)),
             Outcome::Busy => return Err(Problem::new("service.unavailable")),
-            Outcome::Full => return Err(Problem::new("service.storage_full")),
+            Outcome::Full => return Err(Problem::full("the ledgers' file")),
             Outcome::Unknown(reason) => return Err(Problem::unavailable(reason)),
         }
     }

@@ -77,6 +77,12 @@ impl Problem {
         Problem::new("service.failed")
     }
 
+    /// The disk is full. Nothing was written.
+    pub fn full(cause: impl std::fmt::Display) -> Problem {
+        tracing::warn!(%cause, "no room on the disk");
+        Problem::new("service.storage_full")
+    }
+
     /// The store cannot answer now.
     pub fn unavailable(cause: impl std::fmt::Display) -> Problem {
         tracing::warn!(%cause, "not available");
@@ -102,7 +108,11 @@ impl From<Rejection> for Problem {
 
 impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Problem {
-        Problem::failed(error)
+        match error {
+            VaultError::Sql(SqlError::Full) => Problem::full(error),
+            VaultError::Sql(SqlError::Busy) | VaultError::Stopped(_) => Problem::unavailable(error),
+            other => Problem::failed(other),
+        }
     }
 }
 

@@ -5,7 +5,12 @@
 
 mod damage;
 mod f01_kill;
+mod f04_disk_full;
+mod f05_failed_sync;
+mod f06_interrupted_calls;
 mod f07_bit_rot;
 mod f08_torn_blocks;
 mod f09_sql_edits;
+mod f10_rollback;
+mod f11_clock;
 mod oracle;

@@ -17,7 +17,6 @@ mod licences;
 mod login;
 mod openapi;
 mod rebuild;
-mod restore;
 mod retry;
 mod sample_aggregate;
 mod secrets;

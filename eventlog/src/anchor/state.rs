@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AnchorError, Anchored};
 use crate::checkpoint::Checkpoint;
-use crate::kept::{Kept, Place, Tables};
+use crate::kept::{FatalHook, Kept, Place, Tables};
 use crate::note::Note;
 use crate::record::Hash;
 use crate::sql::{OpenError, Row, Scope, SqlError, ToValue, Tx, Value};
@@ -60,6 +60,11 @@ impl State {
     /// Do several nodes write it?
     pub fn is_shared(&self) -> bool {
         self.shared
+    }
+
+    /// Sets what is called once when a write to the file has failed.
+    pub fn on_fatal(&self, hook: FatalHook) {
+        self.db.lock().unwrap_or_else(|e| e.into_inner()).on_fatal(hook);
     }
 
     fn db(&self) -> Result<MutexGuard<'_, Kept>, AnchorError> {

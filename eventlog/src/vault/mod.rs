@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 pub use self::entries::Entry;
 pub use self::subjects::NewSubjectKey;
-use crate::kept::{Kept, Place, Tables};
+use crate::kept::{FatalHook, Kept, Place, Tables};
 use crate::keys::KeyProvider;
 use crate::seal::{self, Key, KeyName, KeyType, SealError};
 use crate::sql::{OpenError, Scope, SqlError, Tx};
@@ -115,6 +115,11 @@ impl Vault {
     /// Do several nodes write it?
     pub fn is_shared(&self) -> bool {
         self.db.lock().unwrap_or_else(|e| e.into_inner()).kept.is_shared()
+    }
+
+    /// Sets what is called once when a write to the file has failed and the process must end.
+    pub fn on_fatal(&self, hook: FatalHook) {
+        self.db.lock().unwrap_or_else(|e| e.into_inner()).kept.on_fatal(hook);
     }
 
     fn db(&self) -> Answer<MutexGuard<'_, Db>> {

@@ -119,7 +119,9 @@ pub fn main() -> u8 {
         }
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("KEIIN_LOG").unwrap_or_else(|_| "warn".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A log that cannot be written (a full disk, a closed pipe) must not bring the server down.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.log_internal_errors(false).init();
     let outcome = match cli.command {
         Command::Demo(command) => block_on(command.run()),
         Command::Init(command) => command.run(),
