@@ -107,7 +107,7 @@ fn f04_disk_full_refuses_cleanly_and_heals() {
     for round in 0..rounds {
         companies.iter().for_each(|company| drop(company.checkpoint()));
         // None at all, or room for a part of something.
-        let filler = disk.fill([0, 4, 12, 40, 100][round % 5]);
+        let filler = disk.fill([0, 300, 12, 800, 100][round % 5]);
         for (answer, count) in until_full(&mut writers, &server, &targets) {
             *totals.entry(answer).or_default() += count;
         }
@@ -128,7 +128,7 @@ fn f04_disk_full_refuses_cleanly_and_heals() {
         settle(&mut writers, &server.client(), &targets);
         assert!(started.elapsed() < Duration::from_secs(10), "writing again took {:?}", started.elapsed());
         assert!(companies.iter().all(settles));
-        companies.iter().for_each(|company| drop(company.mark()));
+        companies.iter().for_each(|company| _ = company.mark());
     }
     assert_eq!(server.stop(), 0);
     let found = examine(&deployment, &companies);
