@@ -24,7 +24,7 @@ impl Proxy {
         let (let_through, cut) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicU64::new(0)));
         let (most, count) = (let_through.clone(), cut.clone());
         std::thread::spawn(move || {
-            for from in listener.incoming().map_while(Result::ok) {
+            for from in listener.incoming().flatten() {
                 let Ok(to) = TcpStream::connect(&server) else { continue };
                 let (most, count) = (most.load(Ordering::SeqCst), count.clone());
                 std::thread::spawn(move || pass(from, to, most, &count));

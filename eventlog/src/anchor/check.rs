@@ -12,6 +12,7 @@ use super::{AnchorError, Anchored, Anchorer, Answer};
 use crate::chain::{Append, Draft, Head};
 use crate::checkpoint::Origin;
 use crate::clear::{self, Clear};
+use crate::kept::FatalHook;
 use crate::record::{Leaf, Party, Stream};
 use crate::store::{Outcome, StoreError};
 use crate::tree::Frontier;
@@ -123,6 +124,11 @@ impl Anchorer {
     /// Nobody reads or writes this ledger any more: the scrub found stored bytes that do not hold together.
     pub fn refuse_damaged(&self, ledger: Uuid, position: Option<u64>, reason: &str) {
         self.refuse(ledger, Refusal::Damaged { position, reason: reason.to_owned() });
+    }
+
+    /// Sets what is called once when a write to the anchor's file has failed and the process must end.
+    pub fn on_fatal(&self, hook: FatalHook) {
+        self.state.on_fatal(hook);
     }
 
     /// Is this ledger refused?

@@ -24,7 +24,7 @@ use self::state::State;
 pub use self::tiler::{Fetched, Miss};
 use crate::chain::Head;
 use crate::checkpoint::{Checkpoint, Origin};
-use crate::kept::{FatalHook, Place};
+use crate::kept::Place;
 use crate::keys::Keyring;
 use crate::log::Log;
 use crate::note::Note;
@@ -198,11 +198,6 @@ impl Anchorer {
             trouble: Mutex::default(),
             anchored: watch::Sender::new(0),
         })
-    }
-
-    /// Sets what is called once when a write to the anchor's file has failed and the process must end.
-    pub fn on_fatal(&self, hook: FatalHook) {
-        self.state.on_fatal(hook);
     }
 
     /// The last anchored state of a ledger, with its signed checkpoint.
