@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
 use tracing::instrument::WithSubscriber;
 
@@ -149,6 +149,8 @@ struct Inner {
     // Highest timeline that was seen.
     timeline: Arc<AtomicI64>,
     rest_until: Mutex<Option<Instant>>,
+    // Idle connections from before are closed instead of used.
+    trusted_since: Arc<Mutex<Instant>>,
 }
 
 impl Pool {
@@ -159,15 +161,29 @@ impl Pool {
         prepare(&mut owner, setup).await.map_err(|e| unfit(e.0))?;
         let _ = owner.close().await;
         let timeline = Arc::new(AtomicI64::new(0));
+        let trusted_since = Arc::new(Mutex::new(Instant::now()));
         let (schema, seen) = (setup.schema(), timeline.clone());
+        let (trusted, raised) = (trusted_since.clone(), trusted_since.clone());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(CONNECT)
+            // One host that hangs must leave time for the next one.
+            .acquire_timeout(CONNECT / address.hosts.len() as u32)
             .test_before_acquire(false)
             .idle_timeout(Duration::from_secs(300))
+            .before_acquire(move |_, meta| {
+                let trusted = meta.age <= trusted.lock().unwrap_or_else(|e| e.into_inner()).elapsed();
+                Box::pin(async move { Ok(trusted) })
+            })
             .after_connect(move |connection, _| {
-                let seen = seen.clone();
-                Box::pin(async move { settle(connection, schema, &seen).await })
+                let (seen, raised) = (seen.clone(), raised.clone());
+                Box::pin(async move {
+                    let before = seen.load(Ordering::SeqCst);
+                    settle(connection, schema, &seen).await?;
+                    if seen.load(Ordering::SeqCst) > before {
+                        *raised.lock().unwrap_or_else(|e| e.into_inner()) = Instant::now();
+                    }
+                    Ok(())
+                })
             })
             .connect_lazy_with(address.hosts[at].clone());
         let pool = Pool(Arc::new(Inner {
@@ -176,6 +192,7 @@ impl Pool {
             at: AtomicUsize::new(at),
             timeline,
             rest_until: Mutex::new(None),
+            trusted_since,
         }));
         let mut connection = pool.acquire().await.map_err(|e| unfit(e.to_string()))?;
         check(&mut connection, schema).await.map_err(|e| unfit(e.0))?;
@@ -206,7 +223,18 @@ impl Pool {
 
     /// Nobody tries for a moment: somebody has just waited in vain.
     pub fn rest(&self) {
+        self.suspect();
         *self.0.rest_until.lock().unwrap_or_else(|e| e.into_inner()) = Some(Instant::now() + REST);
+    }
+
+    /// One connection has failed: those that are idle now are not used any more.
+    pub fn suspect(&self) {
+        *self.0.trusted_since.lock().unwrap_or_else(|e| e.into_inner()) = Instant::now();
+    }
+
+    /// A connection that hears what other nodes announce; it is one of the pool's.
+    pub async fn listener(&self) -> Result<PgListener, SqlError> {
+        PgListener::connect_with(&self.0.pool).await.map_err(sql_error)
     }
 
     /// Which history the database is in: raised by every promotion of a standby. 0 before the first connection.

@@ -3,37 +3,43 @@
 
 mod support;
 
-use std::future::Future;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use keiin_eventlog::chain::check_link;
 use keiin_eventlog::clear::Clear;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::record::{Hash, Leaf, MAX_BODY, MAX_RECORDS, Record, Stream};
-use keiin_eventlog::sign::{self, Signer};
-use keiin_eventlog::store::faulty::FaultyStore;
-use keiin_eventlog::store::memory::MemoryStore;
-use keiin_eventlog::store::sqlite::SqliteStore;
-use keiin_eventlog::store::{Append, Outcome, Span, StoreError};
+use keiin_eventlog::record::{Hash, Leaf, MAX_BODY, MAX_RECORDS, Stream};
+use keiin_eventlog::sign::Signer;
+use keiin_eventlog::store::{Append, Outcome, Span};
+use support::engines::*;
 use support::*;
 use uuid::Uuid;
+
+/// One case on one engine. A new engine is a line in the two lists below, and a function in `support/engines.rs`.
+macro_rules! on {
+    ($engine:ident, $setting:ident, $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $engine() {
+            super::$setting(super::$case).await;
+        }
+    };
+}
 
 /// Every case on every engine.
 macro_rules! on_every_engine {
     ($($case:ident)*) => { $(mod $case {
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn memory() {
-            super::$case(super::memory_log()).await;
-        }
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn faulty_without_faults() {
-            let store = super::MemoryStore::new(super::Arc::new(super::TwoKeys));
-            super::$case(super::Log::open(super::Arc::new(super::FaultyStore::new(store)))).await;
-        }
-        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn sqlite() {
-            super::on_sqlite(super::$case).await;
-        }
+        on!(memory, on_memory, $case);
+        on!(faulty_without_faults, on_faulty, $case);
+        on!(sqlite, on_sqlite, $case);
+        on!(postgres, on_postgres, $case);
+    })* };
+}
+
+/// Every case on every engine that keeps anything.
+macro_rules! with_a_restart {
+    ($($case:ident)*) => { $(mod $case {
+        on!(sqlite, sqlite_again, $case);
+        on!(postgres, postgres_again, $case);
     })* };
 }
 
@@ -48,7 +54,9 @@ on_every_engine! {
     a_follower_from_any_position_misses_nothing
     a_poison_append_fails_alone
     limits_are_refused_before_the_queue
-    a_thousand_ledgers_share_writes_and_nothing_else
+    ten_thousand_ledgers_share_writes_and_nothing_else
+    two_writers_with_different_records_leave_one
+    an_answer_that_was_lost_is_found_by_sending_again
     a_closed_ledger_takes_nothing_more
     a_rotated_key_signs_what_follows
     heads_come_in_pages
@@ -56,72 +64,8 @@ on_every_engine! {
     bodies_go_only_after_the_end
 }
 
-fn memory_log() -> Log {
-    Log::open(Arc::new(MemoryStore::new(Arc::new(TwoKeys))))
-}
-
-async fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Log) -> F) {
-    let dir = TempDir::new("contract");
-    let store = SqliteStore::open(&dir.path().join("log.db"), Arc::new(TwoKeys)).unwrap();
-    case(Log::open(Arc::new(store))).await;
-}
-
-/// Key 1, and key 2 for rotations.
-struct TwoKeys;
-
-impl sign::Signers for TwoKeys {
-    fn sign_as(&self, public: &sign::PublicKey, message: &[u8]) -> Option<[u8; 64]> {
-        [signer(1), signer(2)].iter().find(|s| s.public() == *public).map(|s| s.sign(message))
-    }
-}
-
-async fn open(log: &Log, n: u64) -> Uuid {
-    let id = ledger(n);
-    assert_eq!(log.append(opened(id, &*signer(1))).await, Outcome::Committed(Span { first: 0, last: 0 }));
-    id
-}
-
-async fn committed(log: &Log, append: Append) -> Span {
-    match log.append(append).await {
-        Outcome::Committed(span) => span,
-        other => panic!("not committed: {other:?}"),
-    }
-}
-
-/// Reads the whole ledger in pages of 7 and checks everything that a stranger could.
-async fn verified(log: &Log, ledger: Uuid) -> Vec<Record> {
-    let mut records: Vec<Record> = vec![];
-    loop {
-        let page = log.read(ledger, records.len() as u64, 7).await.unwrap();
-        if page.is_empty() {
-            break;
-        }
-        records.extend(page);
-    }
-    let mut last: Option<(Leaf, Hash)> = None;
-    let (mut key, mut first) = ([0; 32], 0);
-    for record in &records {
-        let leaf = Leaf::decode(&record.leaf).unwrap();
-        check_link(last.as_ref().map(|(leaf, hash)| (leaf, *hash)), &leaf).unwrap();
-        let body = record.body.as_ref().unwrap();
-        let next = keiin_eventlog::clear::new_signer(&leaf.event_kind, body).unwrap();
-        if leaf.position == 0 {
-            key = next.unwrap();
-        }
-        if let Some(signature) = &record.signature {
-            let (first_now, last) = (first, leaf.position);
-            let commit =
-                sign::Commit { ledger, generation: leaf.generation, first: first_now, last, last_hash: record.hash() };
-            assert!(commit.is_signed(&key, signature), "signature at {last}");
-            key = next.unwrap_or(key);
-            first = last + 1;
-        }
-        last = Some((leaf, record.hash()));
-    }
-    assert_eq!(first, records.len() as u64, "the ledger ends with a commit");
-    let head = log.head(ledger).await.unwrap().unwrap();
-    assert_eq!((head.size, Some(head.last)), (first, last.map(|(_, hash)| hash)));
-    records
+with_a_restart! {
+    everything_is_there_after_a_restart
 }
 
 async fn positions_links_and_signatures(log: Log) {
@@ -350,21 +294,98 @@ async fn limits_are_refused_before_the_queue(log: Log) {
     assert_eq!(records.iter().filter(|r| r.signature.is_some()).count(), 5);
 }
 
-async fn a_thousand_ledgers_share_writes_and_nothing_else(log: Log) {
-    let ids: Vec<_> = (0..1_000).map(ledger).collect();
-    let outcomes = log.store().commit(ids.iter().map(|id| opened(*id, &*signer(1))).collect()).await;
-    assert!(outcomes.iter().all(|o| *o == Outcome::Committed(Span { first: 0, last: 0 })));
-    let one = stream("thing");
-    for round in 1..4 {
-        let tasks: Vec<_> = ids.iter().map(|id| (log.clone(), append(*id, &[&one]))).collect();
-        let tasks: Vec<_> =
-            tasks.into_iter().map(|(log, a)| tokio::spawn(async move { log.append(a).await })).collect();
-        for task in tasks {
-            assert_eq!(task.await.unwrap(), Outcome::Committed(Span { first: round, last: round }));
-        }
+async fn ten_thousand_ledgers_share_writes_and_nothing_else(log: Log) {
+    let ids: Vec<_> = (0..10_000).map(ledger).collect();
+    for some in ids.chunks(4_000) {
+        let outcomes = log.store().commit(some.iter().map(|id| opened(*id, &*signer(1))).collect()).await;
+        assert!(outcomes.iter().all(|o| *o == Outcome::Committed(Span { first: 0, last: 0 })));
     }
-    for id in ids.iter().step_by(111) {
-        assert_eq!(verified(&log, *id).await.len(), 4);
+    let one = stream("thing");
+    let tasks: Vec<_> = ids.iter().map(|id| (log.clone(), append(*id, &[&one]))).collect();
+    let tasks: Vec<_> = tasks.into_iter().map(|(log, a)| tokio::spawn(async move { log.append(a).await })).collect();
+    for task in tasks {
+        assert_eq!(task.await.unwrap(), Outcome::Committed(Span { first: 1, last: 1 }));
+    }
+    for id in ids.iter().step_by(1_111) {
+        assert_eq!(verified(&log, *id).await.len(), 2);
+    }
+    assert_eq!(log.ledgers().await.unwrap(), ids);
+}
+
+async fn two_writers_with_different_records_leave_one(log: Log) {
+    let id = open(&log, 1).await;
+    for round in 1..=10 {
+        // The same fact, and in every other round also the same append id.
+        let fact = stream("fact");
+        let mut both = [(); 2].map(|()| expecting(append(id, &[&fact]), &[(&fact, None)]));
+        both[1].append_id = if round % 2 == 0 { both[0].append_id } else { both[1].append_id };
+        both[1].drafts[0].body = b"another".to_vec();
+        let bodies = both.clone().map(|append| append.drafts[0].body.clone());
+        let tasks = both.map(|append| {
+            let store = log.store().clone();
+            tokio::spawn(async move { store.commit(vec![append]).await.remove(0) })
+        });
+        let (mut won, mut lost) = (vec![], 0);
+        for (task, body) in tasks.into_iter().zip(bodies) {
+            match task.await.unwrap() {
+                Outcome::Committed(span) => won.push((span, body)),
+                Outcome::Known(span) if round % 2 == 0 => lost += span.first,
+                Outcome::Moved { version: Some(0), .. } if round % 2 == 1 => lost += round,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!((won.len(), lost), (1, round));
+        let record = log.read(id, round, 1).await.unwrap().remove(0);
+        assert_eq!((won[0].0.first, record.body.as_ref()), (round, Some(&won[0].1)));
+    }
+    assert_eq!(verified(&log, id).await.len(), 11);
+}
+
+async fn an_answer_that_was_lost_is_found_by_sending_again(log: Log) {
+    let id = open(&log, 1).await;
+    let one = stream("thing");
+    for n in 0..60 {
+        let append = append(id, &[&one, &one]);
+        let (store, same) = (log.store().clone(), append.clone());
+        let caller = tokio::spawn(async move { store.commit(vec![same]).await });
+        tokio::time::sleep(Duration::from_micros(100 * n)).await;
+        caller.abort();
+        let expected = Span { first: 1 + 2 * n, last: 2 + 2 * n };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            match log.append(append.clone()).await {
+                Outcome::Committed(span) | Outcome::Known(span) => break assert_eq!(span, expected),
+                Outcome::Busy if Instant::now() < deadline => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(log.find_append(id, append.append_id).await.unwrap(), Some(expected));
+    }
+    assert_eq!(verified(&log, id).await.len(), 121);
+}
+
+async fn everything_is_there_after_a_restart(open_engine: Open) {
+    let one = stream("thing");
+    let mut appends = vec![];
+    for round in 0..3_u64 {
+        let store = open_engine().await;
+        let gone = Arc::downgrade(&store);
+        let log = Log::open(store);
+        let id = if round == 0 { open(&log, 1).await } else { ledger(1) };
+        for (append, span) in &appends {
+            assert_eq!(log.append(Append::clone(append)).await, Outcome::Known(*span));
+        }
+        for _ in 0..5 {
+            let expect = log.stream_version(id, &one).await.unwrap();
+            let append = expecting(append(id, &[&one, &one]), &[(&one, expect)]);
+            appends.push((append.clone(), committed(&log, append).await));
+        }
+        assert_eq!(verified(&log, id).await.len() as u64, 11 + 10 * round);
+        // The engine is closed when nobody holds it any more.
+        drop(log);
+        while gone.strong_count() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -431,52 +452,4 @@ async fn bodies_go_only_after_the_end(log: Log) {
     let bodies: Vec<_> = log.read(id, 0, 10).await.unwrap().iter().map(|r| r.body.is_some()).collect();
     assert_eq!(bodies, [true, false, false, true]);
     assert_eq!(verified(&log, other).await.len(), 3);
-}
-
-/// Reads around a record whose leaf or body was changed: its neighbours are served, it is not.
-async fn damage_is_named(log: &Log, id: Uuid, position: u64) {
-    let damaged = log.read(id, 0, 20).await.unwrap_err();
-    assert!(matches!(damaged, StoreError::Damaged { position: at, .. } if at == position), "{damaged}");
-    assert!(log.read(id, position, 1).await.is_err());
-    assert_eq!(log.read(id, 0, 3).await.unwrap().len(), 3);
-    assert_eq!(log.read(id, position + 2, 3).await.unwrap().len(), 3);
-}
-
-#[tokio::test]
-async fn damaged_bytes_are_never_returned_from_memory() {
-    type Change = fn(&mut Record);
-    let changes: [Change; 3] =
-        [|record| record.body.as_mut().unwrap()[3] ^= 1, |record| record.leaf[71] ^= 1, |record| record.body = None];
-    for change in changes {
-        let store = Arc::new(MemoryStore::new(Arc::new(TwoKeys)));
-        let log = Log::open(store.clone());
-        let id = open(&log, 1).await;
-        committed(&log, append(id, &[&stream("thing"); 12])).await;
-        store.tamper(id, 5, change);
-        damage_is_named(&log, id, 5).await;
-    }
-}
-
-#[tokio::test]
-async fn damaged_bytes_are_never_returned_from_sqlite() {
-    for change in [
-        "UPDATE record SET body = zeroblob(length(body)) WHERE no = 6",
-        "UPDATE record SET body = NULL WHERE no = 6",
-        "UPDATE record SET leaf = CAST(substr(leaf, 1, 71) || x'ee' || substr(leaf, 73) AS BLOB) WHERE no = 6",
-        "UPDATE record SET leaf = (SELECT leaf FROM record WHERE no = 9) WHERE no = 6",
-    ] {
-        let dir = TempDir::new("damage");
-        let path = dir.path().join("log.db");
-        let log = Log::open(Arc::new(SqliteStore::open(&path, Arc::new(TwoKeys)).unwrap()));
-        let id = open(&log, 1).await;
-        let one = stream("thing");
-        committed(&log, append(id, &[&one; 12])).await;
-        rusqlite::Connection::open(&path).unwrap().execute_batch(change).unwrap();
-        damage_is_named(&log, id, 5).await;
-        assert!(log.read_stream(id, &one, 0, 20).await.is_err());
-        // Another ledger does not notice, and this one still takes appends.
-        let other = open(&log, 2).await;
-        assert_eq!(verified(&log, other).await.len(), 1);
-        committed(&log, append(id, &[&one])).await;
-    }
 }

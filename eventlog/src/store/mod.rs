@@ -12,6 +12,8 @@ mod page;
 mod plan;
 
 #[cfg(feature = "databases")]
+pub mod postgres;
+#[cfg(feature = "databases")]
 pub mod sqlite;
 
 pub use crate::chain::{Append, Draft, Expectation, Head, Span};
@@ -39,7 +41,8 @@ pub enum Outcome {
     Refused(String),
     /// No room. Nothing was written; the same append may succeed later.
     Full,
-    /// Too many appends are waiting already. Nothing was written; try again shortly.
+    /// Not now: too many appends are waiting already, another node holds the ledger, or the database is away. Nothing
+    /// was written; try again shortly.
     Busy,
     /// It may be durable or not. The same append, sent again, finds out and never doubles.
     Unknown(String),

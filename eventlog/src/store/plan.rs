@@ -1,6 +1,7 @@
 //! From a call's appends to commits: known ids, expectations, limits, grouping. Every engine calls [`plan`] inside the
 //! step that holds its heads, and then writes what comes out; nothing here touches storage but through [`View`].
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use uuid::Uuid;
@@ -52,7 +53,12 @@ struct Part {
 }
 
 /// Decides what becomes of each append and chains and signs those that are written.
-pub(super) fn plan<V: View>(view: &mut V, appends: &[Append], signers: &dyn Signers) -> Result<Plan, V::Error> {
+pub(super) fn plan<V: View, A: Borrow<Append>>(
+    view: &mut V,
+    appends: &[A],
+    signers: &dyn Signers,
+) -> Result<Plan, V::Error> {
+    let appends: Vec<&Append> = appends.iter().map(Borrow::borrow).collect();
     let mut parts: Vec<Part> = vec![];
     let mut part_of: HashMap<Uuid, usize> = HashMap::new();
     let mut same_call: HashMap<(Uuid, Uuid), Span> = HashMap::new();
@@ -87,7 +93,7 @@ pub(super) fn plan<V: View>(view: &mut V, appends: &[Append], signers: &dyn Sign
         outcomes.push(outcome);
     }
     let mut plan = Plan { commits: vec![], outcomes, written };
-    for (accepted, result) in sign_all(parts, appends, signers) {
+    for (accepted, result) in sign_all(parts, &appends, signers) {
         match result {
             Ok(commits) => plan.commits.extend(commits),
             Err(reason) => {
@@ -141,7 +147,7 @@ impl Part {
     }
 
     /// Chains the accepted appends: one commit, unless a `ledger.*` record or a limit asks for several.
-    fn chain(&mut self, appends: &[Append], signers: &dyn Signers) -> Result<Vec<Commit>, String> {
+    fn chain(&mut self, appends: &[&Append], signers: &dyn Signers) -> Result<Vec<Commit>, String> {
         let mut commits: Vec<Commit> = vec![];
         let mut group: Vec<&Append> = vec![];
         let (mut records, mut bytes) = (0, 0);
@@ -155,7 +161,7 @@ impl Part {
             }
             Ok(())
         };
-        for append in self.accepted.iter().map(|at| &appends[*at]) {
+        for append in self.accepted.iter().map(|at| appends[*at]) {
             let (more, size) = (append.drafts.len(), append.bytes());
             let clear = append.is_clear() || group.last().is_some_and(|last| last.is_clear());
             if clear || records + more > MAX_RECORDS || bytes + size > MAX_BYTES {
@@ -174,7 +180,7 @@ impl Part {
 type Signed = (Vec<usize>, Result<Vec<Commit>, String>);
 
 /// Hashing and signing are most of the work: with several ledgers in a call, all cores share it.
-fn sign_all(parts: Vec<Part>, appends: &[Append], signers: &dyn Signers) -> Vec<Signed> {
+fn sign_all(parts: Vec<Part>, appends: &[&Append], signers: &dyn Signers) -> Vec<Signed> {
     let one = |mut part: Part| {
         let commits = part.chain(appends, signers);
         (part.accepted, commits)

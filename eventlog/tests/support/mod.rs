@@ -2,17 +2,21 @@
 #![allow(dead_code)] // Each test binary uses a part.
 
 #[cfg(feature = "sqlite")]
+pub mod engines;
+#[cfg(feature = "sqlite")]
 pub mod node;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use keiin_eventlog::chain::check_link;
 use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::clear::{self, Clear};
-use keiin_eventlog::record::{Party, Stream};
-use keiin_eventlog::sign::{Ed25519Signer, Signer};
-use keiin_eventlog::store::{Append, Draft, Expectation};
+use keiin_eventlog::log::Log;
+use keiin_eventlog::record::{Hash, Leaf, Party, Record, Stream};
+use keiin_eventlog::sign::{self, Ed25519Signer, Signer};
+use keiin_eventlog::store::{Append, Draft, Expectation, Outcome, Span};
 use uuid::Uuid;
 
 /// A fixed key.
@@ -104,4 +108,64 @@ impl Drop for TempDir {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
+}
+
+/// Key 1, and key 2 for rotations.
+pub struct TwoKeys;
+
+impl sign::Signers for TwoKeys {
+    fn sign_as(&self, public: &sign::PublicKey, message: &[u8]) -> Option<[u8; 64]> {
+        [signer(1), signer(2)].iter().find(|s| s.public() == *public).map(|s| s.sign(message))
+    }
+}
+
+/// Opens ledger number `n`.
+pub async fn open(log: &Log, n: u64) -> Uuid {
+    let id = ledger(n);
+    assert_eq!(log.append(opened(id, &*signer(1))).await, Outcome::Committed(Span { first: 0, last: 0 }));
+    id
+}
+
+/// Writes an append that nothing stands against.
+pub async fn committed(log: &Log, append: Append) -> Span {
+    match log.append(append).await {
+        Outcome::Committed(span) => span,
+        other => panic!("not committed: {other:?}"),
+    }
+}
+
+/// Reads the whole ledger in pages of 7 and checks everything that a stranger could.
+pub async fn verified(log: &Log, ledger: Uuid) -> Vec<Record> {
+    let mut records: Vec<Record> = vec![];
+    loop {
+        let page = log.read(ledger, records.len() as u64, 7).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        records.extend(page);
+    }
+    let mut last: Option<(Leaf, Hash)> = None;
+    let (mut key, mut first) = ([0; 32], 0);
+    for record in &records {
+        let leaf = Leaf::decode(&record.leaf).unwrap();
+        check_link(last.as_ref().map(|(leaf, hash)| (leaf, *hash)), &leaf).unwrap();
+        let body = record.body.as_ref().unwrap();
+        let next = keiin_eventlog::clear::new_signer(&leaf.event_kind, body).unwrap();
+        if leaf.position == 0 {
+            key = next.unwrap();
+        }
+        if let Some(signature) = &record.signature {
+            let (first_now, last) = (first, leaf.position);
+            let commit =
+                sign::Commit { ledger, generation: leaf.generation, first: first_now, last, last_hash: record.hash() };
+            assert!(commit.is_signed(&key, signature), "signature at {last}");
+            key = next.unwrap_or(key);
+            first = last + 1;
+        }
+        last = Some((leaf, record.hash()));
+    }
+    assert_eq!(first, records.len() as u64, "the ledger ends with a commit");
+    let head = log.head(ledger).await.unwrap().unwrap();
+    assert_eq!((head.size, Some(head.last)), (first, last.map(|(_, hash)| hash)));
+    records
 }

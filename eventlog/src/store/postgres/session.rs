@@ -1,0 +1,189 @@
+//! A connection that somebody works with, under a scope and against a clock.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{AssertSqlSafe, Executor, FromRow, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
+use uuid::Uuid;
+
+use crate::postgres::{self, Pool};
+use crate::sql::SqlError;
+
+/// How long the first answer may take; after that the server is taken to be away.
+const FIRST: Duration = Duration::from_millis(1_000);
+/// How long a read may take once the server has answered.
+const READ: Duration = Duration::from_secs(10);
+/// How long everything before a commit may take.
+const WRITE: Duration = Duration::from_millis(1_500);
+/// How long a commit is waited for. It goes on without us.
+const COMMIT: Duration = Duration::from_millis(1_000);
+/// How long a commit that nobody waits for keeps its connection.
+const FORGOTTEN: Duration = Duration::from_secs(600);
+
+/// Statements of the log find their rows by one index each. Left alone, the planner would keep for a growing table what
+/// it found good for an empty one.
+const PLANNER: [&str; 4] = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+
+/// Given back to the pool only between two transactions; dropped in the middle of something, the connection is closed,
+/// and the server takes its transaction back.
+pub(super) struct Session {
+    pool: Pool,
+    connection: Option<PoolConnection<Postgres>>,
+    deadline: Instant,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Session {
+    /// For one statement that reads one ledger, or all.
+    pub async fn reading(pool: &Pool, ledger: Option<Uuid>) -> Result<Session, SqlError> {
+        let scope = ledger.map_or("*".to_owned(), |ledger| ledger.to_string());
+        let mut sql = format!("SET keiin.scope = '{scope}'");
+        PLANNER.iter().for_each(|name| sql.push_str(&format!("; SET {name} = off")));
+        let mut session = Session::open(pool, sql, None).await?;
+        session.deadline = Instant::now() + READ;
+        Ok(session)
+    }
+
+    /// A transaction that writes to these ledgers. Waits for locks end after `patience`. `room` bounds how many commits
+    /// can be under way, also those that nobody waits for any more.
+    pub async fn writing(
+        pool: &Pool,
+        room: &Arc<Semaphore>,
+        ledgers: &[Uuid],
+        patience: Duration,
+    ) -> Result<Session, SqlError> {
+        let stuck = || SqlError::Away("earlier commits are still waiting for the server".to_owned());
+        let room = timeout(FIRST, room.clone().acquire_owned()).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
+        let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL keiin.scope = '".to_owned();
+        for (n, ledger) in ledgers.iter().enumerate() {
+            let _ = write!(sql, "{}{ledger}", if n == 0 { "" } else { "," });
+        }
+        let _ = write!(sql, "'; SET LOCAL lock_timeout = {}", patience.as_millis());
+        PLANNER.iter().for_each(|name| sql.push_str(&format!("; SET LOCAL {name} = off")));
+        let mut session = Session::open(pool, sql, Some(room)).await?;
+        session.deadline = Instant::now() + WRITE;
+        Ok(session)
+    }
+
+    async fn open(pool: &Pool, sql: String, room: Option<OwnedSemaphorePermit>) -> Result<Session, SqlError> {
+        let mut session = Session { pool: pool.clone(), connection: None, deadline: Instant::now(), _room: room };
+        // A server that was restarted has closed what is idle here: the second connection is a new one.
+        for _ in 0..2 {
+            session.connection = Some(pool.acquire().await?);
+            session.deadline = Instant::now() + FIRST;
+            match session.simple(sql.clone()).await {
+                Err(SqlError::Away(_)) if session.deadline > Instant::now() => session.discard(),
+                done => return done.map(|()| session),
+            }
+        }
+        Err(SqlError::Away("the server ends every connection".to_owned()))
+    }
+
+    /// For what may take minutes, and is awaited by nobody who is in a hurry.
+    pub fn take_time(&mut self) {
+        self.deadline = Instant::now() + FORGOTTEN;
+    }
+
+    /// Statements without parameters and results.
+    pub async fn simple(&mut self, sql: String) -> Result<(), SqlError> {
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
+        let connection = self.connection()?;
+        in_time(&pool, deadline, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await.map(|_| ())
+    }
+
+    /// How many rows it has changed.
+    pub async fn execute(&mut self, query: Query<'_, Postgres, PgArguments>) -> Result<u64, SqlError> {
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
+        let connection = self.connection()?;
+        in_time(&pool, deadline, query.execute(&mut **connection)).await.map(|done| done.rows_affected())
+    }
+
+    /// The rows of a statement.
+    pub async fn rows<T>(&mut self, query: QueryAs<'_, Postgres, T, PgArguments>) -> Result<Vec<T>, SqlError>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        let (pool, deadline) = (self.pool.clone(), self.deadline);
+        let connection = self.connection()?;
+        in_time(&pool, deadline, query.fetch_all(&mut **connection)).await
+    }
+
+    /// Gives the connection back after a read.
+    pub fn done(mut self) {
+        self.connection = None;
+    }
+
+    /// Takes the transaction back.
+    pub async fn roll_back(mut self) -> Result<(), SqlError> {
+        self.simple("ROLLBACK".to_owned()).await?;
+        self.done();
+        Ok(())
+    }
+
+    /// Commits. Only `Ok` is durable. The server is never told to stop: if it takes too long, the outcome is unknown, and
+    /// the commit goes on behind our back.
+    pub async fn commit(mut self) -> Result<(), SqlError> {
+        let pool = self.pool.clone();
+        let mut pending = Box::pin(async move {
+            let done = postgres::commit(self.connection()?).await;
+            if done.is_ok() {
+                self.done();
+            }
+            done
+        });
+        match timeout(COMMIT, &mut pending).await {
+            Ok(Err(SqlError::Unknown(reason))) => {
+                pool.suspect();
+                Err(SqlError::Unknown(reason))
+            }
+            Ok(done) => done,
+            Err(_) => {
+                pool.suspect();
+                tokio::spawn(timeout(FORGOTTEN, pending));
+                Err(SqlError::Unknown("the server did not answer in time".to_owned()))
+            }
+        }
+    }
+
+    fn connection(&mut self) -> Result<&mut PoolConnection<Postgres>, SqlError> {
+        self.connection.as_mut().ok_or_else(|| SqlError::Away("the connection was lost".to_owned()))
+    }
+
+    fn discard(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            postgres::discard(connection);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+async fn in_time<T>(
+    pool: &Pool,
+    deadline: Instant,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, SqlError> {
+    match timeout_at(deadline, work).await {
+        Ok(done) => done.map_err(|error| {
+            let error = postgres::sql_error(error);
+            if matches!(error, SqlError::Away(_)) {
+                pool.suspect();
+            }
+            error
+        }),
+        Err(_) => {
+            pool.rest();
+            Err(SqlError::Away("the server did not answer in time".to_owned()))
+        }
+    }
+}
