@@ -11,7 +11,6 @@ use sqlx::postgres::PgListener;
 use sqlx::{AssertSqlSafe, Executor};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use uuid::Uuid;
 
 use crate::postgres::Pool;
 
@@ -23,13 +22,12 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Runs for as long as the engine lives.
 pub(super) async fn follow(pool: Pool, changed: watch::Sender<u64>, committed: Arc<Notify>) {
-    let me = node();
     let mut known = None;
     loop {
         let listener = timeout(POLL, pool.listener()).await;
         if let Ok(Ok(mut listener)) = listener {
             // Whatever ends it, a new connection is made: a dead one is noticed by the look at the sizes.
-            let _ = listen(&mut listener, &me, &mut known, &changed, &committed).await;
+            let _ = listen(&mut listener, &mut known, &changed, &committed).await;
         }
         changed.send_modify(|n| *n += 1);
         tokio::time::sleep(POLL).await;
@@ -38,7 +36,6 @@ pub(super) async fn follow(pool: Pool, changed: watch::Sender<u64>, committed: A
 
 async fn listen(
     listener: &mut PgListener,
-    me: &str,
     known: &mut Option<i64>,
     changed: &watch::Sender<u64>,
     committed: &Notify,
@@ -47,14 +44,16 @@ async fn listen(
     listener.eager_reconnect(false);
     timeout(POLL, listener.listen(CHANNEL)).await.map_err(late)??;
     timeout(POLL, listener.execute("SET keiin.scope = '*'")).await.map_err(late)??;
-    let announce = format!("BEGIN; SET LOCAL synchronous_commit = off; SELECT pg_notify('{CHANNEL}', '{me}'); COMMIT");
+    let me = sqlx::query_scalar::<_, i32>("SELECT pg_backend_pid()");
+    let me = timeout(POLL, me.fetch_one(&mut *listener)).await.map_err(late)??;
+    let announce = format!("BEGIN; SET LOCAL synchronous_commit = off; NOTIFY {CHANNEL}; COMMIT");
     let mut tick = interval(POLL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut next = Instant::now();
     loop {
         tokio::select! {
             heard = listener.try_recv() => match heard? {
-                Some(notice) if notice.payload() != me => changed.send_modify(|n| *n += 1),
+                Some(notice) if notice.process_id() != me as u32 => changed.send_modify(|n| *n += 1),
                 Some(_) => {}
                 None => return Ok(()),
             },
@@ -72,11 +71,4 @@ async fn listen(
             }
         }
     }
-}
-
-/// A name for this engine, by which it knows its own notices.
-fn node() -> String {
-    let mut bytes = [0; 16];
-    let _ = getrandom::fill(&mut bytes);
-    Uuid::from_bytes(bytes).to_string()
 }
