@@ -139,7 +139,8 @@ impl Recipient {
     }
 }
 
-const FROM: &str =
+/// Clients with the number of their `documents`.
+pub const FROM: &str =
     "(SELECT c.*, (SELECT count(*) FROM documents d WHERE d.ledger = c.ledger AND d.client_id = c.id) AS documents
       FROM clients c)";
 

@@ -220,7 +220,7 @@ pub struct LineView {
 }
 
 /// Documents with what is derived: `status`, the client's names, `delivery_status`, `overdue`.
-static FROM: LazyLock<String> = LazyLock::new(|| {
+pub static FROM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "(SELECT s.*,
             CASE WHEN s.document_type = 'invoice' AND s.status = 'issued' AND s.date_due < :today THEN 1 ELSE 0 END AS overdue,

@@ -126,7 +126,7 @@ macro_rules! name_of {
 }
 
 /// Records with the names of those who acted and of what they acted on.
-const FROM: &str = concat!(
+pub const FROM: &str = concat!(
     "(SELECT e.*, e.position AS since, e.hash AS id, ",
     name_of!("e.actor_kind", "e.actor_id"),
     " AS actor_name, ",

@@ -52,6 +52,9 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
+/// Kiosks as they are kept.
+pub const FROM: &str = "kiosks";
+
 /// A kiosk, as shown.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct KioskView {
@@ -97,8 +100,8 @@ impl Query for ListKiosks {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter =
             Filter::new().and("t.status = ?", params.text("status")).like(&["name", "location"], params.text("q"));
-        let page = read.list(who, "kiosks", filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, "kiosks", Filter::new())?, ..page })
+        let page = read.list(who, FROM, filter, params, view)?;
+        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }
 
@@ -112,6 +115,6 @@ impl Query for GetKiosk {
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = KioskView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        read.one(who, "kiosks", params.id("id"), view)
+        read.one(who, FROM, params.id("id"), view)
     }
 }

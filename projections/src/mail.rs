@@ -144,7 +144,7 @@ pub struct Rendered {
 
 /// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
 /// more (withdrawn, cancelled, erased) is dead.
-const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
+pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
           m.role, o.number AS document_number, o.title AS document_title, d.message,

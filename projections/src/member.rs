@@ -106,7 +106,8 @@ pub struct MemberView {
     pub erased: bool,
 }
 
-const FROM: &str = "members";
+/// Members as they are kept.
+pub const FROM: &str = "members";
 
 fn view(row: &Row) -> Seen<MemberView> {
     let name: Option<String> = col(row, "name")?;

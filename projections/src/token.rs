@@ -80,7 +80,8 @@ pub struct TokenView {
     pub issued_at: Time,
 }
 
-const FROM: &str = "(SELECT k.*, m.name AS member_name,
+/// Tokens with their `status` and the name of the member they act for.
+pub const FROM: &str = "(SELECT k.*, m.name AS member_name,
         CASE WHEN k.revoked = 1 THEN 'revoked' WHEN k.expires_at <= :now THEN 'expired' ELSE 'active' END AS status
       FROM tokens k LEFT JOIN members m ON m.ledger = k.ledger AND m.id = k.member_id)";
 

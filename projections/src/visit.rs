@@ -167,7 +167,7 @@ pub struct VisitorView {
 const STATUS: &str = "CASE WHEN v.state = 'expected' AND v.over_at <= :now THEN 'no_show' ELSE v.state END";
 
 /// Visits with what is derived.
-fn from() -> String {
+pub fn from() -> String {
     format!(
         "(SELECT v.*, m.name AS host_name, {STATUS} AS status
           FROM visits v LEFT JOIN members m ON m.ledger = v.ledger AND m.id = v.host_id)"

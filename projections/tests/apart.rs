@@ -1,0 +1,153 @@
+//! Row-level security alone keeps companies apart on PostgreSQL: statements that name no company see and change nothing
+//! of another one's. And nodes that share a database see what the others have folded.
+
+mod support;
+
+use std::time::Duration;
+
+use keiin_domain::client::RegisterClient;
+use keiin_domain::delivery::SendDocument;
+use keiin_domain::document::{DraftDocument, IssueDocument};
+use keiin_domain::kiosk::PairKiosk;
+use keiin_domain::tenant::ChangeTenant;
+use keiin_domain::token::IssueToken;
+use keiin_domain::visit::RegisterVisit;
+use keiin_eventlog::sql::Scope;
+use keiin_eventlog::values;
+use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
+use keiin_projections::query::Query;
+use keiin_projections::{client, delivery, document, event, kiosk, mail, member, token, visit};
+use serde_json::json;
+use support::{Engine, House, Person};
+use uuid::Uuid;
+
+/// A row in every table.
+async fn everything(house: &House, owner: Person) {
+    let tenant = json!({ "name": "株式会社", "registration_number": "T7000012050002" });
+    house.run::<ChangeTenant>(owner, Some(owner.ledger), tenant).await;
+    let buyer = house.run::<RegisterClient>(owner, None, json!({ "name": "山田商事", "honorific": "onchu" })).await;
+    let lines = json!([{ "description": "紙", "quantity": "1", "unit_price": "100", "tax_rate": "10" }]);
+    let paper =
+        json!({ "document_type": "invoice", "client_id": buyer, "title": "紙", "date": "2026-11-02", "lines": lines });
+    let paper = house.run::<DraftDocument>(owner, None, paper).await;
+    house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
+    let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
+    house.run::<SendDocument>(owner, None, to).await;
+    let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
+    let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
+        "location": "本社", "starts_at": starts, "ends_at": ends });
+    house.run::<RegisterVisit>(owner, None, comes).await;
+    house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
+    let house = House::on(Engine::Postgres);
+    let runner = house.runner().await;
+    let [ours, theirs] = [house.company("minato").await, house.company("kawa").await];
+    everything(&house, ours).await;
+    everything(&house, theirs).await;
+    runner.catch_up().await.unwrap();
+    let read = house.read();
+    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 4, "the deployment's own work sees every company");
+
+    let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
+    tables.extend(["positions", "effect_attempts"]);
+    let mut connection = house.database.connect().unwrap();
+    for table in tables {
+        let mut count = |scope, condition: &str| -> u64 {
+            let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
+            connection.row(scope, &sql, &[]).unwrap().unwrap().get(0).unwrap()
+        };
+        let foreign = format!("encode(ledger, 'hex') <> '{}'", ours.ledger.simple());
+        assert!(count(Scope::All, &foreign) > 0, "{table} holds something of others");
+        assert!(count(Scope::Ledger(ours.ledger), "true") > 0, "{table} holds something of ours");
+        assert_eq!(count(Scope::Ledger(ours.ledger), &foreign), 0, "{table}");
+        let all = count(Scope::All, "true");
+        connection
+            .write(Scope::Ledger(Uuid::from_u128(1)), |tx| tx.execute(&format!("DELETE FROM {table}"), &[]))
+            .unwrap();
+        let mut count =
+            |sql: String| -> u64 { connection.row(Scope::All, &sql, &[]).unwrap().unwrap().get(0).unwrap() };
+        assert_eq!(count(format!("SELECT count(*) FROM {table}")), all, "{table}: a stranger deletes nothing");
+    }
+    let smuggled = connection.write(Scope::Ledger(ours.ledger), |tx| {
+        tx.execute("INSERT INTO kiosks (ledger, id, name) VALUES ($1, $1, 'x')", &values![theirs.ledger])
+    });
+    assert!(smuggled.unwrap_err().to_string().contains("row-level security"));
+
+    // What every list shows, asked without "of this company".
+    let visits = visit::from();
+    let lists: [(&str, &str); 9] = [
+        ("list_clients", client::FROM),
+        ("list_deliveries", delivery::FROM),
+        ("list_documents", &document::FROM),
+        ("list_events", event::FROM),
+        ("list_kiosks", kiosk::FROM),
+        ("list_mails", mail::FROM),
+        ("list_members", member::FROM),
+        ("list_tokens", token::FROM),
+        ("list_visits", &visits),
+    ];
+    struct Lists(Vec<&'static str>);
+    impl VisitQueries for Lists {
+        fn query<Q: Query>(&mut self) {
+            self.0.extend(Q::LIST.then_some(Q::NAME));
+        }
+    }
+    let mut known = Lists(vec![]);
+    queries(&mut known);
+    known.0.sort();
+    assert_eq!(lists.map(|(name, _)| name).to_vec(), known.0, "a list is new or gone: say here what it reads");
+    for (name, from) in lists {
+        for who in [ours, theirs] {
+            let sql = format!("SELECT t.ledger FROM {from} t");
+            let of: Vec<Uuid> = read.rows(&who.who(&house), &sql, vec![], |row| row.get(0)).unwrap();
+            assert!(!of.is_empty() && of.iter().all(|ledger| *ledger == who.ledger), "{name}: {of:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_waits_for_what_another_one_folds() {
+    let house = House::on(Engine::Postgres);
+    let [one, two] = [house.another_node(PROJECTIONS).await, house.another_node(PROJECTIONS).await];
+    let owner = house.company("minato").await;
+    let last = house.log.head(owner.ledger).await.unwrap().unwrap().size - 1;
+    assert!(!two.wait(owner.ledger, last, Duration::from_millis(100)).await, "nobody has folded it");
+    let (there, folded) = tokio::join!(two.wait(owner.ledger, last, Duration::from_secs(10)), one.catch_up());
+    folded.unwrap();
+    assert!(there);
+    assert!(!two.wait(owner.ledger, last + 1, Duration::from_millis(100)).await);
+    // The second node has nothing left to fold, and nothing is folded twice.
+    let folded = one.dump().unwrap();
+    two.catch_up().await.unwrap();
+    assert_eq!(two.dump().unwrap(), folded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_engines_hold_the_same_rows_live_and_rebuilt() {
+    let house = House::on(Engine::Sqlite);
+    let [mut other, mut third] = [House::on(Engine::Postgres), House::on(Engine::Postgres)];
+    for elsewhere in [&mut other, &mut third] {
+        (elsewhere.log, elsewhere.vault) = (house.log.clone(), house.vault.clone());
+    }
+    let [here, there] = [house.runner().await, other.runner().await];
+    let owners = [house.company("minato").await, house.company("kawa").await];
+    for owner in owners {
+        everything(&house, owner).await;
+        here.catch_up().await.unwrap();
+        there.catch_up().await.unwrap();
+    }
+    house.erase(owners[0].ledger, owners[0].actor.id).await;
+    here.catch_up().await.unwrap();
+    there.catch_up().await.unwrap();
+    let rows = here.dump().unwrap();
+    assert!(rows.lines().count() > 40, "{rows}");
+    assert_eq!(there.dump().unwrap(), rows);
+    assert_eq!(third.runner().await.dump().unwrap(), rows, "made from zero");
+    here.rebuild().await.unwrap();
+    there.rebuild().await.unwrap();
+    assert_eq!((here.dump().unwrap(), there.dump().unwrap()), (rows.clone(), rows));
+}
