@@ -108,7 +108,12 @@ impl Client {
         let headers =
             head.headers.iter().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.as_bytes()).into_owned()));
         let headers = headers.collect();
-        let body = body.with_config().limit(64 << 20).read_to_vec()?;
+        let is_endless = head.headers.get("content-type").is_some_and(|media| media == "text/event-stream");
+        let body = if is_endless {
+            first_message(body.into_reader())?
+        } else {
+            body.with_config().limit(64 << 20).read_to_vec()?
+        };
         Ok(Answer { asked: format!("{} {}", call.method, call.path), status: head.status.as_u16(), headers, body })
     }
 
@@ -150,6 +155,15 @@ impl Client {
     pub fn address(&self) -> &str {
         self.url.trim_start_matches("http://")
     }
+}
+
+/// An event stream up to its first blank line: it has no end.
+fn first_message(mut stream: impl Read) -> std::io::Result<Vec<u8>> {
+    let (mut message, mut byte) = (Vec::new(), [0]);
+    while !message.ends_with(b"\n\n") && stream.read(&mut byte)? > 0 {
+        message.push(byte[0]);
+    }
+    Ok(message)
 }
 
 /// What came back.

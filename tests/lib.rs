@@ -1,5 +1,5 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
-//! [`server`], a client for its API in [`client`], companies in [`company`], a request for every operation in
+//! [`server`], a client for its API in [`client`], companies in [`company`], its event feed in [`follow`], a request for every operation in
 //! [`operation`], a real browser in [`browser`], a search through files in [`canary`]; writers that keep what they were
 //! told in [`load`], and what holds a store against it in [`oracle`].
 
@@ -7,6 +7,7 @@ pub mod browser;
 pub mod canary;
 pub mod client;
 pub mod company;
+pub mod follow;
 pub mod load;
 pub mod operation;
 pub mod oracle;
@@ -19,6 +20,7 @@ use std::process::Command;
 pub use browser::Browser;
 pub use client::{Answer, Call, Client};
 pub use company::{Company, Credential, Deployment};
+pub use follow::Follow;
 pub use server::{Demo, Server, keiin};
 
 /// The repository's folder.

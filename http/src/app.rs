@@ -28,6 +28,7 @@ use crate::assets::Assets;
 use crate::config::Config;
 use crate::datadir::{DataDir, Lock};
 use crate::denial::Denials;
+use crate::feed::Feed;
 use crate::limit::Limiter;
 use crate::locale::Texts;
 use crate::mail::Desk;
@@ -75,6 +76,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Reading the stored records again.
     pub scrubbing: Arc<Scrubbing>,
+    /// Who follows the trail.
+    pub feed: Feed,
     _lock: Lock,
 }
 
@@ -120,6 +123,7 @@ impl App {
             denials: Denials::default(),
             limiter: Limiter::new(&config.limits),
             scrubbing: Arc::new(Scrubbing::new(scrub(&anchorer, &keyring, &data), &data)),
+            feed: Feed::new(),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
             texts,
             assets,
@@ -145,6 +149,7 @@ impl App {
         tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
         tokio::spawn(crate::scrub::run(self.clone()));
+        tokio::spawn(crate::feed::run(self.clone()));
     }
 
     /// Opens a company's ledger: keys, then its first record. May be repeated.

@@ -58,6 +58,12 @@ pub struct Limits {
     pub requests_a_minute: u32,
     /// Login attempts a minute for one address.
     pub logins_a_minute: u32,
+    /// Event streams that one person has open at once, over all logins and tokens.
+    pub streams_a_person: usize,
+    /// Event streams that one company has open at once.
+    pub streams_a_company: usize,
+    /// Seconds that a connection may take nothing of what is sent to it; then it is cut off.
+    pub stalled_s: u64,
 }
 
 impl Default for Config {
@@ -83,7 +89,15 @@ impl Default for Scrub {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { body: 1 << 20, request_s: 30, requests_a_minute: 3_000, logins_a_minute: 20 }
+        Limits {
+            body: 1 << 20,
+            request_s: 30,
+            requests_a_minute: 3_000,
+            logins_a_minute: 20,
+            streams_a_person: 20,
+            streams_a_company: 1_000,
+            stalled_s: 30,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use keiin_domain::role::Permission;
 use keiin_eventlog::anchor::AnchorError;
 use keiin_eventlog::note::VerifierKey;
-use keiin_projections::event::ListEvents;
+use keiin_projections::event::{FEED_PARAMS, ListEvents};
 use keiin_projections::query::{Kind, Param, Query};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -25,10 +25,11 @@ use crate::app::App;
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::session_api::Operation;
-use crate::{denial, export};
+use crate::{denial, export, feed};
 
 const READ: Permission = Permission("log.read");
-const TRAIL: Permission = Permission("event.read_own");
+/// Reads the trail, at least what one did oneself.
+pub const TRAIL: Permission = Permission("event.read_own");
 const EXPORT: Permission = Permission("log.export");
 const SIZES: &[Param] = &[Param { name: "from", kind: Kind::Number }, Param { name: "to", kind: Kind::Number }];
 const BYTES: &str = "application/octet-stream";
@@ -52,6 +53,12 @@ pub const OPERATIONS: &[Operation] = &[
         answer: "text/csv",
         ..Operation::new("list_events_csv", "GET", "/v1/events.csv")
     },
+    Operation {
+        permission: Some(TRAIL),
+        params: FEED_PARAMS,
+        answer: "text/event-stream",
+        ..Operation::new(feed::NAME, "GET", feed::PATH)
+    },
     Operation { permission: Some(EXPORT), answer: BYTES, ..Operation::new("create_export", "POST", "/v1/exports") },
     Operation {
         public: true,
@@ -72,6 +79,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/log/key", get(key))
         .route("/v1/log/consistency", get(consistency))
         .route("/v1/events.csv", get(csv))
+        .route(feed::PATH, get(feed::stream))
         .route("/v1/exports", post(create_export))
         .route("/log/{ledger}/checkpoint", get(checkpoint))
         .route("/log/{ledger}/tile/{level}/{*index}", get(tile))
@@ -87,7 +95,8 @@ impl From<AnchorError> for Problem {
     }
 }
 
-async fn reader(app: &App, head: &Parts, permission: Permission, name: &str) -> Result<Principal, Problem> {
+/// Who calls, once they may.
+pub async fn reader(app: &App, head: &Parts, permission: Permission, name: &str) -> Result<Principal, Problem> {
     let (principal, call) = identify(app, &BTreeMap::new(), head, name).await?;
     if let Err(problem) = principal.check(permission) {
         denial::denied(app, &principal, name, &call).await;

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod denial;
 pub mod execute;
 pub mod export;
+pub mod feed;
 pub mod json;
 pub mod kiosk;
 pub mod ledger;

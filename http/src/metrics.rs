@@ -35,6 +35,7 @@ pub fn count(method: &Method, area: &str, status: u16, took: Duration) {
 
 /// Figures that are looked up rather than counted.
 pub async fn observe(app: &App) {
+    metrics::gauge!("keiin_event_streams").set(app.feed.open() as f64);
     if let Ok(stopped) = app.runner.stopped() {
         metrics::gauge!("keiin_projections_stopped").set(stopped.len() as f64);
     }

@@ -111,6 +111,15 @@ pub fn by_link(app: &App, kind: &str, secret: &str) -> Result<Principal, Problem
 
 /// Who sends these headers: an access token or a kiosk's secret as bearer, or the cookie of a login or a kiosk.
 pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
+    authenticated(app, headers, true).await
+}
+
+/// Whether a request that goes on and on is still made by somebody who may make it. A login does not live on by that.
+pub async fn authenticate_again(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
+    authenticated(app, headers, false).await
+}
+
+async fn authenticated(app: &App, headers: &HeaderMap, is_use: bool) -> Result<Principal, Problem> {
     let unauthenticated = || Problem::new("access.unauthenticated");
     if let Some(value) = headers.get(AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
@@ -121,7 +130,7 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, P
         };
     }
     if let Some(secret) = cookie(headers, app.config.session_cookie()) {
-        return by_session(app, &secret).await;
+        return by_session(app, &secret, is_use).await;
     }
     match cookie(headers, KIOSK_COOKIE) {
         Some(secret) => by_kiosk(app, &secret).await,
@@ -130,14 +139,16 @@ pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, P
 }
 
 /// A login; its member may have been suspended a moment ago, so the ledger is asked, not a copy.
-pub async fn by_session(app: &App, secret: &str) -> Result<Principal, Problem> {
+async fn by_session(app: &App, secret: &str, is_use: bool) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get(SESSION, &random::hash(secret))?.ok_or_else(gone)?;
     let session = session::Session::of(&entry).ok_or_else(gone)?;
     if !session.is_live(&entry, clock::now_us()) {
         return Err(gone());
     }
-    session.touch(app, &entry)?;
+    if is_use {
+        session.touch(app, &entry)?;
+    }
     let role = active_role(app, entry.ledger, entry.owner).await?.ok_or_else(gone)?;
     let actor = Actor { kind: actor_kind::MEMBER, id: entry.owner, role };
     let (member, session_id) = (Some(entry.owner), Some(session.id));

@@ -32,6 +32,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.forbidden", 403),
     ("access.wrong_credentials", 401),
     ("access.gone", 410),
+    ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
     ("service.storage_full", 507),
     ("service.unavailable", 503),

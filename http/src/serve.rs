@@ -15,9 +15,10 @@ use axum::http::{Extensions, HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use keiin_domain::command::Fault;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
@@ -28,6 +29,9 @@ use crate::{api, clock, console, ledger, openapi, principal, random, session_api
 
 /// Cookie that remembers the language.
 pub const LANG_COOKIE: &str = "keiin_lang";
+
+/// Bytes that wait in the kernel for a slow peer, beside those on their way.
+const UNSENT: u32 = 64 << 10;
 
 /// What is known of a request before anybody looks at it.
 #[derive(Clone, Copy, Debug)]
@@ -318,13 +322,22 @@ fn fault_view(fault: &Fault, detail: &str) -> Value {
 /// Serves until a signal says stop; requests under way are finished.
 pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let feed = app.clone();
     tokio::spawn(async move {
         stop_signal().await;
+        // Event streams would not end by themselves.
+        feed.feed.end();
         let _ = stop.send(true);
     });
     let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    let stalled = Duration::from_secs(app.config.limits.stalled_s);
+    let listener = listener.tap_io(move |io| {
+        if let Err(error) = patience_with(io, stalled) {
+            tracing::warn!(%error, "a connection keeps the system's settings");
+        }
+    });
     let public = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let public = axum::serve(listener, public).with_graceful_shutdown(until(stopped.clone()));
     let admin = axum::serve(admin, admin_router(app)).with_graceful_shutdown(until(stopped.clone()));
@@ -339,6 +352,15 @@ pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> an
         () = patience => {}
     }
     Ok(())
+}
+
+/// A peer that is gone, or does not read, is cut off after `stalled`; until then the kernel holds little for it. Small
+/// answers leave at once.
+fn patience_with(io: &TcpStream, stalled: Duration) -> std::io::Result<()> {
+    let socket = socket2::SockRef::from(io);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(UNSENT)?;
+    socket.set_tcp_user_timeout(Some(stalled))
 }
 
 async fn stop_signal() {

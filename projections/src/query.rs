@@ -352,6 +352,20 @@ impl Read {
         self.rows(who, &sql, values, read)
     }
 
+    /// The first rows of a list, sorted by the column `since` of `from`, smallest first.
+    pub fn oldest<T>(
+        &self,
+        who: &Who,
+        from: &str,
+        Filter { sql, mut values }: Filter,
+        most: usize,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
+    ) -> Result<Vec<T>, Refusal> {
+        values.push(cell(most as u64));
+        let sql = format!("SELECT * FROM {from} t WHERE {OURS}{sql} ORDER BY t.since LIMIT ?");
+        self.rows(who, &sql, values, read)
+    }
+
     /// A page of a list, sorted by the columns `since` and `id` of `from`, largest first.
     pub fn list<T>(
         &self,
@@ -406,7 +420,7 @@ impl Read {
             .then(|| (i64::from_be_bytes(*since), number.unwrap_or_else(|_| Value::Blob(id.to_vec()))))
     }
 
-    fn mac(&self, body: &[u8]) -> [u8; 16] {
+    pub(crate) fn mac(&self, body: &[u8]) -> [u8; 16] {
         let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.cursor_key).expect("any length is a key");
         mac.update(body);
         let full: [u8; 32] = mac.finalize().into_bytes().into();

@@ -317,6 +317,11 @@ impl Runner {
         }
     }
 
+    /// Per ledger, the next position that is to be folded; changes whenever something was.
+    pub fn folded(&self) -> watch::Receiver<HashMap<Uuid, u64>> {
+        self.done.subscribe()
+    }
+
     /// Projections that wait for an upgrade or a repair.
     pub fn stopped(&self) -> Result<Vec<Stopped>, ReadModelError> {
         let sql = "SELECT projection, ledger, next, stopped FROM positions WHERE stopped IS NOT NULL

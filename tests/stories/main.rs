@@ -10,6 +10,7 @@ mod browser_pages;
 mod browser_verify;
 mod demo;
 mod erase;
+mod feed;
 mod guard;
 mod isolation;
 mod layers;
