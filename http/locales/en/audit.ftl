@@ -1,6 +1,7 @@
 ### The audit room, one record, its proof; the outbox; settings.
 audit-lead = Every operation in this company, in order. A change shows.
 audit-csv = Export CSV
+audit-new = New records
 audit-list = Records, newest first
 audit-signed = Signed up to record { $n }
 audit-waiting = { $n ->

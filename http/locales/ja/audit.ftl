@@ -1,6 +1,7 @@
 ### The audit room, one record, its proof; the outbox; settings.
 audit-lead = この会社で行われたすべての操作の記録です。書き換えると分かります。
 audit-csv = CSVに書き出す
+audit-new = 新しい記録
 audit-list = 記録、新しい順
 audit-signed = { $n }件目まで署名済み
 audit-waiting = そのあとの{ $n }件は、次のチェックポイントを待っています。
