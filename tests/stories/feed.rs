@@ -375,7 +375,7 @@ fn idle_subscribers_cost_little() {
     // Another company does not notice them.
     let beside = p95(&client, &other, 100);
     let is_quiet = |follow: &mut Follow| !matches!(follow.next(Duration::from_millis(1)), Next::Event(_));
-    let quiet = idle.iter_mut().map(|follow| is_quiet(follow)).filter(|quiet| *quiet).count();
+    let quiet = idle.iter_mut().map(is_quiet).filter(|quiet| *quiet).count();
     // All of them are told of one event.
     let (position, started) = (company.mark(), Instant::now());
     for follow in &mut idle {
