@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 pub mod faulty;
 pub mod memory;
+pub mod mirror;
 mod page;
 mod plan;
 

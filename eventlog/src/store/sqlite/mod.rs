@@ -21,12 +21,17 @@ use rusqlite_migration::{M, Migrations};
 use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
+use super::mirror::Mirror;
 use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
+use crate::chain::Commit;
 use crate::record::{Hash, Record, Stream};
 pub use crate::sql::OpenError;
 use crate::sqlite;
 
-const STEPS: &[M<'_>] = &[M::up(include_str!("../../../../migrations/sqlite/log/0001_log.sql"))];
+const STEPS: &[M<'_>] = &[
+    M::up(include_str!("../../../../migrations/sqlite/log/0001_log.sql")),
+    M::up(include_str!("../../../../migrations/sqlite/log/0002_mirror.sql")),
+];
 const READERS: usize = 4;
 
 /// What is called once when the engine must not go on. The argument says why.
@@ -67,6 +72,8 @@ enum Job {
     Commit(Vec<Append>, oneshot::Sender<Vec<Outcome>>),
     Tiles(Uuid, Vec<TileRow>, oneshot::Sender<Read<()>>),
     DropBodies(Uuid, oneshot::Sender<Read<()>>),
+    Apply(Vec<Commit>, oneshot::Sender<Read<()>>),
+    Place(Vec<u8>, oneshot::Sender<Read<()>>),
 }
 
 impl SqliteStore {
@@ -110,6 +117,17 @@ impl SqliteStore {
             readers: Arc::new(Mutex::new(readers)),
             room: Arc::new(Semaphore::new(READERS)),
             shared: Arc::new(shared),
+        })
+    }
+
+    /// Hands the writer a job whose only answer is that it is done.
+    fn have_done<'a>(
+        &'a self,
+        job: impl FnOnce(oneshot::Sender<Read<()>>) -> Job + Send + 'a,
+    ) -> Pending<'a, Read<()>> {
+        Box::pin(async move {
+            let answer = self.ask(job).await;
+            answer.unwrap_or_else(|| Err(if self.jobs.is_none() { read_only() } else { stopped() }))
         })
     }
 
@@ -225,20 +243,28 @@ impl Store for SqliteStore {
     }
 
     fn put_tiles(&self, ledger: Uuid, tiles: Vec<TileRow>) -> Pending<'_, Read<()>> {
-        Box::pin(async move {
-            let answer = self.ask(|answer| Job::Tiles(ledger, tiles, answer)).await;
-            answer.unwrap_or_else(|| Err(if self.jobs.is_none() { read_only() } else { stopped() }))
-        })
+        self.have_done(move |answer| Job::Tiles(ledger, tiles, answer))
     }
 
     fn drop_bodies(&self, ledger: Uuid) -> Pending<'_, Read<()>> {
-        Box::pin(async move {
-            let answer = self.ask(|answer| Job::DropBodies(ledger, answer)).await;
-            answer.unwrap_or_else(|| Err(if self.jobs.is_none() { read_only() } else { stopped() }))
-        })
+        self.have_done(move |answer| Job::DropBodies(ledger, answer))
     }
 
     fn changed(&self) -> watch::Receiver<u64> {
         self.shared.changed.subscribe()
+    }
+}
+
+impl Mirror for SqliteStore {
+    fn apply(&self, commits: Vec<Commit>) -> Pending<'_, Read<()>> {
+        self.have_done(move |answer| Job::Apply(commits, answer))
+    }
+
+    fn place(&self) -> Pending<'_, Read<Option<Vec<u8>>>> {
+        self.query(|conn| Ok(read::place(conn)?))
+    }
+
+    fn put_place(&self, place: Vec<u8>) -> Pending<'_, Read<()>> {
+        self.have_done(move |answer| Job::Place(place, answer))
     }
 }

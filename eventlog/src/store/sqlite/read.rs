@@ -188,6 +188,10 @@ pub(super) fn tile(conn: &Connection, ledger: i64, level: u8, index: u64) -> Rea
     }))
 }
 
+pub(super) fn place(conn: &Connection) -> rusqlite::Result<Option<Vec<u8>>> {
+    conn.query_row("SELECT place FROM mirror", [], |row| row.get(0)).optional()
+}
+
 fn number(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

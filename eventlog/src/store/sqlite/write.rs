@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::super::plan::{Plan, View, plan};
+use super::super::plan::{View, plan};
 use super::{Job, Shared, read, stopped};
 use crate::chain::{Append, Commit, Head, Span};
 use crate::record::Stream;
@@ -46,6 +46,27 @@ impl Writer {
                 Job::DropBodies(ledger, answer) => {
                     let done = self.drop_bodies(ledger);
                     let _ = answer.send(done);
+                }
+                Job::Place(place, answer) => {
+                    let done = self.put_place(&place);
+                    let _ = answer.send(done);
+                }
+                Job::Apply(commits, answer) => {
+                    // All that wait share one write.
+                    let mut all = vec![(commits, answer)];
+                    while all.len() < 256 {
+                        match jobs.try_recv() {
+                            Ok(Job::Apply(commits, answer)) => all.push((commits, answer)),
+                            Ok(other) => {
+                                next = Some(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    for (done, answer) in self.apply(all) {
+                        let _ = answer.send(done);
+                    }
                 }
                 Job::Tiles(ledger, tiles, answer) => {
                     // All that wait share one write.
@@ -96,7 +117,7 @@ impl Writer {
             return plan.outcomes;
         }
         // The commit point of the whole program is the COMMIT here.
-        match self.insert(&plan).and_then(|()| self.conn.execute_batch("COMMIT")) {
+        match self.insert(&plan.commits).and_then(|()| self.conn.execute_batch("COMMIT")) {
             Ok(()) => {
                 self.shared.changed.send_modify(|n| *n += 1);
                 plan.outcomes
@@ -133,9 +154,9 @@ impl Writer {
         Outcome::Unknown(format!("writing the log has failed: {error}"))
     }
 
-    fn insert(&mut self, plan: &Plan) -> rusqlite::Result<()> {
+    fn insert(&mut self, commits: &[Commit]) -> rusqlite::Result<()> {
         let mut no = self.next_record;
-        for commit in &plan.commits {
+        for commit in commits {
             self.insert_commit(commit, no)?;
             no += commit.records.len() as i64;
         }
@@ -208,6 +229,51 @@ impl Writer {
         let no = put.query_row(row, |row| row.get(0))?;
         self.ledgers.insert(head.ledger, no);
         Ok(no)
+    }
+
+    /// Writes commits that were made elsewhere. One that does not follow its ledger's head refuses only its own call.
+    fn apply<T>(&mut self, all: Vec<(Vec<Commit>, T)>) -> Vec<(Read<()>, T)> {
+        let mut done = vec![];
+        let before = self.next_record;
+        let written = self.transaction(|writer| {
+            for (commits, _) in &all {
+                done.push(writer.apply_in_order(commits)?);
+            }
+            Ok(())
+        });
+        if written.is_ok() && self.next_record > before {
+            self.shared.changed.send_modify(|n| *n += 1);
+        }
+        if written.is_err() {
+            self.next_record = before;
+            done = vec![written; all.len()];
+        }
+        done.into_iter().zip(all).map(|(done, (_, answer))| (done, answer)).collect()
+    }
+
+    fn apply_in_order(&mut self, commits: &[Commit]) -> rusqlite::Result<Read<()>> {
+        for commit in commits {
+            let (ledger, first) = (commit.head.ledger, commit.head.size - commit.records.len() as u64);
+            let head = View::head(self, ledger)?.unwrap_or_else(|| Head::empty(ledger));
+            if commit.head.size <= head.size {
+                continue;
+            }
+            if first != head.size || commit.leaves[0].prev != head.last {
+                let reason = "the commit does not follow what the mirror holds".to_owned();
+                return Ok(Err(StoreError::Damaged { ledger, position: first, reason }));
+            }
+            self.insert(std::slice::from_ref(commit))?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn put_place(&mut self, place: &[u8]) -> Read<()> {
+        self.transaction(|writer| {
+            let put = "INSERT INTO mirror (no, place) VALUES (1, ?1) ON CONFLICT (no) DO UPDATE SET place = ?1";
+            writer.conn.execute(put, [place])?;
+            writer.pages += 1;
+            Ok(())
+        })
     }
 
     fn put_tiles<T>(&mut self, all: &[(Uuid, Vec<TileRow>, T)]) -> Read<()> {
