@@ -32,6 +32,7 @@ macro_rules! on_every_engine {
         on!(faulty_without_faults, on_faulty, $case);
         on!(sqlite, on_sqlite, $case);
         on!(postgres, on_postgres, $case);
+        on!(eventstore, on_eventstore, $case);
     })* };
 }
 
@@ -40,6 +41,7 @@ macro_rules! with_a_restart {
     ($($case:ident)*) => { $(mod $case {
         on!(sqlite, sqlite_again, $case);
         on!(postgres, postgres_again, $case);
+        on!(eventstore, eventstore_again, $case);
     })* };
 }
 

@@ -14,7 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
 ];
 const USE_ALL: &[&str] = &["keiin-tests", "keiin-benches"];
 /// Servers that tests talk to. Nobody ships them.
-const FOR_TESTS: &[&str] = &["keiin-test-postgres"];
+const FOR_TESTS: &[&str] = &["keiin-test-eventstore", "keiin-test-postgres"];
 
 /// What the rules must not be able to reach: IO, SQL, clocks, chance, and the hashes that the ledger takes.
 const NOT_IN_DOMAIN: &[&str] = &[

@@ -12,6 +12,8 @@ pub mod mirror;
 mod page;
 mod plan;
 
+#[cfg(feature = "eventstore")]
+pub mod eventstore;
 #[cfg(feature = "databases")]
 pub mod postgres;
 #[cfg(feature = "databases")]

@@ -11,8 +11,10 @@ use keiin_eventlog::store::memory::MemoryStore;
 use keiin_eventlog::store::postgres::PostgresStore;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::store::{Pending, Store};
+use keiin_test_eventstore::Peer;
 use keiin_test_postgres::Server;
 
+use super::cluster::{engine, server};
 use super::{TempDir, TwoKeys};
 
 /// Opens an engine; a second call opens it again where it was.
@@ -37,6 +39,11 @@ pub async fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Log) -> F) {
 /// A database of the shared server.
 pub async fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Log) -> F) {
     postgres_again(async |open: Open| case(Log::open(open().await)).await).await;
+}
+
+/// A cluster inside the process, and a real one if there is one.
+pub async fn on_eventstore<F: Future<Output = ()>>(case: impl Fn(Log) -> F) {
+    eventstore_again(async |open: Open| case(Log::open(open().await)).await).await;
 }
 
 /// A file that is opened several times.
@@ -74,4 +81,18 @@ pub async fn postgres_again(case: impl AsyncFnOnce(Open)) {
         })
     }))
     .await;
+}
+
+/// A cluster and a mirror that are opened several times.
+pub async fn eventstore_again(case: impl AsyncFn(Open)) {
+    let peer = Peer::start().await;
+    for (url, name) in [(peer.url(), "keiin".to_owned())].into_iter().chain(server()) {
+        let dir = TempDir::new("contract-eventstore");
+        let path = dir.path().to_owned();
+        case(Box::new(move || {
+            let store: Arc<dyn Store> = engine(&url, &name, &path, Arc::new(TwoKeys));
+            Box::pin(async move { store })
+        }))
+        .await;
+    }
 }

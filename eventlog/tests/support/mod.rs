@@ -1,6 +1,8 @@
 //! What the tests of this crate share: a fixed signer, appends with little to say, a directory that goes away.
 #![allow(dead_code)] // Each test binary uses a part.
 
+#[cfg(feature = "eventstore")]
+pub mod cluster;
 #[cfg(feature = "sqlite")]
 pub mod engines;
 #[cfg(feature = "sqlite")]
