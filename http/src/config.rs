@@ -60,7 +60,7 @@ pub struct Limits {
     pub logins_a_minute: u32,
     /// Event streams that one person has open at once, over all logins and tokens.
     pub streams_a_person: usize,
-    /// Event streams that one company has open at once.
+    /// Event streams that one company has open at once. Each takes a file descriptor: `ulimit -n` should allow for them.
     pub streams_a_company: usize,
     /// Seconds that a connection may take nothing of what is sent to it; then it is cut off.
     pub stalled_s: u64,
@@ -95,7 +95,7 @@ impl Default for Limits {
             requests_a_minute: 3_000,
             logins_a_minute: 20,
             streams_a_person: 20,
-            streams_a_company: 1_000,
+            streams_a_company: 200,
             stalled_s: 30,
         }
     }

@@ -35,12 +35,16 @@ use crate::problem::Problem;
 pub const NAME: &str = "stream_events";
 /// Its path.
 pub const PATH: &str = "/v1/events/stream";
+/// What its description says.
+pub const ABOUT: &str = "Server-sent events: each record of the trail once, in the order of the ledger; `event` is its kind, `data` \
+    an item of `list_events`, `id` a cursor. Begins after `Last-Event-ID`, else after `cursor`, else after the position \
+    `after`, else at the end. 410: the cursor is of a history that was taken back.";
 
 /// A stream is not silent for longer, so that proxies keep it open and both ends notice when the other is gone. Also how
 /// soon an expired login or token ends its stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Rights are asked for at most this often, and this soon after the ledger has grown.
-const RIGHTS: Duration = Duration::from_millis(500);
+const RIGHTS: Duration = Duration::from_millis(250);
 /// A burst of commits is one wake.
 const GATHER: Duration = Duration::from_millis(20);
 /// How long clients wait before they come back.

@@ -25,7 +25,7 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::Operation;
-use crate::{ledger, session_api};
+use crate::{feed, ledger, session_api};
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
@@ -107,6 +107,11 @@ impl Document {
                 "parameters": path_parameters(path).into_iter().chain(params).collect::<Vec<_>>(),
                 "responses": responses(&operation.status.to_string(), content),
             });
+            if name == feed::NAME {
+                description["description"] = json!(feed::ABOUT);
+                let header = json!({ "name": "Last-Event-ID", "in": "header", "schema": { "type": "string" } });
+                description["parameters"].as_array_mut().expect("it has parameters").push(header);
+            }
             if operation.public {
                 description["security"] = json!([]);
             }
