@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use keiin_domain::date;
 use keiin_eventlog::bundle::{Entry, Reader};
 use keiin_eventlog::record::{Hash, Leaf};
+use keiin_test_postgres::Server as Postgres;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -29,23 +30,44 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// `keiin init`, with the limits that a customer's server has.
+    /// `keiin init`, with the limits that a customer's server has. With `KEIIN_TEST_ENGINE=postgres` its stores are
+    /// databases of a throw-away server.
     pub fn limited() -> Deployment {
+        let postgres = std::env::var("KEIIN_TEST_ENGINE").is_ok_and(|engine| engine == "postgres");
+        let urls = if postgres { [0; 3].map(|_| Postgres::shared().database()) } else { [const { String::new() }; 3] };
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
-        Deployment::init(folder, data)
+        Deployment::init(folder, data, urls.each_ref().map(String::as_str))
     }
 
-    fn init(folder: TempDir, data: PathBuf) -> Deployment {
+    /// On three empty databases of this server.
+    pub fn on_postgres(server: &Postgres) -> Deployment {
+        Deployment::at(&server.database(), &server.database(), &server.database())
+    }
+
+    /// On these databases.
+    pub fn at(database: &str, vault: &str, anchor: &str) -> Deployment {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        Deployment::init(folder, data, [database, vault, anchor]).unlimited()
+    }
+
+    fn init(folder: TempDir, data: PathBuf, urls: [&str; 3]) -> Deployment {
         let deployment = Deployment { folder, data };
-        keiin(&["init", "--data", deployment.data_arg()]).expect(0);
+        let mut args = vec!["init", "--data", deployment.data_arg()];
+        for (flag, url) in
+            ["--database", "--vault", "--anchor"].into_iter().zip(urls).filter(|(_, url)| !url.is_empty())
+        {
+            args.extend([flag, url]);
+        }
+        keiin(&args).expect(0);
         deployment
     }
 
     /// With the data directory on another disk; journals and exports stay on the usual one.
     pub fn on(disk: &Path) -> Deployment {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Deployment::init(folder, disk.join("data")).unlimited()
+        Deployment::init(folder, disk.join("data"), [""; 3]).unlimited()
     }
 
     /// `keiin init`, and limits that a program's thousands of requests do not reach.

@@ -74,6 +74,15 @@ pub async fn rotate_key(log: &Log, keys: &Keyring, ledger: Uuid, to: PublicKey, 
     append(log, ledger, &Clear::KeyRotated { signer: to }, stamp).await.map(Some)
 }
 
+/// Hands a ledger over to the signer of another deployment: the last record here. From then on only that one can write it.
+/// Nothing happens if it was handed over already.
+pub async fn hand_over(log: &Log, ledger: Uuid, to: PublicKey, stamp: Stamp) -> Answer<Option<Span>> {
+    if head(log, ledger).await?.signer == to {
+        return Ok(None);
+    }
+    append(log, ledger, &Clear::KeyRotated { signer: to }, stamp).await.map(Some)
+}
+
 /// What the holder of the recovery key has to sign so that `to` may take the place of a lost signer.
 pub async fn replacement(log: &Log, ledger: Uuid, to: PublicKey) -> Answer<KeyReplacement> {
     let head = head(log, ledger).await?;

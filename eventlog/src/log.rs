@@ -98,6 +98,11 @@ impl Log {
         self.ended.write().unwrap_or_else(|e| e.into_inner()).insert(ledger, reason.to_owned());
     }
 
+    /// Was [`Log::end`] said of it?
+    pub fn has_ended(&self, ledger: Uuid) -> bool {
+        self.ended.read().unwrap_or_else(|e| e.into_inner()).contains_key(&ledger)
+    }
+
     /// Writes nothing to this store any more: it is not the newest of its replicas.
     pub fn fence(&self, reason: &str) {
         *self.fenced.write().unwrap_or_else(|e| e.into_inner()) = Some(reason.to_owned());

@@ -336,6 +336,68 @@ impl tracing::Subscriber for Listener {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
+/// Says to other nodes of a deployment that this one is there, for as long as it is held.
+pub struct Presence(tokio::task::JoinHandle<()>);
+
+/// Number of the advisory lock that nodes hold, together or alone.
+const NODES: i64 = 0x6b65_6969_6e00_0001;
+/// How often a node looks whether it still holds its lock.
+const LOOK: Duration = Duration::from_secs(2);
+
+impl Presence {
+    /// Refuses to begin if this node must be `alone` and is not, or if another one must be. Lost with the connection and
+    /// taken again; if that is not possible any more, the process ends.
+    pub async fn enter(address: &Address, alone: bool) -> Result<Presence, OpenError> {
+        let mut held = Some(lock_nodes(address, alone).await?);
+        let address = address.clone();
+        Ok(Presence(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                if let Some(connection) = &mut held
+                    && !matches!(tokio::time::timeout(LOOK, connection.ping()).await, Ok(Ok(())))
+                {
+                    held = None;
+                }
+                if held.is_none() {
+                    match lock_nodes(&address, alone).await {
+                        Ok(connection) => held = Some(connection),
+                        Err(error) if error.reason.contains(ALONE) => {
+                            eprintln!("keiin: {error}");
+                            std::process::exit(3);
+                        }
+                        // The database is away; nothing can be written meanwhile.
+                        Err(_) => {}
+                    }
+                }
+            }
+        })))
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+const ALONE: &str = "several nodes need a shared vault and a shared anchor";
+
+async fn lock_nodes(address: &Address, alone: bool) -> Result<PgConnection, OpenError> {
+    let (_, mut connection) = primary(address).await?;
+    let lock = if alone { "SELECT pg_try_advisory_lock($1)" } else { "SELECT pg_try_advisory_lock_shared($1)" };
+    let got: Result<bool, _> = sqlx::query_scalar(lock).bind(NODES).fetch_one(&mut connection).await;
+    match got {
+        Ok(true) => Ok(connection),
+        Ok(false) => Err(OpenError::new(
+            address,
+            format!(
+                "another node is running on it; {ALONE}: --vault postgres://… --anchor postgres://…, on every node"
+            ),
+        )),
+        Err(error) => Err(OpenError::new(address, error)),
+    }
+}
+
 struct Unfit(String);
 
 impl From<sqlx::Error> for Unfit {
@@ -344,26 +406,32 @@ impl From<sqlx::Error> for Unfit {
     }
 }
 
-/// Connects as the login role to the first host that takes writes.
+/// Connects as the login role to the host that takes writes; of several that do, to the one that was promoted last.
 async fn primary(address: &Address) -> Result<(usize, PgConnection), OpenError> {
     let mut last = String::new();
+    let mut found: Option<(i64, usize, PgConnection)> = None;
     for (at, host) in address.hosts.iter().enumerate() {
-        let connected = tokio::time::timeout(CONNECT * 3, PgConnection::connect_with(host)).await;
-        match connected {
-            Ok(Ok(mut connection)) => {
-                let standby: Result<bool, _> =
-                    sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await;
-                match standby {
-                    Ok(false) => return Ok((at, connection)),
-                    Ok(true) => last = "it is a standby; name the primary too".into(),
-                    Err(error) => last = error.to_string(),
+        match tokio::time::timeout(CONNECT * 3, look(host)).await {
+            Ok(Ok((timeline, connection))) => {
+                if found.as_ref().is_none_or(|(known, ..)| *known < timeline) {
+                    found = Some((timeline, at, connection));
                 }
             }
-            Ok(Err(error)) => last = error.to_string(),
+            Ok(Err(error)) => last = error,
             Err(_) => last = "no answer; is it running, and may this machine reach it?".into(),
         }
     }
-    Err(OpenError::new(address, last))
+    found.map(|(_, at, connection)| (at, connection)).ok_or_else(|| OpenError::new(address, last))
+}
+
+async fn look(host: &PgConnectOptions) -> Result<(i64, PgConnection), String> {
+    let mut connection = PgConnection::connect_with(host).await.map_err(|e| e.to_string())?;
+    let standby: Result<bool, _> = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut connection).await;
+    if standby.map_err(|e| e.to_string())? {
+        return Err("it is a standby; name the primary too".into());
+    }
+    let timeline = sqlx::query_scalar(TIMELINE).fetch_one(&mut connection).await.map_err(|e| e.to_string())?;
+    Ok((timeline, connection))
 }
 
 /// Role, schema and tables, by a login role that may; otherwise they must be there already.
@@ -480,6 +548,9 @@ async fn is_prepared(connection: &mut PgConnection, setup: &Setup, schema: &str)
     )))
 }
 
+/// The history that a primary is in; a promotion begins the next one.
+const TIMELINE: &str = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int8";
+
 /// Every new connection of a pool.
 async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -> Result<(), sqlx::Error> {
     let refused = |text: &str| sqlx::Error::Protocol(text.to_owned());
@@ -493,8 +564,7 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     if standby {
         return Err(refused("it is a standby"));
     }
-    let timeline = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int8";
-    let timeline: i64 = sqlx::query_scalar(timeline).fetch_one(&mut *connection).await?;
+    let timeline: i64 = sqlx::query_scalar(TIMELINE).fetch_one(&mut *connection).await?;
     if timeline < seen.fetch_max(timeline, Ordering::SeqCst) {
         return Err(refused("it is a former primary: another server was promoted since"));
     }

@@ -34,6 +34,15 @@ impl<S: Signer> Signers for S {
     }
 }
 
+/// Nobody: whoever opens a store with this can write nothing.
+pub struct NoSigners;
+
+impl Signers for NoSigners {
+    fn sign_as(&self, _: &PublicKey, _: &[u8]) -> Option<[u8; 64]> {
+        None
+    }
+}
+
 /// What a commit signature covers: through the chain, every record up to `last`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Commit {

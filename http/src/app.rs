@@ -1,6 +1,5 @@
 //! Everything that a request needs, opened once.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +11,9 @@ use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::scrub::Scrub;
-use keiin_eventlog::store::sqlite::SqliteStore;
-use keiin_eventlog::store::{Store, StoreError};
+use keiin_eventlog::postgres::Presence;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::catalog::PROJECTIONS;
-use keiin_projections::database::Database;
 use keiin_projections::query::Read;
 use keiin_projections::runner::Runner;
 use serde_json::Value;
@@ -37,6 +33,7 @@ use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::query::Queries;
 use crate::scrub::Scrubbing;
+use crate::stores::{self, Stores};
 use crate::{clock, random};
 
 /// The ledger of the deployment itself.
@@ -78,6 +75,7 @@ pub struct App {
     pub scrubbing: Arc<Scrubbing>,
     /// Who follows the trail.
     pub feed: Feed,
+    _presence: Option<Presence>,
     _lock: Lock,
 }
 
@@ -91,22 +89,22 @@ impl App {
     pub async fn open_at(config: Config, data: DataDir, now_us: i64) -> anyhow::Result<Arc<App>> {
         data.must_be_ours()?;
         let lock = data.lock()?;
+        let stores = Stores::of(&config, &data)?;
+        let presence = stores.presence().await?;
         let keys = data.keys(&config.keys);
-        let keyring = Arc::new(if keys.join("kek").exists() || data.log().exists() {
+        let keyring = Arc::new(if keys.join("kek").exists() || stores.log_exists() {
             Keyring::open(&keys)?
         } else {
             Keyring::create(&keys)?
         });
-        let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
-        vault.on_fatal(Box::new(|cause| stop("vault's", cause)));
-        let store = SqliteStore::open(&data.log(), keyring.clone())?;
-        let store = store.on_fatal(Box::new(|cause| stop("ledgers'", cause)));
-        let log = Log::open(Arc::new(store));
+        let vault = Arc::new(Vault::open(&stores.vault, keyring.kek()?)?);
+        vault.on_fatal(Box::new(|cause| stores::stop("vault's", cause)));
+        let log = Log::open(stores.open_log(keyring.clone()).await?);
         let anchorer =
-            Anchorer::open(&data.anchor(), log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
-        anchorer.on_fatal(Box::new(|cause| stop("anchor's", cause)));
+            Anchorer::open(&stores.anchor, log.clone(), vault.clone(), keyring.clone(), &config.log_name).await?;
+        anchorer.on_fatal(Box::new(|cause| stores::stop("anchor's", cause)));
         open_ledger(&log, &vault, &keyring, &config.log_name, ROOT, now_us).await?;
-        let read_models = Database::sqlite(data.read());
+        let read_models = stores.read_models();
         let runner = Runner::open(read_models.clone(), log.clone(), vault.clone(), PROJECTIONS).await?;
         runner.catch_up().await.context("read models")?;
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
@@ -122,7 +120,7 @@ impl App {
         let app = Arc::new(App {
             denials: Denials::default(),
             limiter: Limiter::new(&config.limits),
-            scrubbing: Arc::new(Scrubbing::new(scrub(&anchorer, &keyring, &data), &data)),
+            scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
             feed: Feed::new(),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
             texts,
@@ -136,6 +134,7 @@ impl App {
             anchorer,
             runner,
             read,
+            _presence: presence,
             _lock: lock,
         });
         Ok(app)
@@ -191,23 +190,6 @@ impl App {
     pub fn public_url(&self) -> String {
         public_url(&self.config)
     }
-}
-
-/// Nothing may be acknowledged after a failed sync, and no retry can make it good: the next start checks the tail. The
-/// message may go to the disk that has just failed; it must not keep the process from ending.
-fn stop(whose: &str, cause: &str) {
-    let _ = writeln!(std::io::stderr(), "keiin: a write to the {whose} file has failed, stopping: {cause}");
-    std::process::exit(3);
-}
-
-/// Reads the file itself, with readers of its own.
-fn scrub(anchorer: &Arc<Anchorer>, keyring: &Keyring, data: &DataDir) -> Scrub {
-    let path = data.log();
-    let fresh = move || match SqliteStore::open_reader(&path) {
-        Ok(store) => Ok(Arc::new(store) as Arc<dyn Store>),
-        Err(error) => Err(StoreError::Unavailable(error.to_string())),
-    };
-    Scrub::new(anchorer, keyring.public_keys(), Box::new(fresh))
 }
 
 fn public_url(config: &Config) -> String {

@@ -18,6 +18,13 @@ pub struct Config {
     pub public_url: String,
     /// Host-like name in every origin, frozen when the data directory is made. Names no customer.
     pub log_name: String,
+    /// Where the ledgers and read models are: `postgres://…`; empty = files in the data directory.
+    pub database: String,
+    /// Where keys and secrets are: a database of its own, `postgres://…`; empty = a file in the data directory.
+    pub vault: String,
+    /// Where checkpoints are remembered: a database of its own, `postgres://…`; empty = a file in the data directory.
+    /// Several nodes need one that they share.
+    pub anchor: String,
     /// Where keys are; empty = `keys` in the data directory.
     pub keys: PathBuf,
     /// What is in front of us.
@@ -73,6 +80,9 @@ impl Default for Config {
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             public_url: String::new(),
             log_name: "localhost".into(),
+            database: String::new(),
+            vault: String::new(),
+            anchor: String::new(),
             keys: PathBuf::new(),
             proxy: Proxy::default(),
             limits: Limits::default(),
@@ -105,6 +115,13 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct BadConfig(String);
+
+impl BadConfig {
+    /// With this text.
+    pub fn new(text: impl Into<String>) -> BadConfig {
+        BadConfig(text.into())
+    }
+}
 
 impl Config {
     /// File, then environment (`KEIIN__LIMITS__BODY`); flags are laid over by the command line.

@@ -37,7 +37,8 @@ impl DataDir {
     }
 
     /// Makes a new one, mode 0700, with its settings file. A directory that holds anything else is refused.
-    pub fn create(&self, log_name: &str) -> anyhow::Result<()> {
+    /// `databases` are settings and URLs for those that are not files.
+    pub fn create(&self, log_name: &str, databases: &[(&str, &str)]) -> anyhow::Result<()> {
         if self.root.exists() && fs::read_dir(&self.root)?.next().is_some() {
             bail!("{} is not empty and no data directory of ours; choose another with --data", self.root.display());
         }
@@ -46,11 +47,14 @@ impl DataDir {
         for dir in ["blobs", "tmp"] {
             fs::create_dir_all(self.root.join(dir))?;
         }
-        let text = format!(
+        let mut text = format!(
             "# Settings of this Keiin deployment; `keiin --help` and docs/ARCHITECTURE.md say more.\n\
              # The log name is part of every proof and cannot be changed.\n\
              log_name = {log_name:?}\n\n# public_url = \"https://keiin.example.jp\"\n# listen = \"127.0.0.1:8080\"\n"
         );
+        for (name, url) in databases {
+            text.push_str(&format!("{name} = {url:?}\n"));
+        }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.config())?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;

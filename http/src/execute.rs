@@ -140,10 +140,11 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             }
             Outcome::Known(span) => return repeated::<C>(app, ledger, span, call).await,
             Outcome::Moved { .. } => continue,
+            Outcome::Refused(_) if app.log.has_ended(ledger) => return Err(Problem::new("service.moved")),
             Outcome::Refused(reason) => return Err(Problem::failed(reason)),
             Outcome::Busy => return Err(Problem::new("service.unavailable")),
             Outcome::Full => return Err(Problem::full("the ledgers' file")),
-            Outcome::Unknown(reason) => return Err(Problem::unavailable(reason)),
+            Outcome::Unknown(reason) => return Err(Problem::unconfirmed(reason)),
         }
     }
     Err(Problem::new("request.conflict"))

@@ -38,5 +38,6 @@ pub mod serve;
 pub mod session;
 pub mod session_api;
 pub mod signup;
+pub mod stores;
 pub mod timer;
 pub mod world;

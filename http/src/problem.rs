@@ -34,8 +34,10 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.gone", 410),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
+    ("service.moved", 410),
     ("service.storage_full", 507),
     ("service.unavailable", 503),
+    ("service.unconfirmed", 503),
     ("service.behind", 503),
     ("service.failed", 500),
 ];
@@ -91,6 +93,14 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// Perhaps durable, perhaps not.
+    pub fn unconfirmed(cause: impl std::fmt::Display) -> Problem {
+        tracing::warn!(%cause, "outcome not known");
+        Problem::new("service.unconfirmed")
+    }
+}
+
 /// The status of a code; a domain code that is not listed is a rule that refused.
 pub fn status_of(code: &str) -> StatusCode {
     let own = CODES.iter().find(|(known, _)| *known == code).map(|(_, status)| *status);
@@ -107,12 +117,23 @@ impl From<Rejection> for Problem {
     }
 }
 
+impl From<SqlError> for Problem {
+    fn from(error: SqlError) -> Problem {
+        match error {
+            SqlError::Full => Problem::full(error),
+            SqlError::Busy | SqlError::Away(_) => Problem::unavailable(error),
+            SqlError::Unknown(_) => Problem::unconfirmed(error),
+            SqlError::Failed(_) => Problem::failed(error),
+        }
+    }
+}
+
 impl From<VaultError> for Problem {
     fn from(error: VaultError) -> Problem {
         match error {
-            VaultError::Sql(SqlError::Full) => Problem::full(error),
-            VaultError::Sql(SqlError::Busy) | VaultError::Stopped(_) => Problem::unavailable(error),
-            other => Problem::failed(other),
+            VaultError::Sql(error) => error.into(),
+            VaultError::Stopped(_) => Problem::unavailable(error),
+            error => Problem::failed(error),
         }
     }
 }

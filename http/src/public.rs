@@ -75,14 +75,14 @@ async fn again(
     let mut context = common(app, path, peer, None).await?;
     context["values"] = json!(values);
     context["problem"] = crate::serve::problem_view(app, &problem, peer);
-    if let Some(demo) = crate::demo::hint(app)?.filter(|_| template == "login") {
+    if let Some(demo) = crate::demo::hint(app).filter(|_| template == "login") {
         context["demo"] = demo;
     }
     render(app, peer.lang, template, &context, problem.status)
 }
 
 async fn login_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let demo = crate::demo::hint(&app)?.map_or(json!({}), |demo| json!({ "demo": demo }));
+    let demo = crate::demo::hint(&app).map_or(json!({}), |demo| json!({ "demo": demo }));
     page(&app, &head, "login", demo).await
 }
 

@@ -17,6 +17,7 @@ mod layers;
 mod licences;
 mod login;
 mod openapi;
+mod postgres;
 mod rebuild;
 mod retry;
 mod sample_aggregate;

@@ -157,12 +157,9 @@ impl Anchorer {
 
     /// A database whose history is older than one that was seen is a former primary: another server was promoted since,
     /// and has taken records that this one does not know. Nothing is written to it.
-    pub(super) async fn watch_history(&self) -> Answer<()> {
-        if self.keys.is_none() {
-            return Ok(());
-        }
+    pub async fn watch_history(&self) -> Answer<()> {
         let Some((system, timeline)) = self.log.store().history().await? else { return Ok(()) };
-        let newest = self.state.newest_timeline(system, timeline)?;
+        let newest = self.state.newest_timeline(system, timeline, self.keys.is_some())?;
         if newest > timeline {
             self.log.fence(&format!("it is a former primary: timeline {timeline}, and {newest} was seen"));
             return Err(AnchorError::FormerPrimary { timeline, newest });

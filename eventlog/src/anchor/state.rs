@@ -142,12 +142,15 @@ impl State {
         Ok(())
     }
 
-    /// The newest timeline of a database that was seen, this one included.
-    pub fn newest_timeline(&self, system: i64, timeline: i64) -> Result<i64, AnchorError> {
+    /// The newest timeline of a database that was seen, this one included; `remember` it.
+    pub fn newest_timeline(&self, system: i64, timeline: i64, remember: bool) -> Result<i64, AnchorError> {
         let known = "SELECT timeline FROM history WHERE system = $1";
         let known = self.db()?.row(Scope::All, known, &values![system])?.map(|row| row.get::<i64>(0)).transpose()?;
         if let Some(known) = known.filter(|known| *known >= timeline) {
             return Ok(known);
+        }
+        if !remember {
+            return Ok(timeline);
         }
         let raise = "INSERT INTO history (system, timeline) VALUES ($1, $2)
                      ON CONFLICT (system) DO UPDATE SET timeline = excluded.timeline

@@ -11,11 +11,15 @@ use crate::sign::{self, PublicKey};
 
 const ALONE: &str = "a ledger.* record shares its commit";
 
-/// A store that takes commits chained and signed elsewhere, and writes nothing of its own.
-pub trait Mirror: Store {
+/// A store that takes commits chained and signed elsewhere.
+pub trait Receive: Store {
     /// Adds commits, in order; those that are here already are passed over. `Ok` means durable and visible.
     /// They come from [`received`]; a commit that does not follow its ledger's head is refused.
     fn apply(&self, commits: Vec<Commit>) -> Pending<'_, Read<()>>;
+}
+
+/// One that writes nothing of its own: a copy of what a cluster holds.
+pub trait Mirror: Receive {
     /// What [`Mirror::put_place`] kept last: where its owner goes on reading.
     fn place(&self) -> Pending<'_, Read<Option<Vec<u8>>>>;
     /// Keeps the place. It may lag behind the commits, never run ahead of them.

@@ -12,6 +12,7 @@
 //! The calls block on the disk; async callers use a blocking thread for those that write.
 
 mod entries;
+mod moving;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,7 @@ pub enum VaultError {
     #[error("the keys of subject {0} were destroyed")]
     Erased(Uuid),
     /// Another key stands there already.
-    #[error("subject {0} has another key of this version")]
+    #[error("{0} has another key there")]
     Exists(Uuid),
     /// A wrapped key or sealed value does not open.
     #[error("the vault does not open ({0}); is this the key-encryption key (keys/kek) it was written with?")]

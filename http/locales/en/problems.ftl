@@ -51,8 +51,12 @@ problem-proof-not-yet-detail = Wait a few seconds until the next checkpoint is s
 ## The service
 problem-service-storage-full = The storage is full
 problem-service-storage-full-detail = Nothing was saved. Contact whoever runs this server.
-problem-service-unavailable = It cannot be recorded now
+problem-service-unavailable = Not available right now
 problem-service-unavailable-detail = Nothing was saved. Wait a moment, then try again.
+problem-service-unconfirmed = Perhaps recorded
+problem-service-unconfirmed-detail = The connection broke while it was being saved. Look whether it is there before you do it again; the same request with the same Idempotency-Key is never recorded twice.
+problem-service-moved = This company has moved
+problem-service-moved-detail = Its ledger goes on in another deployment. Ask your administrator for the new address.
 problem-service-behind = The pages are catching up
 problem-service-behind-detail = The record is safe. Open the page again in a moment.
 problem-service-failed = Not saved

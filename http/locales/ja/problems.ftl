@@ -51,8 +51,12 @@ problem-proof-not-yet-detail = 次のチェックポイントに署名するま�
 ## The service
 problem-service-storage-full = 記録する場所がいっぱいです
 problem-service-storage-full-detail = 保存していません。運用者に連絡してください。
-problem-service-unavailable = いま記録できません
+problem-service-unavailable = ただいま利用できません
 problem-service-unavailable-detail = 保存していません。少し待ってから、もう一度お試しください。
+problem-service-unconfirmed = 記録されたか確認できません
+problem-service-unconfirmed-detail = 保存の途中で接続が切れました。記録があるかを確かめてから、やり直してください。同じ Idempotency-Key の同じ要求が二重に記録されることはありません。
+problem-service-moved = この会社は移転しました
+problem-service-moved-detail = 台帳は別の環境に引き継がれています。新しい宛先を管理者に確認してください。
 problem-service-behind = 画面の準備が追いついていません
 problem-service-behind-detail = 記録は済んでいます。少し待ってから開き直してください。
 problem-service-failed = 保存できませんでした

@@ -8,11 +8,12 @@ use clap::Args;
 use keiin_eventlog::keys::Keyring;
 use serde_json::Value;
 
-use super::{DONE, Format, Unusable, serve};
+use super::{DONE, Format, StoreArgs, Unusable, serve};
 use crate::app::App;
 use crate::config::Config;
 use crate::datadir::DataDir;
 use crate::locale::Lang;
+use crate::stores::Stores;
 use crate::{clock, demo};
 
 /// Make and serve a demonstration company.
@@ -21,6 +22,8 @@ pub struct Demo {
     /// Data directory; made if it is not there.
     #[arg(long, env = "KEIIN_DATA", default_value = "keiin-demo")]
     data: PathBuf,
+    #[command(flatten)]
+    stores: StoreArgs,
     /// Address for people, on loopback; port 0 takes a free one.
     #[arg(long)]
     listen: Option<SocketAddr>,
@@ -51,8 +54,8 @@ impl Demo {
         };
         if !data.is_ours() {
             // In a runtime of its own, whose end is the end of every thread that had the files open.
-            let place = data.clone();
-            let make = move || tokio::runtime::Runtime::new()?.block_on(make(&place));
+            let (place, stores) = (data.clone(), self.stores.clone());
+            let make = move || tokio::runtime::Runtime::new()?.block_on(make(&place, &stores));
             tokio::task::spawn_blocking(make).await??;
         }
         let data = DataDir::new(data.root().canonicalize()?);
@@ -72,7 +75,7 @@ impl Demo {
     }
 
     fn config(&self, data: &DataDir) -> anyhow::Result<Config> {
-        let mut config = Config::read(&data.config())?;
+        let mut config = self.stores.over(Config::read(&data.config())?);
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
         if !config.listen.ip().is_loopback() {
@@ -100,15 +103,16 @@ fn refuse_foreign(data: &DataDir) -> Result<(), Unusable> {
 }
 
 /// Makes it beside its place and moves it there when it is whole, so that nobody ever finds half of it.
-async fn make(data: &DataDir) -> anyhow::Result<()> {
+async fn make(data: &DataDir, stores: &StoreArgs) -> anyhow::Result<()> {
     let name = data.root().file_name().ok_or_else(|| not_ours(data.root()))?;
     let mut making = name.to_owned();
     making.push(".making");
     let making = DataDir::new(data.root().with_file_name(making));
     clear_away(&making)?;
-    making.create(LOG_NAME)?;
+    let config = stores.over(Config { log_name: LOG_NAME.into(), ..Config::default() });
+    Stores::of(&config, &making)?.check_empty().await?;
+    making.create(LOG_NAME, &stores.given())?;
     Keyring::create(&making.keys(Path::new("")))?;
-    let config = Config { log_name: LOG_NAME.into(), ..Config::default() };
     let now_us = clock::now_us();
     let app = App::open_at(config, making.clone(), demo::start_us(now_us)).await?;
     demo::make(&app, now_us).await?;

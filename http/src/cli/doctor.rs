@@ -1,12 +1,10 @@
 //! `keiin doctor`: what would go wrong, each with its fix. Reads only.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
 use clap::Args;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use serde_json::json;
 
@@ -15,6 +13,7 @@ use crate::app::ROOT;
 use crate::clock;
 use crate::config::Config;
 use crate::datadir::DataDir;
+use crate::stores::Stores;
 
 /// Check keys, databases, clock, disk and mail.
 #[derive(Args)]
@@ -44,7 +43,7 @@ impl Doctor {
     pub async fn run(self) -> anyhow::Result<u8> {
         let data = self.data.dir();
         data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-        let config = Config::read(&data.config());
+        let config = Config::read(&data.config()).map(|config| self.data.stores.over(config));
         let mut findings = vec![directory(&data)];
         match &config {
             Ok(_) => findings.push(good("settings", data.config().display().to_string())),
@@ -91,22 +90,30 @@ async fn keys_and_stores(data: &DataDir, config: &Config) -> Vec<Finding> {
     };
     let mut findings =
         vec![good("keys", format!("{} signing key(s) in {}", keyring.public_keys().len(), dir.display()))];
-    if !data.log().exists() {
+    let stores = match Stores::of(config, data) {
+        Ok(stores) => stores,
+        Err(error) => return vec![bad("databases", error.to_string(), "correct keiin.toml or the command line")],
+    };
+    if !stores.log_exists() {
         findings.push(good("log", "empty; the first start makes it"));
         return findings;
     }
-    match SqliteStore::open_reader(&data.log()) {
-        Ok(store) => match Log::open(Arc::new(store)).heads(None, 10_000).await {
+    match stores.open_log_reader().await {
+        Ok(store) => match Log::open(store).heads(None, 10_000).await {
             Ok(heads) => {
                 let events: u64 = heads.iter().map(|head| head.size).sum();
                 findings.push(good("log", format!("{} ledger(s), {events} events", heads.len())));
             }
-            Err(error) => findings.push(bad("log", error.to_string(), "restore log.db from a backup")),
+            Err(error) => {
+                findings.push(bad("log", error.to_string(), "is its server up? Else restore the log from a backup"))
+            }
         },
-        Err(error) => findings.push(bad("log", error.to_string(), "restore log.db from a backup")),
+        Err(error) => {
+            findings.push(bad("log", error.to_string(), "is its server up? Else restore the log from a backup"))
+        }
     }
     let vault = keyring.kek().map_err(|e| e.to_string());
-    let vault = vault.and_then(|kek| Vault::open_reader(&data.vault(), kek).map_err(|e| e.to_string()));
+    let vault = vault.and_then(|kek| Vault::open_reader(&stores.vault, kek).map_err(|e| e.to_string()));
     match vault.and_then(|vault| vault.current_data_key(ROOT).map_err(|e| e.to_string())) {
         Ok((epoch, _)) => findings.push(good("vault", format!("opens; data key {epoch}"))),
         Err(error) => findings.push(bad("vault", error, "is this the vault that belongs to these keys? Put it back")),

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +11,6 @@ use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::Stream;
-use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::fact::Fact;
 use serde_json::json;
@@ -20,8 +18,8 @@ use uuid::Uuid;
 
 use super::{DONE, DataArg, Format, Unusable, unknown_tenant};
 use crate::app::ROOT;
-use crate::config::Config;
 use crate::export::{Range, Source, write};
+use crate::stores::Stores;
 
 /// Write a company's ledger, or a range of it, as a bundle that anybody can verify.
 #[derive(Args)]
@@ -49,16 +47,16 @@ pub struct Export {
 
 impl Export {
     pub async fn run(self) -> anyhow::Result<u8> {
-        let data = self.data.dir();
-        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-        let config = Config::read(&data.config())?;
-        let log = Log::open(Arc::new(SqliteStore::open_reader(&data.log())?));
-        let anchorer = Anchorer::open_reader(&data.anchor(), log.clone(), &config.log_name)?;
+        let (config, data) = self.data.open()?;
+        let stores = Stores::of(&config, &data)?;
+        let log = Log::open(stores.open_log_reader().await?);
+        let anchorer = Anchorer::open_reader(&stores.anchor, log.clone(), &config.log_name)?;
+        anchorer.watch_history().await?;
         let by_id = Uuid::parse_str(&self.tenant).ok();
         // Without --open and with an id, an export needs no key at all.
         let vault = if self.open || by_id.is_none() {
             let keyring = Keyring::open(&data.keys(&config.keys))?;
-            Some(Vault::open_reader(&data.vault(), keyring.kek()?)?)
+            Some(Vault::open_reader(&stores.vault, keyring.kek()?)?)
         } else {
             None
         };

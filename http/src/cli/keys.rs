@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::{DONE, DataArg, Format, Unusable, tenant_id};
 use crate::app::{App, ROOT};
-use crate::config::Config;
 use crate::{clock, ledger, random};
 
 /// Show or rotate the keys.
@@ -62,9 +61,8 @@ impl Keys {
 }
 
 async fn open(data: &DataArg) -> anyhow::Result<Arc<App>> {
-    let dir = data.dir();
-    dir.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-    App::open(Config::read(&dir.config())?, dir).await
+    let (config, dir) = data.open()?;
+    App::open(config, dir).await
 }
 
 async fn ledgers(app: &App) -> anyhow::Result<Vec<Uuid>> {

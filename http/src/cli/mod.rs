@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod export;
 pub(crate) mod keys;
+mod migrate;
 mod restore;
 mod serve;
 mod verify;
@@ -52,6 +53,8 @@ enum Command {
     DemoTamper(verify::Tamper),
     /// Fold all read models again from the ledgers.
     Rebuild(serve::Rebuild),
+    /// Move a company or a whole deployment to another data directory and other databases.
+    Migrate(migrate::Migrate),
     /// Make a data directory fit to serve after backups were put back.
     Restore(restore::Restore),
     /// Check keys, databases, clock, disk and mail; each failure says its fix.
@@ -78,11 +81,54 @@ pub struct DataArg {
     /// Data directory.
     #[arg(long, env = "KEIIN_DATA", default_value = "keiin-data")]
     data: PathBuf,
+    #[command(flatten)]
+    stores: StoreArgs,
 }
 
 impl DataArg {
     fn dir(&self) -> DataDir {
         DataDir::new(&self.data)
+    }
+
+    /// The directory and its settings, which must be there.
+    fn open(&self) -> anyhow::Result<(Config, DataDir)> {
+        let data = self.dir();
+        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
+        Ok((self.stores.over(Config::read(&data.config())?), data))
+    }
+}
+
+/// Databases that a command line can lay over the settings' ones.
+#[derive(Args, Clone, Default)]
+pub struct StoreArgs {
+    /// Ledgers and read models: postgres://user@host/database. Default: files in the data directory.
+    #[arg(long)]
+    database: Option<String>,
+    /// Keys and secrets: a database of its own.
+    #[arg(long)]
+    vault: Option<String>,
+    /// Remembered checkpoints: a database of its own; several nodes share it.
+    #[arg(long)]
+    anchor: Option<String>,
+}
+
+impl StoreArgs {
+    /// What was given, as settings.
+    fn given(&self) -> Vec<(&'static str, &str)> {
+        let all = [("database", &self.database), ("vault", &self.vault), ("anchor", &self.anchor)];
+        all.into_iter().filter_map(|(name, url)| Some((name, url.as_deref()?))).collect()
+    }
+
+    fn over(&self, mut config: Config) -> Config {
+        let lay = |given: &Option<String>, setting: &mut String| {
+            if let Some(given) = given {
+                setting.clone_from(given);
+            }
+        };
+        lay(&self.database, &mut config.database);
+        lay(&self.vault, &mut config.vault);
+        lay(&self.anchor, &mut config.anchor);
+        config
     }
 }
 
@@ -124,12 +170,13 @@ pub fn main() -> u8 {
     log.log_internal_errors(false).init();
     let outcome = match cli.command {
         Command::Demo(command) => block_on(command.run()),
-        Command::Init(command) => command.run(),
+        Command::Init(command) => block_on(command.run()),
         Command::Serve(command) => block_on(command.run()),
         Command::Export(command) => block_on(command.run()),
         Command::Verify(command) => command.run(),
         Command::DemoTamper(command) => command.run(),
         Command::Rebuild(command) => block_on(command.run()),
+        Command::Migrate(command) => block_on(command.run()),
         Command::Restore(command) => block_on(command.run()),
         Command::Doctor(command) => block_on(command.run()),
         Command::Keys(command) => block_on(command.run()),

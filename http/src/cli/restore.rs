@@ -8,14 +8,12 @@ use keiin_eventlog::anchor::{Anchorer, Refusal};
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use serde_json::json;
 
-use super::{DONE, DataArg, FAILED, Format, Unusable};
+use super::{DONE, DataArg, FAILED, Format};
 use crate::clock;
-use crate::config::Config;
-use crate::datadir::DataDir;
+use crate::stores::Stores;
 
 /// Make a data directory fit to serve after backups were put back.
 #[derive(Args)]
@@ -31,13 +29,13 @@ pub struct Restore {
 
 impl Restore {
     pub async fn run(self) -> anyhow::Result<u8> {
-        let data = self.data.dir();
-        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
+        let (config, data) = self.data.open()?;
         let _lock = data.lock()?;
-        let config = Config::read(&data.config())?;
+        let stores = Stores::of(&config, &data)?;
+        let _presence = stores.presence().await?;
         let keyring = Arc::new(Keyring::open(&data.keys(&config.keys))?);
-        let vault = Arc::new(Vault::open(&data.vault(), keyring.kek()?)?);
-        let log = Log::open(Arc::new(SqliteStore::open(&data.log(), keyring.clone())?));
+        let vault = Arc::new(Vault::open(&stores.vault, keyring.kek()?)?);
+        let log = Log::open(stores.open_log(keyring.clone()).await?);
         for ledger in log.ledgers().await? {
             let again = life::erase_again(&log, &vault, ledger).await?;
             if again > 0 {
@@ -45,7 +43,7 @@ impl Restore {
                 self.say(json!({ "ledger": ledger, "erased_again": again }), &text);
             }
         }
-        let anchorer = Anchorer::open(&data.anchor(), log, vault, keyring, &config.log_name).await?;
+        let anchorer = Anchorer::open(&stores.anchor, log.clone(), vault.clone(), keyring, &config.log_name).await?;
         let mut open = 0;
         for (ledger, why) in anchorer.refusals() {
             if !matches!(why, Refusal::RolledBack { .. }) || !self.accept_loss {
@@ -60,7 +58,7 @@ impl Restore {
             self.say(json!({ "ledger": ledger, "generation": restored.generation, "size": restored.size }), &text);
         }
         // The read models may know what is lost; the next start folds them anew.
-        forget_read_models(&data)?;
+        stores.forget_read_models(&log, &vault).await?;
         if open > 0 {
             eprintln!("keiin: {open} ledger(s) cannot be served; --accept-loss lets those go on that lost events");
             return Ok(FAILED);
@@ -75,16 +73,4 @@ impl Restore {
             Format::Text => println!("{text}"),
         }
     }
-}
-
-fn forget_read_models(data: &DataDir) -> anyhow::Result<()> {
-    for suffix in ["", "-wal", "-shm"] {
-        let mut path = data.read().into_os_string();
-        path.push(suffix);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -11,6 +11,8 @@ use tokio::net::TcpListener;
 use super::{DONE, DataArg, Format, ListenArgs, Unusable};
 use crate::app::App;
 use crate::config::Config;
+use crate::datadir::DataDir;
+use crate::stores::Stores;
 use crate::{demo, metrics, serve};
 
 /// Make an empty data directory with its keys.
@@ -26,17 +28,34 @@ pub struct Init {
 }
 
 impl Init {
-    pub fn run(self) -> anyhow::Result<u8> {
+    pub async fn run(self) -> anyhow::Result<u8> {
         let data = self.data.dir();
+        let stores = &self.data.stores;
         if data.is_ours() {
-            return Err(Unusable(format!("{} is a data directory already", data.root().display())).into());
+            // The same again makes the tables that a new version needs, by a login that may.
+            let (config, data) = self.data.open()?;
+            if !Stores::of(&config, &data)?.is_on_servers() {
+                return Err(Unusable(format!("{} is a data directory already", data.root().display())).into());
+            }
+            App::open(config, data.clone()).await?;
+            return self.say(&data);
         }
         if !keiin_eventlog::checkpoint::is_log_name(&self.log_name) {
             let text = format!("{} is no log name: host-like, lower case, at most 64 characters", self.log_name);
             return Err(Unusable(text).into());
         }
-        data.create(&self.log_name).map_err(|error| Unusable(format!("{error:#}")))?;
+        let config = stores.over(Config { log_name: self.log_name.clone(), ..Config::default() });
+        let places = Stores::of(&config, &data)?;
+        places.check_empty().await?;
+        data.create(&self.log_name, &stores.given()).map_err(|error| Unusable(format!("{error:#}")))?;
         Keyring::create(&data.keys(std::path::Path::new("")))?;
+        if places.is_on_servers() {
+            App::open(config, data.clone()).await?;
+        }
+        self.say(&data)
+    }
+
+    fn say(&self, data: &DataDir) -> anyhow::Result<u8> {
         let path = data.root().display().to_string();
         match self.format {
             Format::Json => println!("{}", json!({ "data": path, "log_name": self.log_name })),
@@ -61,9 +80,8 @@ pub struct Serve {
 
 impl Serve {
     pub async fn run(self) -> anyhow::Result<u8> {
-        let data = self.data.dir();
-        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-        let config = self.listen.over(Config::read(&data.config())?);
+        let (config, data) = self.data.open()?;
+        let config = self.listen.over(config);
         let (config, listener, admin) = bind(config).await?;
         let app = App::open(config, data).await?;
         demo::check_private(&app)?;
@@ -117,9 +135,7 @@ pub struct Rebuild {
 
 impl Rebuild {
     pub async fn run(self) -> anyhow::Result<u8> {
-        let data = self.data.dir();
-        data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-        let config = Config::read(&data.config())?;
+        let (config, data) = self.data.open()?;
         let app = App::open(config, data).await?;
         let started = std::time::Instant::now();
         let events = app.runner.rebuild().await?;

@@ -9,6 +9,7 @@
 //!   that is found is answered only after a later commit of ours, which puts everything before it on the standby, too.
 //! * Nothing waits longer than a few seconds for the server, and nothing limits the time of a commit on the server.
 
+mod apply;
 mod follow;
 mod read;
 mod session;

@@ -9,10 +9,10 @@ use sqlx::{query, query_as};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::plan::{Plan, View, plan};
+use super::super::plan::{View, plan};
 use super::session::Session;
 use super::{PostgresStore, read};
-use crate::chain::{Append, Head, Span};
+use crate::chain::{Append, Commit, Head, Span};
 use crate::clear::OPENED;
 use crate::record::{Stream, is_stream_kind};
 use crate::sql::SqlError;
@@ -91,7 +91,7 @@ impl PostgresStore {
         let hoped: Vec<(Uuid, Uuid)> =
             mine.iter().zip(answers).filter(|(_, o)| positive(o)).map(|(at, _)| named(at)).collect();
         if wrote {
-            session.insert(&plan).await?;
+            session.insert(&plan.commits).await?;
         } else if !hoped.is_empty() {
             // Found is not yet durable: the commit makes it so.
             session.touch(&distinct(hoped.iter().map(|(ledger, _)| *ledger))).await?;
@@ -172,7 +172,7 @@ impl PostgresStore {
 
 impl Session {
     /// Rows of size 0 for ledgers that have none. Waits for another node that is making one of them.
-    async fn make_heads(&mut self, ledgers: &[Uuid]) -> Result<(), SqlError> {
+    pub(super) async fn make_heads(&mut self, ledgers: &[Uuid]) -> Result<(), SqlError> {
         let empty = Head::empty(Uuid::nil());
         let sql = "INSERT INTO heads (ledger, size, last_hash, last_time_us, last_append, generation, signer, closed)
                    SELECT l, 0, $2, 0, $3, $4, $5, FALSE FROM unnest($1::uuid[]) AS l ORDER BY l ON CONFLICT DO NOTHING";
@@ -181,7 +181,7 @@ impl Session {
     }
 
     /// Locks ledgers, in their order; waits for who holds them.
-    async fn lock(&mut self, ledgers: &[Uuid]) -> Result<HashMap<Uuid, Head>, SqlError> {
+    pub(super) async fn lock(&mut self, ledgers: &[Uuid]) -> Result<HashMap<Uuid, Head>, SqlError> {
         let sql = "SELECT ledger, size, last_hash, last_time_us, last_append, generation, signer, closed FROM heads
                    WHERE ledger = ANY ($1) ORDER BY ledger FOR UPDATE";
         let rows = self.rows(query_as(sql).bind(ledgers)).await?;
@@ -238,12 +238,12 @@ impl Session {
         if touched == 0 { Err(SqlError::Failed("no ledger to commit on".to_owned())) } else { Ok(()) }
     }
 
-    async fn insert(&mut self, plan: &Plan) -> Result<(), SqlError> {
-        let heads: BTreeMap<Uuid, &Head> = plan.commits.iter().map(|c| (c.head.ledger, &c.head)).collect();
+    pub(super) async fn insert(&mut self, commits: &[Commit]) -> Result<(), SqlError> {
+        let heads: BTreeMap<Uuid, &Head> = commits.iter().map(|c| (c.head.ledger, &c.head)).collect();
         let heads: Vec<&Head> = heads.into_values().collect();
-        let commits = || plan.commits.iter();
-        let leaves = || commits().flat_map(|commit| &commit.leaves);
-        let records = || commits().flat_map(|commit| &commit.records);
+        let all = || commits.iter();
+        let leaves = || all().flat_map(|commit| &commit.leaves);
+        let records = || all().flat_map(|commit| &commit.records);
         let sql = "WITH moved AS (
                      UPDATE heads h SET size = n.size, last_hash = n.last_hash, last_time_us = n.last_time_us,
                        last_append = n.last_append, generation = n.generation, signer = n.signer, closed = n.closed
@@ -319,7 +319,7 @@ fn part(batch: &[Append], open: &[usize]) -> Vec<usize> {
     part
 }
 
-fn distinct(ledgers: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+pub(super) fn distinct(ledgers: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
     ledgers.collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -21,7 +21,7 @@ use rusqlite_migration::{M, Migrations};
 use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
-use super::mirror::Mirror;
+use super::mirror::{Mirror, Receive};
 use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::chain::Commit;
 use crate::record::{Hash, Record, Stream};
@@ -255,11 +255,13 @@ impl Store for SqliteStore {
     }
 }
 
-impl Mirror for SqliteStore {
+impl Receive for SqliteStore {
     fn apply(&self, commits: Vec<Commit>) -> Pending<'_, Read<()>> {
         self.have_done(move |answer| Job::Apply(commits, answer))
     }
+}
 
+impl Mirror for SqliteStore {
     fn place(&self) -> Pending<'_, Read<Option<Vec<u8>>>> {
         self.query(|conn| Ok(read::place(conn)?))
     }

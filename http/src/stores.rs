@@ -1,0 +1,203 @@
+//! Where a deployment's data is, and how it is opened: files in the data directory, or databases on PostgreSQL servers.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keiin_eventlog::anchor::Anchorer;
+use keiin_eventlog::kept::Place;
+use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::log::Log;
+use keiin_eventlog::postgres::{self, Address, Presence};
+use keiin_eventlog::scrub::Scrub;
+use keiin_eventlog::sign::NoSigners;
+use keiin_eventlog::store::mirror::Receive;
+use keiin_eventlog::store::postgres::PostgresStore;
+use keiin_eventlog::store::sqlite::SqliteStore;
+use keiin_eventlog::store::{Signers, Store, StoreError};
+use keiin_eventlog::vault::Vault;
+use keiin_projections::PROJECTIONS;
+use keiin_projections::database::Database;
+use keiin_projections::runner::Runner;
+
+use crate::config::{BadConfig, Config};
+use crate::datadir::DataDir;
+
+/// The ledgers.
+#[derive(Clone, Debug)]
+pub enum LogPlace {
+    /// A file of ours.
+    File(PathBuf),
+    /// A database on a server, which other nodes may use as well.
+    Postgres(Address),
+}
+
+/// The three kept stores and the read models.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    /// The ledgers.
+    pub log: LogPlace,
+    /// Keys and secrets.
+    pub vault: Place,
+    /// What checkpoints said.
+    pub anchor: Place,
+    read: PathBuf,
+}
+
+impl Stores {
+    /// What the settings say. Log, vault and anchor must not share a database: each is there to outlive or to contradict
+    /// another.
+    pub fn of(config: &Config, data: &DataDir) -> Result<Stores, BadConfig> {
+        let log = match address(&config.database, "database")? {
+            Some(address) => LogPlace::Postgres(address),
+            None => LogPlace::File(data.log()),
+        };
+        let place = |url: &str, name: &str, file: PathBuf| {
+            Ok::<_, BadConfig>(address(url, name)?.map_or(Place::File(file), Place::Postgres))
+        };
+        let vault = place(&config.vault, "vault", data.vault())?;
+        let anchor = place(&config.anchor, "anchor", data.anchor())?;
+        let stores = Stores { log, vault, anchor, read: data.read() };
+        let all = [("database", stores.log_address()), ("vault", of(&stores.vault)), ("anchor", of(&stores.anchor))];
+        for (n, (name, one)) in all.iter().enumerate() {
+            for (other_name, other) in &all[n + 1..] {
+                if let (Some(one), Some(other)) = (one, other)
+                    && one.is_same(other)
+                {
+                    return Err(BadConfig::new(format!(
+                        "{name} and {other_name} are one database ({one}): give each its own, or a backup of one would be \
+                         a backup of both"
+                    )));
+                }
+            }
+        }
+        Ok(stores)
+    }
+
+    fn log_address(&self) -> Option<&Address> {
+        match &self.log {
+            LogPlace::Postgres(address) => Some(address),
+            LogPlace::File(_) => None,
+        }
+    }
+
+    /// Opens the ledgers for writing.
+    pub async fn open_log(&self, signers: Arc<dyn Signers>) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(self.open_mirror(signers).await?)
+    }
+
+    /// The same, also for commits that were chained and signed elsewhere.
+    pub async fn open_mirror(&self, signers: Arc<dyn Signers>) -> anyhow::Result<Arc<dyn Receive>> {
+        Ok(match &self.log {
+            LogPlace::File(path) => {
+                let store = SqliteStore::open(path, signers)?;
+                Arc::new(store.on_fatal(Box::new(|cause| stop("ledgers'", cause))))
+            }
+            LogPlace::Postgres(address) => Arc::new(PostgresStore::open(address, signers).await?),
+        })
+    }
+
+    /// Opens the ledgers beside whoever writes them; nothing is signed, so nothing is written.
+    pub async fn open_log_reader(&self) -> anyhow::Result<Arc<dyn Store>> {
+        Ok(match &self.log {
+            LogPlace::File(path) => Arc::new(SqliteStore::open_reader(path)?),
+            LogPlace::Postgres(address) => Arc::new(PostgresStore::open(address, Arc::new(NoSigners)).await?),
+        })
+    }
+
+    /// Reads everything again in the background: a file with readers of its own.
+    pub fn scrub(&self, log: &Log, anchorer: &Arc<Anchorer>, keyring: &Keyring) -> Scrub {
+        let (place, store) = (self.log.clone(), log.store().clone());
+        let fresh = move || match &place {
+            LogPlace::File(path) => match SqliteStore::open_reader(path) {
+                Ok(store) => Ok(Arc::new(store) as Arc<dyn Store>),
+                Err(error) => Err(StoreError::Unavailable(error.to_string())),
+            },
+            LogPlace::Postgres(_) => Ok(store.clone()),
+        };
+        Scrub::new(anchorer, keyring.public_keys(), Box::new(fresh))
+    }
+
+    /// Where the read models are: beside the ledgers, so that all nodes share them.
+    pub fn read_models(&self) -> Database {
+        match &self.log {
+            LogPlace::File(_) => Database::sqlite(&self.read),
+            LogPlace::Postgres(address) => Database::postgres(address.clone()),
+        }
+    }
+
+    /// Is anything on a server?
+    pub fn is_on_servers(&self) -> bool {
+        matches!(self.log, LogPlace::Postgres(_)) || of(&self.vault).is_some() || of(&self.anchor).is_some()
+    }
+
+    /// A new deployment begins in an empty database: what is there belongs to another.
+    pub async fn check_empty(&self) -> anyhow::Result<()> {
+        let LogPlace::Postgres(address) = &self.log else { return Ok(()) };
+        let store = self.open_log_reader().await?;
+        let heads = store.heads(None, 1).await?;
+        if heads.is_empty() {
+            return Ok(());
+        }
+        let text = format!("{address} holds the ledgers of another deployment already; name an empty database");
+        Err(crate::cli::Unusable(text).into())
+    }
+
+    /// Drops what was folded: it may know more than the ledgers do after a restore. The next start folds anew.
+    pub async fn forget_read_models(&self, log: &Log, vault: &Arc<Vault>) -> anyhow::Result<()> {
+        if let LogPlace::File(_) = self.log {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut path = self.read.clone().into_os_string();
+                path.push(suffix);
+                match std::fs::remove_file(&path) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                    _ => {}
+                }
+            }
+            return Ok(());
+        }
+        let runner = Runner::open(self.read_models(), log.clone(), vault.clone(), PROJECTIONS).await?;
+        runner.rebuild().await?;
+        Ok(())
+    }
+
+    /// Are there ledgers already? For what needs no server to answer.
+    pub fn log_exists(&self) -> bool {
+        match &self.log {
+            LogPlace::File(path) => path.exists(),
+            LogPlace::Postgres(_) => true,
+        }
+    }
+
+    /// Says to other nodes that this one is there. A vault or an anchor in a file of this node's own means that there can
+    /// be no other.
+    pub async fn presence(&self) -> anyhow::Result<Option<Presence>> {
+        let Some(address) = self.log_address() else { return Ok(None) };
+        let alone = matches!(self.vault, Place::File(_)) || matches!(self.anchor, Place::File(_));
+        Ok(Some(Presence::enter(address, alone).await?))
+    }
+}
+
+/// Nothing may be acknowledged after a failed sync, and no retry can make it good: the next start checks the tail. The
+/// message may go to the disk that has just failed; it must not keep the process from ending.
+pub fn stop(whose: &str, cause: &str) {
+    let _ = writeln!(std::io::stderr(), "keiin: a write to the {whose} file has failed, stopping: {cause}");
+    std::process::exit(3);
+}
+
+fn of(place: &Place) -> Option<&Address> {
+    match place {
+        Place::Postgres(address) => Some(address),
+        Place::File(_) => None,
+    }
+}
+
+fn address(url: &str, name: &str) -> Result<Option<Address>, BadConfig> {
+    if url.is_empty() {
+        return Ok(None);
+    }
+    if !postgres::is_url(url) {
+        return Err(BadConfig::new(format!("{name}: a database is named as postgres://user@host/database")));
+    }
+    Address::parse(url).map(Some).map_err(|error| BadConfig::new(format!("{name}: {error}")))
+}
