@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use keiin_test_postgres::Server as Postgres;
 use keiin_tests::company::{Company, Deployment, Exported, read_export, verify};
-use keiin_tests::{Call, Demo, Server, keiin, report};
+use keiin_tests::{Call, Demo, Follow, Server, keiin, report};
 use serde_json::{Value, json};
 
 /// A data directory for another node of the same deployment: its settings and keys.
@@ -89,6 +89,27 @@ fn any_node_takes_any_write_and_a_killed_one_is_not_missed() {
         assert_eq!(records.iter().filter(|record| names(record, name)).count(), 1, "{name}");
     }
     report!("postgres nodes: acked={} lost=0 doubled=0", acked.len());
+}
+
+/// A feed's cursor is good on every node: one follower changes between them, both are written to.
+#[test]
+fn a_feed_goes_on_at_another_node() {
+    let deployment = Deployment::on_postgres(Postgres::shared());
+    let first = deployment.serve();
+    let company = Company::sign_up(&first, "minato");
+    let second = Server::serve(&node(&deployment, "second"));
+    let nodes = [company.at(&first), company.at(&second)];
+    let (mut told, mut cursor) = (vec![], None);
+    for round in 0..10 {
+        let last = nodes[round % 2].mark();
+        // What the other node has not folded yet is waited for.
+        let reader = &nodes[(round / 2) % 2].client;
+        let query = if round == 0 { "?after=0" } else { "" };
+        let mut follow = Follow::open(reader, &company.token, query, cursor.as_deref());
+        told.extend(follow.up_to(last).iter().map(|event| event.position()));
+        cursor = follow.last;
+    }
+    assert_eq!(told, (1..=told.len() as u64).collect::<Vec<_>>());
 }
 
 #[test]
