@@ -6,10 +6,11 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::clear::Clear;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::Hash;
-use keiin_eventlog::sign::Signer;
+use keiin_eventlog::sign::{KeyReplacement, Signer};
 use keiin_eventlog::store::eventstore::EventStoreStore;
 use keiin_eventlog::store::{Append, Outcome, Span, Store};
 use keiin_test_eventstore::{Expected, Fault, Peer, Proposed};
@@ -235,6 +236,34 @@ async fn after_a_crash_a_retry_finds_what_was_written_or_writes_it() {
     }
 }
 
+/// Two processes may send the same append in different company: the server knows the events, not the commits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_append_in_another_commit_stays_in_the_commit_that_came_first() {
+    for (first, second) in [(2, 1), (1, 2)] {
+        let (peer, elsewhere) = (Peer::start().await, Peer::start().await);
+        let (node, other) = (Node::new(&peer.url()), Node::new(&elsewhere.url()));
+        let (id, one) = (node.open(1).await, stream("thing"));
+        let opened = peer.log().stream(&stream_of(id), 0).unwrap().remove(0).event;
+        elsewhere.log().write(&stream_of(id), Expected::Any, vec![opened]);
+        other.store.caught_up().await;
+        let both = [append(id, &[&one]), append(id, &[&one])];
+        other.store.commit(both[..first].to_vec()).await;
+        peer.overtake(&stream_of(id), elsewhere.proposals().remove(0));
+        let outcomes = node.store.commit(both[..second].to_vec()).await;
+        let at = |position| Span { first: position, last: position };
+        if second == 1 {
+            // All of its ids are there: the server says that it is written.
+            assert_eq!(outcomes, [Outcome::Committed(at(1))]);
+        } else {
+            // Some are there, some not: nothing was written, and it is made anew.
+            assert_eq!(outcomes, [Outcome::Known(at(1)), Outcome::Committed(at(2))]);
+        }
+        assert_eq!(node.equals(&peer, id).await, 3);
+        let signed = node.log.read(id, 1, 2).await.unwrap().into_iter().map(|r| r.signature.is_some());
+        assert_eq!(signed.collect::<Vec<_>>(), [first == 1, true], "the first one's commits");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_leader_is_found_and_found_again() {
     let peer = Peer::cluster(3).await;
@@ -388,6 +417,31 @@ async fn a_new_signer_is_followed_by_mirrors_that_only_read() {
     // This deployment does not have that key: nothing of it is sent.
     assert!(matches!(b.log.append(append(id, &[&stream("thing")])).await, Outcome::Refused(_)));
     assert_eq!(peer.log().stream(&stream_of(id), 0).unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_signer_is_replaced_by_the_recovery_key_and_by_nobody_else() {
+    let peer = Peer::start().await;
+    let dir = TempDir::new("eventstore");
+    let log = Log::open(engine(&peer.url(), "keiin", dir.path(), Arc::new(TwoKeys)));
+    let mirror = Node::new(&peer.url());
+    let (id, recovery, new_signer) = (ledger(1), signer(7), signer(2).public());
+    let origin = Origin::new("log.example.jp", id, 1).unwrap();
+    let opened = Clear::Opened { origin, signer: signer(1).public(), recovery: Some(recovery.public()) };
+    assert!(matches!(log.append(clear(id, &opened)).await, Outcome::Committed(_)));
+    let prev = log.head(id).await.unwrap().unwrap().last;
+    let message = KeyReplacement { ledger: id, generation: 1, position: 1, prev, new_signer }.message();
+    let by = |who: &dyn Signer| clear(id, &Clear::KeyReplaced { signer: new_signer, proof: who.sign(&message) });
+    // It would end the ledger on every mirror: it is not sent, and what comes with it is written.
+    let outcomes = log.store().commit(vec![by(&*signer(9)), append(id, &[&stream("thing")])]).await;
+    assert!(matches!(&outcomes[0], Outcome::Refused(reason) if reason.contains("recovery key")), "{outcomes:?}");
+    assert_eq!(outcomes[1], Outcome::Committed(Span { first: 1, last: 1 }));
+    let prev = log.head(id).await.unwrap().unwrap().last;
+    let message = KeyReplacement { ledger: id, generation: 1, position: 2, prev, new_signer }.message();
+    let good = clear(id, &Clear::KeyReplaced { signer: new_signer, proof: recovery.sign(&message) });
+    assert_eq!(log.append(good).await, Outcome::Committed(Span { first: 2, last: 2 }));
+    mirror.wait_for(id, 3).await;
+    assert_eq!(mirror.log.head(id).await.unwrap().unwrap().signer, new_signer);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -57,11 +57,16 @@ pub(crate) struct Cluster {
     leader: AtomicUsize,
     running: Vec<std::sync::atomic::AtomicBool>,
     faults: Mutex<VecDeque<Fault>>,
+    overtaking: Mutex<VecDeque<(String, Vec<Proposed>)>>,
     proposals: Mutex<Vec<Vec<Proposed>>>,
 }
 
 impl Cluster {
+    /// What must happen before a call is decided.
     fn note(&self, events: &[Proposed]) {
+        if let Some((stream, first)) = lock(&self.overtaking).pop_front() {
+            self.log.write(&stream, Expected::Any, first);
+        }
         lock(&self.proposals).push(events.to_vec());
     }
 
@@ -104,6 +109,7 @@ impl Peer {
             leader: AtomicUsize::new(0),
             running: (0..nodes).map(|_| true.into()).collect(),
             faults: Mutex::default(),
+            overtaking: Mutex::default(),
             proposals: Mutex::default(),
         });
         let nodes = listeners.into_iter().enumerate().map(|(at, listener)| serve(cluster.clone(), at, listener));
@@ -129,6 +135,11 @@ impl Peer {
     /// Lets the next append calls fail, one after the other.
     pub fn fail(&self, faults: impl IntoIterator<Item = Fault>) {
         lock(&self.cluster.faults).extend(faults);
+    }
+
+    /// Writes these just before the next append call is decided, at the end of their stream.
+    pub fn overtake(&self, stream: &str, events: Vec<Proposed>) {
+        lock(&self.cluster.overtaking).push_back((stream.to_owned(), events));
     }
 
     /// No further faults.

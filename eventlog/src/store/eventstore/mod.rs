@@ -217,14 +217,20 @@ impl Inner {
             let signed = record.signature.is_some();
             open.push(record);
             if signed {
-                let recovery = if replaces_the_signer(&open[0]) { self.recovery_key(head.ledger).await? } else { None };
-                return received(head, recovery, open).map(Some);
+                return self.check(head, open).await.map(Some);
             }
             if open.len() == MAX_RECORDS {
                 return Err(damaged("ends no commit, nor do those before it"));
             }
         }
         Ok(None)
+    }
+
+    /// What every mirror asks of a commit.
+    async fn check(&self, head: &Head, records: Vec<Record>) -> Read<Commit> {
+        let replaced = records.first().is_some_and(replaces_the_signer);
+        let recovery = if replaced { self.recovery_key(head.ledger).await? } else { None };
+        received(head, recovery, records)
     }
 
     async fn recovery_key(&self, ledger: Uuid) -> Read<Option<PublicKey>> {

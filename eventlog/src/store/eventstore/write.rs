@@ -97,6 +97,18 @@ impl Inner {
                 work.decided(&plan.outcomes, u64::MAX);
                 return Ok(());
             };
+            let head = seen.head.unwrap_or_else(|| Head::empty(ledger));
+            if let Err(error) = self.check(&head, commit.records.clone()).await {
+                // Every mirror would refuse it, and the ledger would end there. Only a key record can be so.
+                let refused = Outcome::Refused(error.to_string());
+                let ours = |span: &Span| (head.size..commit.head.size).contains(&span.first);
+                let told = plan.outcomes.iter().map(|outcome| match outcome {
+                    Outcome::Committed(span) | Outcome::Known(span) if ours(span) => refused.clone(),
+                    outcome => outcome.clone(),
+                });
+                work.decided(&told.collect::<Vec<_>>(), commit.head.size);
+                continue;
+            }
             if Instant::now() >= deadline {
                 return Err(Unsettled::Unknown(unavailable("no answer in time; this was not sent").to_string()));
             }
