@@ -338,27 +338,12 @@ impl Tx<'_> {
         }
     }
 
-    /// Inserts rows, each as wide as `columns`, in bulk.
+    /// Inserts rows, each as wide as `columns`, in bulk. On PostgreSQL a column of them holds one kind of values, and has no
+    /// default.
     pub fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), SqlError> {
         match self {
             Tx::Sqlite(connection) => sqlite::insert(connection, table, columns, &rows),
             Tx::Postgres(held) => held.insert(table, columns, rows),
         }
     }
-}
-
-/// Statements that insert `rows` rows of `columns` at once, parameters numbered row by row.
-fn insert_sql(table: &str, columns: &[&str], rows: usize) -> String {
-    let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
-    for row in 0..rows {
-        sql.push_str(if row == 0 { "(" } else { ", (" });
-        for at in 0..columns.len() {
-            if at > 0 {
-                sql.push_str(", ");
-            }
-            sql.push_str(&format!("${}", row * columns.len() + at + 1));
-        }
-        sql.push(')');
-    }
-    sql
 }

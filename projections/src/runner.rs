@@ -409,8 +409,11 @@ fn fold(
 
 fn erased_subject(fact: &Fact) -> Option<Uuid> {
     use keiin_eventlog::clear::{self, Clear};
+    if fact.event.kind != clear::SUBJECT_ERASED {
+        return None;
+    }
     match Clear::parse(&fact.event.kind, fact.event.version, &fact.event.bytes) {
-        Ok(Clear::SubjectErased { subject }) if fact.event.kind == clear::SUBJECT_ERASED => Some(subject),
+        Ok(Clear::SubjectErased { subject }) => Some(subject),
         _ => None,
     }
 }

@@ -14,8 +14,8 @@ use sqlx::{AssertSqlSafe, Column, Encode, Executor, PgConnection, Postgres, Row 
 use super::{OpenError, Row, Scope, SqlError, Value};
 use crate::postgres::{self, Address, Pool, Setup};
 
-/// A protocol limit: parameters of one statement.
-const MAX_PARAMETERS: usize = 60_000;
+/// Rows inserted by one statement.
+const ROWS: usize = 1_000;
 
 static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
@@ -115,9 +115,12 @@ impl Held {
     }
 
     pub(super) fn insert(&mut self, table: &str, columns: &[&str], rows: Vec<Vec<Value>>) -> Result<(), SqlError> {
-        for some in rows.chunks((MAX_PARAMETERS / columns.len().max(1)).clamp(1, 500)) {
-            let sql = super::insert_sql(table, columns, some.len());
-            self.execute(&sql, &some.concat())?;
+        for some in rows.chunks(ROWS) {
+            let (sql, arguments) = unnest(table, columns, some)?;
+            self.run(move |mut connection| async move {
+                let done = connection.execute(sqlx::query_with(AssertSqlSafe(sql), arguments)).await;
+                (connection, done.map(|_| ()).map_err(postgres::sql_error))
+            })?;
         }
         Ok(())
     }
@@ -239,6 +242,36 @@ fn read(row: &PgRow) -> Result<Vec<Value>, SqlError> {
         value.map_err(|e| SqlError::Failed(format!("column {} of type {kind}: {e}", row.columns()[at].name())))
     };
     (0..row.columns().len()).map(one).collect()
+}
+
+/// A statement that inserts rows of which each column is one array. Where no row holds anything, the column is left out.
+fn unnest(table: &str, columns: &[&str], rows: &[Vec<Value>]) -> Result<(String, PgArguments), SqlError> {
+    let (mut names, mut arrays, mut arguments) = (vec![], vec![], PgArguments::default());
+    for (at, name) in columns.iter().enumerate() {
+        let column = || rows.iter().map(|row| row.get(at).unwrap_or(&Value::Null));
+        let Some(first) = column().find(|value| **value != Value::Null) else { continue };
+        macro_rules! array {
+            ($kind:ident, $array:literal) => {{
+                let one = |value: &Value| match value {
+                    Value::Null => Ok(None),
+                    Value::$kind(held) => Ok(Some(held.clone())),
+                    _ => Err(SqlError::Failed(format!("column {name} holds different kinds of values"))),
+                };
+                let all = column().map(one).collect::<Result<Vec<_>, _>>()?;
+                ($array, sqlx::Arguments::add(&mut arguments, all))
+            }};
+        }
+        let (kind, added) = match first {
+            Value::Integer(_) => array!(Integer, "int8[]"),
+            Value::Text(_) => array!(Text, "text[]"),
+            Value::Blob(_) | Value::Null => array!(Blob, "bytea[]"),
+        };
+        added.map_err(|e| SqlError::Failed(e.to_string()))?;
+        names.push(*name);
+        arrays.push(format!("${}::{kind}", names.len()));
+    }
+    let (names, arrays) = (names.join(", "), arrays.join(", "));
+    Ok((format!("INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"), arguments))
 }
 
 fn arguments(values: &[Value]) -> Result<PgArguments, SqlError> {

@@ -6,13 +6,17 @@
 
 use keiin_eventlog::sql::postgres::Client;
 use keiin_eventlog::sql::{Connection, Scope, SqlError};
+use keiin_eventlog::store::StoreError;
 use keiin_eventlog::values;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{HEADS, PAGE, Position, ReadModelError, Runner, fold, slowest};
 use crate::database::sqlite;
-use crate::fact::{Fact, Opener};
+use crate::fact::{Fact, Opener, Unreadable};
 use crate::sink::Memory;
+
+type Facts = Vec<Result<Fact, Unreadable>>;
 
 /// One ledger, folded in memory.
 struct Folded {
@@ -66,25 +70,35 @@ impl Runner {
     ) -> Result<(), ReadModelError> {
         let opener = Opener { vault: &self.vault, ledger };
         let mut writes = vec![];
+        let mut opening = self.open_page(ledger, folded.next, size);
         while folded.next < size {
-            let wanted = PAGE.min((size - folded.next) as usize);
-            let records = self.log.read(ledger, folded.next, wanted).await?;
-            if records.is_empty() {
+            let facts = opening.await.expect("records are opened without a panic")?;
+            if facts.is_empty() {
                 break;
             }
-            for record in &records {
-                let fact = Fact::open(record, &self.vault);
+            folded.next += facts.len() as u64;
+            // The next page is read and opened on another core meanwhile.
+            opening = self.open_page(ledger, folded.next, size);
+            for fact in &facts {
                 for (projection, position) in self.projections.iter().zip(&mut folded.at) {
-                    fold(projection, &fact, &opener, position, &mut writes);
+                    fold(projection, fact, &opener, position, &mut writes);
                 }
                 writes.drain(..).for_each(|write| folded.memory.write(write));
             }
-            folded.next += records.len() as u64;
             if beside {
                 self.lock().write(Scope::All, |tx| folded.memory.write_out(tx, "_beside", true))?;
             }
         }
         Ok(())
+    }
+
+    fn open_page(&self, ledger: Uuid, from: u64, size: u64) -> JoinHandle<Result<Facts, StoreError>> {
+        let (log, vault) = (self.log.clone(), self.vault.clone());
+        tokio::spawn(async move {
+            let wanted = PAGE.min(size.saturating_sub(from) as usize);
+            let records = if wanted == 0 { vec![] } else { log.read(ledger, from, wanted).await? };
+            Ok(records.iter().map(|record| Fact::open(record, &vault)).collect())
+        })
     }
 
     /// Puts the rebuilt tables in place, with the positions that they stand at.
