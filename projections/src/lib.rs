@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod client;
+pub mod cursor;
 pub mod database;
 pub mod delivery;
 pub mod document;

@@ -5,9 +5,6 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use keiin_domain::context::Actor;
 use keiin_domain::date::{DAY_US, Date, ZONE_S};
 use keiin_domain::role::Permission;
@@ -378,7 +375,7 @@ impl Read {
         let limit = params.limit();
         let mut filter = filter;
         if let Some(cursor) = params.text("cursor") {
-            let (since, id) = self.open_cursor(cursor).ok_or(Refusal::BadParameter("cursor"))?;
+            let (since, id) = crate::cursor::open(&self.cursor_key, cursor).ok_or(Refusal::BadParameter("cursor"))?;
             filter.sql.push_str(" AND (t.since, t.id) < (?, ?)");
             filter.values.extend([Value::Integer(since), id]);
         }
@@ -388,7 +385,8 @@ impl Read {
         })?;
         let more = found.len() > limit;
         found.truncate(limit);
-        let next = found.last().filter(|_| more).map(|((since, id), _)| self.cursor(*since, id));
+        let next =
+            found.last().filter(|_| more).map(|((since, id), _)| crate::cursor::seal(&self.cursor_key, *since, id));
         Ok(Listing { items: found.into_iter().map(|(_, item)| item).collect(), next, counts: None })
     }
 
@@ -400,31 +398,8 @@ impl Read {
         Ok(Some(rows.into_iter().collect()))
     }
 
-    /// Opaque to the caller, and only ours are accepted. An id is a number or, longer, bytes.
-    fn cursor(&self, since: i64, id: &Value) -> String {
-        let id = match id {
-            Value::Blob(bytes) => bytes.clone(),
-            Value::Integer(number) => number.to_be_bytes().to_vec(),
-            other => panic!("a list cannot be sorted by {other:?}"),
-        };
-        let body = [&since.to_be_bytes()[..], &id].concat();
-        URL_SAFE_NO_PAD.encode([&body[..], &self.mac(&body)[..]].concat())
-    }
-
-    fn open_cursor(&self, cursor: &str) -> Option<(i64, Value)> {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (body, mac) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
-        let (since, id) = body.split_first_chunk()?;
-        let number = id.try_into().map(i64::from_be_bytes).map(Value::Integer);
-        (self.mac(body) == mac)
-            .then(|| (i64::from_be_bytes(*since), number.unwrap_or_else(|_| Value::Blob(id.to_vec()))))
-    }
-
     pub(crate) fn mac(&self, body: &[u8]) -> [u8; 16] {
-        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new_from_slice(&self.cursor_key).expect("any length is a key");
-        mac.update(body);
-        let full: [u8; 32] = mac.finalize().into_bytes().into();
-        full[..16].try_into().expect("16 of 32")
+        crate::cursor::mac(&self.cursor_key, body)
     }
 }
 

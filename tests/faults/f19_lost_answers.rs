@@ -39,9 +39,8 @@ fn pass(mut from: TcpStream, to: TcpStream, most: u64, cut: &AtomicU64) {
     let mut upstream = to;
     std::thread::spawn(move || std::io::copy(&mut requests, &mut upstream));
     let (mut left, mut buffer) = (most, [0; 4_096]);
-    loop {
-        // The answer is awaited even when nothing of it may pass: the request is done by then.
-        let Ok(count @ 1..) = answers.read(&mut buffer) else { break };
+    // The answer is awaited even when nothing of it may pass: the request is done by then.
+    while let Ok(count @ 1..) = answers.read(&mut buffer) {
         let passing = (count as u64).min(left) as usize;
         if from.write_all(&buffer[..passing]).is_err() {
             break;

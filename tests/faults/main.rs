@@ -4,6 +4,7 @@
 //! Short forms by default, long ones with `KEIIN_TEST_LONG=1` (`tests/run --long`); `KEIIN_TEST_SEED` repeats a run.
 
 mod damage;
+mod decoders;
 mod f01_kill;
 mod f04_disk_full;
 mod f05_failed_sync;

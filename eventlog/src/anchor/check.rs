@@ -131,6 +131,12 @@ impl Anchorer {
         self.state.on_fatal(hook);
     }
 
+    /// Ledgers that are refused, and why.
+    pub fn refusals(&self) -> Vec<(Uuid, Refusal)> {
+        let refused = self.refused.read().unwrap_or_else(|e| e.into_inner());
+        refused.iter().map(|(ledger, why)| (*ledger, why.clone())).collect()
+    }
+
     /// Is this ledger refused?
     pub fn is_refused(&self, ledger: Uuid) -> bool {
         self.refusal(ledger).is_some()

@@ -216,12 +216,6 @@ impl Anchorer {
         self.state.sizes(ledger, generation, limit)
     }
 
-    /// Ledgers that are refused, and why.
-    pub fn refusals(&self) -> Vec<(Uuid, Refusal)> {
-        let refused = self.refused.read().unwrap_or_else(|e| e.into_inner());
-        refused.iter().map(|(ledger, why)| (*ledger, why.clone())).collect()
-    }
-
     /// What the last round of anchoring could not do, for health checks.
     pub fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(|e| e.into_inner()).clone()
