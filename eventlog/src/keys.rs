@@ -110,6 +110,9 @@ impl Keyring {
         }
         write_secret(dir, KEK, &hex_line(&seal::fresh_key()))?;
         write_secret(dir, SIGNING, fresh_signer().to_pem().as_bytes())?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_dir(parent)?;
+        }
         Keyring::open(dir)
     }
 
@@ -154,6 +157,7 @@ impl Keyring {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
             other => other.map_err(io_at(&kept))?,
         }
+        sync_dir(&self.dir)?;
         write_secret(&self.dir, SIGNING, fresh.to_pem().as_bytes())?;
         signers.insert(0, fresh.clone());
         Ok(fresh)

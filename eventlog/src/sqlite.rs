@@ -1,6 +1,6 @@
 //! How every SQLite file of ours is opened: one place for the settings that durability rests on.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -20,6 +20,7 @@ pub(crate) fn open(path: &Path, migrations: &Migrations<'_>) -> Result<Connectio
     if rusqlite::version_number() < LEAST_VERSION {
         return Err(unfit(format!("SQLite {} can corrupt a database; 3.51.3 is needed", rusqlite::version())));
     }
+    let is_new = !path.exists();
     OpenOptions::new()
         .write(true)
         .create(true)
@@ -27,6 +28,11 @@ pub(crate) fn open(path: &Path, migrations: &Migrations<'_>) -> Result<Connectio
         .mode(0o600)
         .open(path)
         .map_err(|e| unfit(format!("cannot be opened for writing: {e}")))?;
+    // SQLite syncs what it puts into the file; the file's name is ours to sync.
+    if let Some(folder) = path.parent().filter(|folder| is_new && !folder.as_os_str().is_empty()) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(|e| unfit(format!("its directory cannot be synced: {e}")))?;
+    }
     let mut conn = Connection::open_with_flags(path, flags(OpenFlags::SQLITE_OPEN_READ_WRITE)).map_err(at)?;
     settle(&conn).map_err(at)?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0)).map_err(at)?;

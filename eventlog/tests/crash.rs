@@ -1,6 +1,6 @@
 //! What was acknowledged survives: the process killed at any instant, and the power cut at any instant.
 //!
-//! This test binary runs itself as the writer. `KEIIN_LONG=1` makes the runs longer, `KEIIN_SEED` repeats one.
+//! This test binary runs itself as the writer. `KEIIN_TEST_LONG=1` makes the runs longer, `KEIIN_TEST_SEED` repeats one.
 #![cfg(feature = "sqlite")]
 
 mod support;
@@ -93,12 +93,12 @@ impl Random {
 }
 
 fn seed() -> u64 {
-    let given = std::env::var("KEIIN_SEED").ok().and_then(|seed| seed.parse().ok());
+    let given = std::env::var("KEIIN_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
     given.unwrap_or_else(|| u64::from(std::process::id()) * 2_654_435_761 + 1)
 }
 
 fn is_long() -> bool {
-    std::env::var_os("KEIIN_LONG").is_some()
+    std::env::var("KEIIN_TEST_LONG").is_ok_and(|v| v == "1")
 }
 
 /// Every append in the store with the number of times it is there. Reads check the whole chain on the way.
@@ -124,7 +124,7 @@ async fn appends_in(path: &Path) -> HashMap<u128, usize> {
 }
 
 #[tokio::test]
-async fn a_killed_writer_loses_nothing_and_doubles_nothing() {
+async fn f01_a_killed_writer_loses_nothing_and_doubles_nothing() {
     let (kills, seed) = (if is_long() { 200 } else { 15 }, seed());
     println!("seed {seed}");
     let (mut random, dir) = (Random(seed), TempDir::new("kill"));
@@ -335,7 +335,7 @@ async fn losing_images(steps: &[Step], images: u64, random: &mut Random) -> u64 
 }
 
 #[tokio::test]
-async fn a_power_cut_loses_nothing_unless_the_disk_lies() {
+async fn f02_a_power_cut_loses_nothing_unless_the_disk_lies() {
     let (appends, images, seed) = if is_long() { (150, 1_000, seed()) } else { (25, 40, seed()) };
     println!("seed {seed}");
     let mut random = Random(seed);

@@ -212,8 +212,8 @@ fn fatal(lines: &[String]) -> bool {
 }
 
 #[tokio::test]
-async fn a_failed_sync_is_unknown_and_ends_the_store() {
-    let step = if std::env::var_os("KEIIN_LONG").is_some() { 1 } else { 7 };
+async fn f05_a_failed_sync_is_unknown_and_ends_the_store() {
+    let step = if std::env::var("KEIIN_TEST_LONG").is_ok_and(|v| v == "1") { 1 } else { 7 };
     let mut hit = 0;
     for at in (10..=46).step_by(step) {
         let dir = TempDir::new("eio");
@@ -232,7 +232,7 @@ async fn a_failed_sync_is_unknown_and_ends_the_store() {
 }
 
 #[tokio::test]
-async fn a_full_disk_writes_nothing_and_the_store_goes_on_when_there_is_room() {
+async fn f04_a_full_disk_writes_nothing_and_the_store_goes_on_when_there_is_room() {
     let mut hit = 0;
     for at in [40, 73, 121] {
         let dir = TempDir::new("full");

@@ -6,6 +6,7 @@
 mod damage;
 mod decoders;
 mod f01_kill;
+mod f02_power_loss;
 mod f04_disk_full;
 mod f05_failed_sync;
 mod f06_interrupted_calls;

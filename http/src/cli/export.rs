@@ -1,7 +1,7 @@
 //! `keiin export`: also beside a running server, because it only reads.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
@@ -76,6 +76,9 @@ impl Export {
             }
         };
         file.sync_all()?;
+        // Its name as well, or a power cut takes the whole file away.
+        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         let path = self.out.display().to_string();
         match self.format {
             Format::Json => println!(
