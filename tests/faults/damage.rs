@@ -141,8 +141,8 @@ impl Node {
         Ok(Node { keys, vault, log, anchorer: anchorer.map_err(|e| text(&e))?, path })
     }
 
-    /// One round of the scrub.
-    pub async fn scrub(&self) -> keiin_eventlog::scrub::Round {
+    /// One round of the scrub, working this percentage of the time.
+    pub async fn scrub(&self, share: u32) -> keiin_eventlog::scrub::Round {
         let path = self.path.clone();
         let fresh = move || match SqliteStore::open_reader(&path) {
             Ok(store) => Ok(Arc::new(store) as Arc<dyn Store>),
@@ -150,7 +150,7 @@ impl Node {
         };
         let scrub = Scrub::new(&self.anchorer, self.keys.public_keys(), Box::new(fresh));
         let handle = tokio::runtime::Handle::current();
-        let round = std::thread::spawn(move || scrub.round(&handle, 100));
+        let round = std::thread::spawn(move || scrub.round(&handle, share));
         tokio::task::spawn_blocking(move || round.join().expect("the scrub does not panic")).await.expect("it ends")
     }
 
@@ -211,7 +211,7 @@ async fn fate(data: PathBuf, expected: Expected) -> Fate {
             return Fate::Wrong(format!("ledger {ledger}: {wrong}"));
         }
     }
-    let round = node.scrub().await;
+    let round = node.scrub(100).await;
     for (ledger, (records, checkpoint, keys)) in &expected {
         if let Some(why) = node.log.refusal(*ledger) {
             refused.insert(*ledger, why);
@@ -310,6 +310,31 @@ async fn write_one(
     let options = Options { keys: keys.to_vec(), checkpoints: vec![kept.clone()], deep: true, ..Options::default() };
     let report = verify(&bundle[..], &options);
     if report.verdict == Verdict::Verified { Ok(None) } else { Err(format!("its export is refuted: {report:?}")) }
+}
+
+/// Appends this many records, 50 at a time.
+pub async fn fill(node: &Node, ledger: Uuid, records: usize) {
+    for n in 0..records / 50 {
+        let draft = |_| Draft {
+            stream: Stream::new("thing", Uuid::from_u128(1_000 + n as u128)),
+            event_kind: "thing.happened".to_owned(),
+            event_version: 1,
+            sealed_epoch: Some(1),
+            body: vec![n as u8; 300],
+        };
+        let append = Append {
+            ledger,
+            append_id: Uuid::from_u128(0x0190_0000_0000_7000_9000_0000_0001_0000 + n as u128),
+            time_us: keiin::clock::now_us() as u64,
+            actor: Party { kind: 2, id: Uuid::from_u128(7) },
+            on_behalf_of: None,
+            cause: None,
+            expect: vec![],
+            drafts: (0..50).map(draft).collect(),
+        };
+        let outcome = node.log.append(append).await;
+        assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+    }
 }
 
 /// Records as a whole bundle under this checkpoint.

@@ -105,7 +105,8 @@ fn f05_a_failed_sync_ends_the_process_before_anything_is_acknowledged() {
     let places: Vec<u32> = if long() { (1..=200).collect() } else { vec![1, 3, 5, 8, 12, 20] };
     let tally = story("sync", "fsync,fdatasync", "EIO", &places);
     assert!(tally.ended * 3 >= places.len(), "{tally:?}");
-    assert!(tally.slowest < Duration::from_secs(2), "{tally:?}");
+    // Within a second on a machine that is ours; the time of the whole request, and of whoever else is at work, is in it.
+    assert!(tally.slowest < Duration::from_secs(5), "{tally:?}");
 }
 
 #[test]

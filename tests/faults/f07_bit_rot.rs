@@ -1,13 +1,14 @@
 //! F7. Stored bytes rot: one bit, anywhere. What is read is right or refused, in every file.
 
 use std::os::unix::fs::FileExt;
+use std::time::Instant;
 
 use keiin_eventlog::verify::{Options, Verdict, verify};
 use keiin_tests::{Call, Company, Deployment, Seeded, keiin, long, report};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use crate::damage::{Subject, Tally, bundle};
+use crate::damage::{Node, Subject, Tally, block_on, bundle, fill};
 
 /// Flips bits of one file, each in a fresh copy of everything.
 fn rot(subject: &Subject, file: &str, bits: usize, chance: &mut Seeded) -> Tally {
@@ -86,6 +87,31 @@ fn f07_no_flipped_bit_of_an_export_is_verified() {
         named += usize::from(found.first_bad_position.is_some());
     }
     report!("F7 export bytes={} flips={flips} refused={flips} named={named}", export.len());
+}
+
+/// The scrub works no more of the time than it may, and sees everything all the same.
+#[test]
+fn f07_the_scrub_keeps_to_its_share() {
+    let subject = Subject::new(&["share"]);
+    let ledger = subject.companies[0].id.parse().expect("an id");
+    let times: Vec<(u64, f64)> = block_on(async {
+        let node = Node::open(&subject.deployment.data()).await.expect("it opens");
+        fill(&node, ledger, 2_000).await;
+        node.anchorer.anchor_now(ledger).await.expect("anchored");
+        let mut times = vec![];
+        for share in [100, 20] {
+            let started = Instant::now();
+            let round = node.scrub(share).await;
+            assert_eq!((round.damage, round.trouble, round.refused), (vec![], vec![], 0));
+            times.push((round.events, started.elapsed().as_secs_f64()));
+        }
+        times
+    });
+    let [(events, whole), (again, fifth)] = times[..] else { unreachable!("two rounds") };
+    report!("F7 scrub events={events} at_100_percent_s={whole:.2} at_20_percent_s={fifth:.2}");
+    assert!(events == again && events > 2_000);
+    // A fifth of the time; a page is not divided, and the machine is not ours alone.
+    assert!(fifth > whole * 2.5, "{whole} s, and with a fifth of the time {fifth} s");
 }
 
 /// Rot under a running server: the scrub finds it, that company is refused with the position, the others work on, and the
