@@ -5,6 +5,8 @@
 pub mod cluster;
 #[cfg(feature = "sqlite")]
 pub mod engines;
+#[cfg(feature = "postgres")]
+pub mod fleet;
 #[cfg(feature = "sqlite")]
 pub mod node;
 
