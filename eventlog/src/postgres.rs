@@ -27,6 +27,8 @@ use crate::sql::{OpenError, SqlError};
 pub const ROLE: &str = "keiin_app";
 /// How long getting a connection may take.
 const CONNECT: Duration = Duration::from_millis(1_000);
+/// How long making the tables may take.
+const PREPARE: Duration = Duration::from_secs(60);
 /// After a failure nobody tries for so long, so that a queue of callers does not wait one after the other.
 const REST: Duration = Duration::from_millis(250);
 
@@ -158,7 +160,10 @@ impl Pool {
     pub async fn open(address: &Address, setup: &Setup, connections: u32) -> Result<Pool, OpenError> {
         let unfit = |reason: String| OpenError::new(address, reason);
         let (at, mut owner) = primary(address).await?;
-        prepare(&mut owner, setup).await.map_err(|e| unfit(e.0))?;
+        let prepared = tokio::time::timeout(PREPARE, prepare(&mut owner, setup)).await;
+        prepared
+            .map_err(|_| unfit("it does not commit; is the standby away that it waits for?".into()))?
+            .map_err(|e| unfit(e.0))?;
         let _ = owner.close().await;
         let timeline = Arc::new(AtomicI64::new(0));
         let trusted_since = Arc::new(Mutex::new(Instant::now()));
@@ -487,6 +492,13 @@ async fn prepare_alone(owner: &mut PgConnection, setup: &Setup, schema: &str) ->
     if !flag("SELECT pg_has_role('keiin_app', 'MEMBER')").fetch_one(&mut *owner).await? {
         owner.execute("GRANT keiin_app TO CURRENT_USER").await?;
     }
+    // Nothing is written where nothing is missing: on a former primary, no commit would ever be answered.
+    let granted = flag(
+        "SELECT coalesce((SELECT has_schema_privilege('keiin_app', oid, 'USAGE') FROM pg_namespace WHERE nspname = $1), false)",
+    );
+    if granted.bind(schema).fetch_one(&mut *owner).await? && is_prepared(owner, setup, schema).await.is_ok() {
+        return Ok(());
+    }
     match setup {
         Setup::Steps(_, steps) => {
             let text = format!("CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}");
@@ -502,9 +514,6 @@ async fn prepare_alone(owner: &mut PgConnection, setup: &Setup, schema: &str) ->
             owner.execute(AssertSqlSafe(grant)).await?;
         }
         Setup::Cache { fingerprint, statements, .. } => {
-            if is_prepared(owner, setup, schema).await.is_ok() {
-                return Ok(());
-            }
             let text = format!(
                 "BEGIN; DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET LOCAL search_path = {schema};
                  {statements};
