@@ -8,6 +8,7 @@
 pub mod api;
 pub mod app;
 pub mod assets;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,6 +1,7 @@
 //! The command line. Results go to stdout, progress and log to stderr; `--format json` is one object a line.
 //! Exit codes: 0 done, 1 refuted or a check failed, 2 usage or unusable input, 3 server or store trouble.
 
+mod bench;
 mod demo;
 mod doctor;
 mod export;
@@ -63,6 +64,8 @@ enum Command {
     Keys(keys::Keys),
     /// Destroy a person's keys: their personal fields become unreadable everywhere, the chain still verifies.
     EraseSubject(keys::EraseSubject),
+    /// Measure one load alone, on a temporary deployment.
+    Bench(bench::Bench),
 }
 
 /// How results are written.
@@ -181,6 +184,7 @@ pub fn main() -> u8 {
         Command::Doctor(command) => block_on(command.run()),
         Command::Keys(command) => block_on(command.run()),
         Command::EraseSubject(command) => block_on(command.run()),
+        Command::Bench(command) => block_on(command.run()),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("keiin: {error:#}");

@@ -1,0 +1,87 @@
+//! `keiin bench`: how fast this machine and this database are, one load at a time.
+
+use clap::{Args, Subcommand};
+
+use super::{DONE, Format};
+use crate::bench::{self, Settings};
+
+/// Measure one load alone, on a temporary deployment that is removed afterwards.
+///
+/// Events are real ones (a client is registered) of 400 bytes before they are sealed. The deployment is made in the
+/// directory for temporary files; set TMPDIR to measure another disk.
+#[derive(Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    load: Load,
+}
+
+#[derive(Subcommand)]
+enum Load {
+    /// Append through the log: each client waits for its answer before it sends the next append. p50 and p99 are of one
+    /// append of --batch events, sealing included.
+    Append(Common),
+    /// Read, check, open and decode everything. p50 and p99 are of a page of 1,000 events.
+    Replay(Common),
+    /// Verify a bundle of one ledger, with its key given. p50 and p99 are of a whole pass, of which there are five.
+    Verify(Verify),
+    /// Fold all read models again. p50 and p99 are of a whole rebuild, of which there are three; the lists are asked
+    /// afterwards.
+    Rebuild(Common),
+    /// A whole command over HTTP on keep-alive connections: authenticate, permit, decide, append, fold, answer. p50 and
+    /// p99 are of one request.
+    Http(Common),
+}
+
+#[derive(Args)]
+struct Common {
+    /// Where the log and the read models are, instead of SQLite files. It must be empty.
+    #[arg(long)]
+    database: Option<String>,
+    /// Who append, or ask, at the same time.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    clients: u64,
+    /// Events of one append.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    batch: u64,
+    /// Events altogether.
+    #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
+    events: u64,
+    /// Ledgers that take turns.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    ledgers: u64,
+    #[arg(long, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Args)]
+struct Verify {
+    #[command(flatten)]
+    common: Common,
+    /// Check every commit signature. With `--batch 1 --clients 1` there is one an event.
+    #[arg(long)]
+    deep: bool,
+}
+
+impl Bench {
+    pub async fn run(self) -> anyhow::Result<u8> {
+        let (common, load) = match self.load {
+            Load::Append(common) => (common, bench::Load::Append),
+            Load::Replay(common) => (common, bench::Load::Replay),
+            Load::Verify(Verify { common, deep }) => (common, bench::Load::Verify { deep }),
+            Load::Rebuild(common) => (common, bench::Load::Rebuild),
+            Load::Http(common) => (common, bench::Load::Http),
+        };
+        let Common { database, clients, batch, events, ledgers, format } = common;
+        let settings = Settings { database, clients, batch, events, ledgers };
+        // What was made is removed also when somebody has waited long enough.
+        let figures = tokio::select! {
+            figures = bench::run(load, settings) => figures?,
+            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; nothing is left behind"),
+        };
+        match format {
+            Format::Json => println!("{}", figures.json()),
+            Format::Text => println!("{}", figures.text()),
+        }
+        Ok(DONE)
+    }
+}
