@@ -82,7 +82,13 @@ pub fn median(figures: &Figures, cell: &str, key: &str) -> Option<f64> {
 }
 
 fn print(machine: &Value, figures: &Figures, absent: &BTreeMap<&'static str, String>) {
-    println!("{} cores, {}; load {} before and {} after;", machine["cores"], text(&machine["cpu"]), text(&machine["load_before"]), text(&machine["load_after"]));
+    println!(
+        "{} cores, {}; load {} before and {} after;",
+        machine["cores"],
+        text(&machine["cpu"]),
+        text(&machine["load_before"]),
+        text(&machine["load_after"])
+    );
     println!("{}; medians of {} rounds\n", text(&machine["postgres"]), machine["rounds"]);
     println!("| load | events/s | smallest to largest | p50 µs | p99 µs |\n|---|---|---|---|---|");
     for cell in cells() {

@@ -5,7 +5,7 @@
 
 use std::thread;
 
-use crate::sign::{self, Commit, PublicKey};
+use crate::sign::{Commit, PublicKey, Verifier};
 
 const BULK: usize = 4_096;
 /// Below this, a thread costs more than it saves.
@@ -72,6 +72,11 @@ impl Signatures {
 }
 
 fn first_false(jobs: &[Job]) -> Option<u64> {
-    let holds = |job: &&Job| sign::verify(&job.signer, &job.commit.message(), &job.signature);
-    jobs.iter().find(|job| !holds(job)).map(|job| job.commit.last)
+    // Reading a key costs a tenth of a check, and one key signs many commits in a row.
+    let of_one_signer = jobs.chunk_by(|a, b| a.signer == b.signer);
+    let found = of_one_signer.filter_map(|jobs| {
+        let verifier = Verifier::of(&jobs[0].signer);
+        jobs.iter().find(|job| !verifier.holds(&job.commit.message(), &job.signature))
+    });
+    found.map(|job| job.commit.last).next()
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use keiin_eventlog::keys::Keyring;
 use uuid::Uuid;
@@ -17,6 +18,8 @@ use crate::{clock, random};
 const LOG_NAME: &str = "bench.keiin.localhost";
 /// Ledgers that are opened at the same time.
 const SIDE_BY_SIDE: usize = 64;
+/// How long the writer may take to end.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// An open deployment and its directory.
 pub struct Deployment {
@@ -66,11 +69,18 @@ impl Deployment {
         self.engine
     }
 
-    /// Bytes of the log's file; `None` where it is not a file.
-    pub fn log_bytes(&self) -> Option<u64> {
-        let wal = self.app.data.root().join("log.db-wal");
-        let bytes = |path: PathBuf| std::fs::metadata(path).map(|found| found.len());
-        (self.engine == "sqlite").then(|| bytes(self.app.data.log()).unwrap_or(0) + bytes(wal).unwrap_or(0))
+    /// Closes the log, so that everything is in its file; the file's bytes, `None` where it is not a file.
+    pub async fn close(self) -> Option<u64> {
+        let Deployment { app, engine, _dir, .. } = self;
+        let (log, wal) = (app.data.log(), app.data.root().join("log.db-wal"));
+        drop(app);
+        let deadline = Instant::now() + CLOSING;
+        // The writer moves its write-ahead log into the file before it ends.
+        while wal.exists() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let found = std::fs::metadata(log).ok().filter(|_| engine == "sqlite" && !wal.exists());
+        found.map(|found| found.len())
     }
 }
 

@@ -91,14 +91,20 @@ impl Clock {
 /// Runs one load and removes what it made.
 pub async fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
     let place = Deployment::make(&settings).await?;
-    let measured = match load {
+    let engine = place.engine();
+    let mut measured = match load {
         Load::Append => append::run(&place, &settings).await?,
         Load::Replay => replay::run(&place, &settings).await?,
         Load::Verify { deep } => verify::run(&place, &settings, deep).await?,
         Load::Rebuild => rebuild::run(&place, &settings).await?,
         Load::Http => http::run(&place, &settings).await?,
     };
-    Ok(Figures { engine: place.engine(), settings, measured })
+    if load == Load::Append
+        && let Some(bytes) = place.close().await
+    {
+        measured.more.push(("bytes_per_event", json!(bytes / measured.events.max(1))));
+    }
+    Ok(Figures { engine, settings, measured })
 }
 
 impl Figures {
