@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use self::deployment::Deployment;
+use crate::cli::Unusable;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +91,9 @@ impl Clock {
 
 /// Runs one load and removes what it made.
 pub async fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
+    if matches!(load, Load::Rebuild | Load::Http) && settings.database.is_some() {
+        return Err(Unusable("rebuild and http are measured on SQLite only: leave --database out".into()).into());
+    }
     let place = Deployment::make(&settings).await?;
     let engine = place.engine();
     let mut measured = match load {

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::Instant;
 
+use keiin_eventlog::checkpoint::Origin;
+use keiin_eventlog::note::VerifierKey;
 use keiin_eventlog::verify::{Options, Report, Verdict, verify};
 use serde_json::json;
 
 use super::deployment::Deployment;
 use super::{Clock, Measured, Settings, append};
 use crate::export::{self, Range, Source};
-use crate::ledger;
 
 /// The bundle is verified this often; the rate is that of all passes.
 const PASSES: u32 = 5;
@@ -18,13 +19,14 @@ const PASSES: u32 = 5;
 pub async fn run(place: &Deployment, settings: &Settings, deep: bool) -> anyhow::Result<Measured> {
     append::fill(place, settings, false).await?;
     let (app, ledger) = (&place.app, place.ledgers[0]);
-    app.anchorer.anchor_now(ledger).await?;
-    let (_, key) = ledger::verifier_key(app, ledger).await.map_err(|p| anyhow::anyhow!("no key ({})", p.code))?;
+    place.anchorer.anchor_now(ledger).await?;
+    let origin = Origin::new(&app.config.log_name, ledger, 1)?.to_string();
+    let key = VerifierKey::new(&origin, app.keyring.current().public())?;
     let path = app.data.root().join("bundle.keiin");
-    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: None };
+    let source = Source { log: &place.log, anchorer: &place.anchorer, vault: None };
     export::write(&source, ledger, Range::default(), File::create(&path)?).await?;
 
-    let options = Options { keys: vec![key.parse()?], deep, ..Options::default() };
+    let options = Options { keys: vec![key], deep, ..Options::default() };
     let clock = Clock::start();
     let (mut events, mut latencies, mut last) = (0, vec![], None);
     for _ in 0..PASSES {

@@ -34,7 +34,7 @@ enum Load {
 
 #[derive(Args)]
 struct Common {
-    /// Where the log and the read models are, instead of SQLite files. It must be empty.
+    /// Where the ledgers are, instead of a file: `postgres://…`, an empty database. Not for rebuild and http.
     #[arg(long)]
     database: Option<String>,
     /// Who append, or ask, at the same time.
