@@ -57,7 +57,7 @@ impl Deployment {
         let root = std::env::temp_dir().join(format!("keiin-bench-{}", random::digits(12)));
         let dir = Temporary(root.clone());
         let data = DataDir::new(root);
-        data.create(LOG_NAME)?;
+        data.create(LOG_NAME, &[])?;
         Keyring::create(&data.keys(std::path::Path::new("")))?;
         let limits = Limits { requests_a_minute: u32::MAX, logins_a_minute: u32::MAX, ..Limits::default() };
         let app = App::open(Config { log_name: LOG_NAME.into(), limits, ..Config::default() }, data).await?;
