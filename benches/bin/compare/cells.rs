@@ -12,8 +12,10 @@ pub struct Cell {
     /// As the tables name it.
     pub name: &'static str,
     /// The program that measures it once and prints one line of JSON.
-    pub command: Box<dyn Fn(&Peers, &Figures) -> anyhow::Result<Command>>,
+    pub command: Box<Run>,
 }
+
+type Run = dyn Fn(&Peers, &Figures) -> anyhow::Result<Command>;
 
 fn cell(name: &'static str, command: impl Fn(&Peers, &Figures) -> anyhow::Result<Command> + 'static) -> Cell {
     Cell { name, command: Box::new(command) }
