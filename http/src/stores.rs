@@ -1,9 +1,11 @@
-//! Where a deployment's data is, and how it is opened: files in the data directory, or databases on PostgreSQL servers.
+//! Where a deployment's data is, and how it is opened: files in the data directory, databases on PostgreSQL servers, or an
+//! EventStoreDB cluster for the ledgers.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::bail;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::kept::Place;
 use keiin_eventlog::keys::Keyring;
@@ -30,6 +32,13 @@ pub enum LogPlace {
     File(PathBuf),
     /// A database on a server, which other nodes may use as well.
     Postgres(Address),
+    /// An EventStoreDB cluster, with a file of this node's own to read from.
+    Cluster {
+        /// `esdb://…`
+        url: String,
+        /// The copy.
+        mirror: PathBuf,
+    },
 }
 
 /// The three kept stores and the read models.
@@ -48,9 +57,12 @@ impl Stores {
     /// What the settings say. Log, vault and anchor must not share a database: each is there to outlive or to contradict
     /// another.
     pub fn of(config: &Config, data: &DataDir) -> Result<Stores, BadConfig> {
-        let log = match address(&config.database, "database")? {
-            Some(address) => LogPlace::Postgres(address),
-            None => LogPlace::File(data.log()),
+        let is_cluster = ["esdb://", "esdb+discover://"].iter().any(|scheme| config.database.starts_with(scheme));
+        let log = if is_cluster {
+            must_be_private(&config.database)?;
+            LogPlace::Cluster { url: config.database.clone(), mirror: data.log() }
+        } else {
+            address(&config.database, "database")?.map_or(LogPlace::File(data.log()), LogPlace::Postgres)
         };
         let place = |url: &str, name: &str, file: PathBuf| {
             Ok::<_, BadConfig>(address(url, name)?.map_or(Place::File(file), Place::Postgres))
@@ -77,13 +89,22 @@ impl Stores {
     fn log_address(&self) -> Option<&Address> {
         match &self.log {
             LogPlace::Postgres(address) => Some(address),
-            LogPlace::File(_) => None,
+            LogPlace::File(_) | LogPlace::Cluster { .. } => None,
         }
     }
 
     /// Opens the ledgers for writing.
     pub async fn open_log(&self, signers: Arc<dyn Signers>) -> anyhow::Result<Arc<dyn Store>> {
-        Ok(self.open_mirror(signers).await?)
+        match &self.log {
+            #[cfg(feature = "eventstore")]
+            LogPlace::Cluster { url, mirror } => {
+                use keiin_eventlog::store::eventstore::EventStoreStore;
+                let mirror = SqliteStore::open(mirror, Arc::new(NoSigners))?;
+                let mirror = mirror.on_fatal(Box::new(|cause| stop("mirror's", cause)));
+                Ok(Arc::new(EventStoreStore::open(url, mirror, signers)?))
+            }
+            _ => Ok(self.open_mirror(signers).await?),
+        }
     }
 
     /// The same, also for commits that were chained and signed elsewhere.
@@ -94,13 +115,19 @@ impl Stores {
                 Arc::new(store.on_fatal(Box::new(|cause| stop("ledgers'", cause))))
             }
             LogPlace::Postgres(address) => Arc::new(PostgresStore::open(address, signers).await?),
+            LogPlace::Cluster { .. } if cfg!(feature = "eventstore") => {
+                bail!("ledgers are not moved into or out of an EventStoreDB cluster")
+            }
+            LogPlace::Cluster { .. } => {
+                bail!("this program was built without EventStoreDB: cargo build --features eventstore")
+            }
         })
     }
 
     /// Opens the ledgers beside whoever writes them; nothing is signed, so nothing is written.
     pub async fn open_log_reader(&self) -> anyhow::Result<Arc<dyn Store>> {
         Ok(match &self.log {
-            LogPlace::File(path) => Arc::new(SqliteStore::open_reader(path)?),
+            LogPlace::File(path) | LogPlace::Cluster { mirror: path, .. } => Arc::new(SqliteStore::open_reader(path)?),
             LogPlace::Postgres(address) => Arc::new(PostgresStore::open(address, Arc::new(NoSigners)).await?),
         })
     }
@@ -109,7 +136,7 @@ impl Stores {
     pub fn scrub(&self, log: &Log, anchorer: &Arc<Anchorer>, keyring: &Keyring) -> Scrub {
         let (place, store) = (self.log.clone(), log.store().clone());
         let fresh = move || match &place {
-            LogPlace::File(path) => match SqliteStore::open_reader(path) {
+            LogPlace::File(path) | LogPlace::Cluster { mirror: path, .. } => match SqliteStore::open_reader(path) {
                 Ok(store) => Ok(Arc::new(store) as Arc<dyn Store>),
                 Err(error) => Err(StoreError::Unavailable(error.to_string())),
             },
@@ -121,14 +148,14 @@ impl Stores {
     /// Where the read models are: beside the ledgers, so that all nodes share them.
     pub fn read_models(&self) -> Database {
         match &self.log {
-            LogPlace::File(_) => Database::sqlite(&self.read),
+            LogPlace::File(_) | LogPlace::Cluster { .. } => Database::sqlite(&self.read),
             LogPlace::Postgres(address) => Database::postgres(address.clone()),
         }
     }
 
     /// Is anything on a server?
     pub fn is_on_servers(&self) -> bool {
-        matches!(self.log, LogPlace::Postgres(_)) || of(&self.vault).is_some() || of(&self.anchor).is_some()
+        !matches!(self.log, LogPlace::File(_)) || of(&self.vault).is_some() || of(&self.anchor).is_some()
     }
 
     /// A new deployment begins in an empty database: what is there belongs to another.
@@ -145,7 +172,7 @@ impl Stores {
 
     /// Drops what was folded: it may know more than the ledgers do after a restore. The next start folds anew.
     pub async fn forget_read_models(&self, log: &Log, vault: &Arc<Vault>) -> anyhow::Result<()> {
-        if let LogPlace::File(_) = self.log {
+        if !matches!(self.log, LogPlace::Postgres(_)) {
             for suffix in ["", "-wal", "-shm"] {
                 let mut path = self.read.clone().into_os_string();
                 path.push(suffix);
@@ -165,7 +192,7 @@ impl Stores {
     pub fn log_exists(&self) -> bool {
         match &self.log {
             LogPlace::File(path) => path.exists(),
-            LogPlace::Postgres(_) => true,
+            LogPlace::Postgres(_) | LogPlace::Cluster { .. } => true,
         }
     }
 
@@ -192,12 +219,29 @@ fn of(place: &Place) -> Option<&Address> {
     }
 }
 
+/// Off this machine the cluster's certificate is checked, as PostgreSQL's is.
+fn must_be_private(url: &str) -> Result<(), BadConfig> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let hosts = hosts.rsplit_once('@').map_or(hosts, |(_, hosts)| hosts);
+    let is_near = |host: &str| ["127.0.0.1", "localhost", "[::1]"].iter().any(|near| host.starts_with(near));
+    let is_open = ["tls=false", "tlsverifycert=false"].iter().any(|setting| query.to_lowercase().contains(setting));
+    if is_open && !hosts.split(',').all(is_near) {
+        return Err(BadConfig::new(format!(
+            "database: off this machine {hosts} must be reached over TLS, with its certificate checked"
+        )));
+    }
+    Ok(())
+}
+
 fn address(url: &str, name: &str) -> Result<Option<Address>, BadConfig> {
     if url.is_empty() {
         return Ok(None);
     }
     if !postgres::is_url(url) {
-        return Err(BadConfig::new(format!("{name}: a database is named as postgres://user@host/database")));
+        return Err(BadConfig::new(format!(
+            "{name}: a database is named as postgres://user@host/database (or esdb://…)"
+        )));
     }
     Address::parse(url).map(Some).map_err(|error| BadConfig::new(format!("{name}: {error}")))
 }
