@@ -9,18 +9,23 @@
 //! * A standby is never taken for the primary, and a primary of an earlier timeline not for that of a later one.
 //! * A commit that the server answers with a warning is not a success ([`commit`]): a cancelled wait for the standby ends so.
 
+mod presence;
+mod setup;
+
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
 use tracing::instrument::WithSubscriber;
 
+pub use self::presence::Presence;
+pub use self::setup::{Setup, policy};
+use self::setup::{check, prepare};
 use crate::sql::{OpenError, SqlError};
 
 /// Everything runs as this role. It is made with the first database and may log in nowhere.
@@ -104,40 +109,6 @@ fn secure(options: PgConnectOptions, shown: &str) -> Result<PgConnectOptions, Op
             Err(OpenError::new(shown, "off this machine the server's certificate must be checked: sslmode=verify-full"))
         }
     }
-}
-
-/// What must be in a database before anybody uses it.
-pub enum Setup {
-    /// Kept data: numbered steps, each run once.
-    Steps(&'static str, &'static [(&'static str, &'static str)]),
-    /// What can be made again: the schema is dropped and made anew when `fingerprint` changes.
-    Cache {
-        /// Name of the schema.
-        schema: &'static str,
-        /// Changes with the statements.
-        fingerprint: String,
-        /// Makes everything in the empty schema.
-        statements: String,
-    },
-}
-
-impl Setup {
-    fn schema(&self) -> &'static str {
-        match self {
-            Setup::Steps(schema, _) | Setup::Cache { schema, .. } => schema,
-        }
-    }
-}
-
-/// A policy under which a table shows the rows of the current scope (`crate::sql::Scope`) only, also to its owner. For
-/// tables whose column `ledger` holds 16 bytes (BYTEA) or a UUID.
-pub fn policy(table: &str, column: &str) -> String {
-    let scope = "(SELECT current_setting('keiin.scope', true))";
-    let seen = format!("{scope} = '*' OR {column} = ANY ((SELECT string_to_array({scope}, ','))::text[])");
-    format!(
-        "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-         CREATE POLICY company ON {table} USING ({seen}) WITH CHECK ({seen});"
-    )
 }
 
 /// Connections to one database. Clones share them.
@@ -341,76 +312,6 @@ impl tracing::Subscriber for Listener {
     fn exit(&self, _: &tracing::span::Id) {}
 }
 
-/// Says to other nodes of a deployment that this one is there, for as long as it is held.
-pub struct Presence(tokio::task::JoinHandle<()>);
-
-/// Number of the advisory lock that nodes hold, together or alone.
-const NODES: i64 = 0x6b65_6969_6e00_0001;
-/// How often a node looks whether it still holds its lock.
-const LOOK: Duration = Duration::from_secs(2);
-
-impl Presence {
-    /// Refuses to begin if this node must be `alone` and is not, or if another one must be. Lost with the connection and
-    /// taken again; if that is not possible any more, the process ends.
-    pub async fn enter(address: &Address, alone: bool) -> Result<Presence, OpenError> {
-        let mut held = Some(lock_nodes(address, alone).await?);
-        let address = address.clone();
-        Ok(Presence(tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(LOOK).await;
-                if let Some(connection) = &mut held
-                    && !matches!(tokio::time::timeout(LOOK, connection.ping()).await, Ok(Ok(())))
-                {
-                    held = None;
-                }
-                if held.is_none() {
-                    match lock_nodes(&address, alone).await {
-                        Ok(connection) => held = Some(connection),
-                        Err(error) if error.reason.contains(ALONE) => {
-                            eprintln!("keiin: {error}");
-                            std::process::exit(3);
-                        }
-                        // The database is away; nothing can be written meanwhile.
-                        Err(_) => {}
-                    }
-                }
-            }
-        })))
-    }
-}
-
-impl Drop for Presence {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-const ALONE: &str = "several nodes need a shared vault and a shared anchor";
-
-async fn lock_nodes(address: &Address, alone: bool) -> Result<PgConnection, OpenError> {
-    let (_, mut connection) = primary(address).await?;
-    let lock = if alone { "SELECT pg_try_advisory_lock($1)" } else { "SELECT pg_try_advisory_lock_shared($1)" };
-    let got: Result<bool, _> = sqlx::query_scalar(lock).bind(NODES).fetch_one(&mut connection).await;
-    match got {
-        Ok(true) => Ok(connection),
-        Ok(false) => Err(OpenError::new(
-            address,
-            format!(
-                "another node is running on it; {ALONE}: --vault postgres://… --anchor postgres://…, on every node"
-            ),
-        )),
-        Err(error) => Err(OpenError::new(address, error)),
-    }
-}
-
-struct Unfit(String);
-
-impl From<sqlx::Error> for Unfit {
-    fn from(error: sqlx::Error) -> Unfit {
-        Unfit(error.to_string())
-    }
-}
-
 /// Connects as the login role to the host that takes writes; of several that do, to the one that was promoted last.
 async fn primary(address: &Address) -> Result<(usize, PgConnection), OpenError> {
     let mut last = String::new();
@@ -439,124 +340,6 @@ async fn look(host: &PgConnectOptions) -> Result<(i64, PgConnection), String> {
     Ok((timeline, connection))
 }
 
-/// Role, schema and tables, by a login role that may; otherwise they must be there already.
-async fn prepare(owner: &mut PgConnection, setup: &Setup) -> Result<(), Unfit> {
-    for setting in ["fsync", "full_page_writes"] {
-        let value: String =
-            sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut *owner).await?;
-        if value != "on" {
-            return Err(Unfit(format!(
-                "its server runs with {setting} = {value}: a power cut loses what was acknowledged"
-            )));
-        }
-    }
-    let schema = setup.schema();
-    // Two nodes that start at once make things one after the other.
-    sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))").bind(schema).execute(&mut *owner).await?;
-    let done = prepare_alone(owner, setup, schema).await;
-    sqlx::query("SELECT pg_advisory_unlock(hashtextextended($1, 0))").bind(schema).execute(&mut *owner).await?;
-    done
-}
-
-async fn prepare_alone(owner: &mut PgConnection, setup: &Setup, schema: &str) -> Result<(), Unfit> {
-    let flag = |sql: &'static str| sqlx::query_scalar::<_, bool>(sql);
-    let may_create = flag("SELECT has_database_privilege(current_database(), 'CREATE')").fetch_one(&mut *owner).await?;
-    let schema_is_there = flag("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
-        .bind(schema)
-        .fetch_one(&mut *owner)
-        .await?;
-    let mine =
-        flag("SELECT coalesce((SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = $1), false)")
-            .bind(schema)
-            .fetch_one(&mut *owner)
-            .await?;
-    if !(mine || may_create && !schema_is_there) {
-        return is_prepared(owner, setup, schema).await;
-    }
-    let has_role =
-        flag("SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'keiin_app')").fetch_one(&mut *owner).await?;
-    if !has_role {
-        let made = owner.execute("CREATE ROLE keiin_app NOLOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE").await;
-        // Another database's first node may have been faster: roles belong to the whole server.
-        match made {
-            Ok(_) => {}
-            Err(e) if e.as_database_error().is_some_and(|e| matches!(e.code().as_deref(), Some("42710" | "23505"))) => {
-            }
-            Err(e) => {
-                return Err(Unfit(format!(
-                    "{e}; as an administrator: CREATE ROLE keiin_app NOLOGIN; GRANT keiin_app TO CURRENT_USER"
-                )));
-            }
-        }
-    }
-    if !flag("SELECT pg_has_role('keiin_app', 'MEMBER')").fetch_one(&mut *owner).await? {
-        owner.execute("GRANT keiin_app TO CURRENT_USER").await?;
-    }
-    // Nothing is written where nothing is missing: on a former primary, no commit would ever be answered.
-    let granted = flag(
-        "SELECT coalesce((SELECT has_schema_privilege('keiin_app', oid, 'USAGE') FROM pg_namespace WHERE nspname = $1), false)",
-    );
-    if granted.bind(schema).fetch_one(&mut *owner).await? && is_prepared(owner, setup, schema).await.is_ok() {
-        return Ok(());
-    }
-    match setup {
-        Setup::Steps(_, steps) => {
-            let text = format!("CREATE SCHEMA IF NOT EXISTS {schema}; SET search_path = {schema}");
-            owner.execute(AssertSqlSafe(text)).await?;
-            let mut migrator = migrator(steps);
-            migrator.set_locking(false);
-            migrator
-                .run_direct(None, &mut *owner, false)
-                .await
-                .map_err(|e| Unfit(format!("its tables do not fit this program: {e}")))?;
-            let grant =
-                format!("GRANT USAGE ON SCHEMA {schema} TO keiin_app; GRANT SELECT ON _sqlx_migrations TO keiin_app");
-            owner.execute(AssertSqlSafe(grant)).await?;
-        }
-        Setup::Cache { fingerprint, statements, .. } => {
-            let text = format!(
-                "BEGIN; DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; SET LOCAL search_path = {schema};
-                 {statements};
-                 CREATE TABLE made (fingerprint TEXT NOT NULL); INSERT INTO made VALUES ('{fingerprint}');
-                 GRANT USAGE ON SCHEMA {schema} TO keiin_app; GRANT SELECT ON made TO keiin_app; COMMIT"
-            );
-            owner.execute(AssertSqlSafe(text)).await?;
-        }
-    }
-    Ok(())
-}
-
-fn migrator(steps: &'static [(&'static str, &'static str)]) -> Migrator {
-    let step = |(at, (name, sql)): (usize, &(&'static str, &'static str))| {
-        let sql = sqlx::SqlSafeStr::into_sql_str(*sql);
-        Migration::new(at as i64 + 1, (*name).into(), MigrationType::Simple, sql, false)
-    };
-    Migrator::with_migrations(steps.iter().enumerate().map(step).collect())
-}
-
-/// For a login role that may not make anything.
-async fn is_prepared(connection: &mut PgConnection, setup: &Setup, schema: &str) -> Result<(), Unfit> {
-    let fits = match setup {
-        Setup::Steps(_, steps) => {
-            let newest = format!("SELECT coalesce(max(version), 0) FROM {schema}._sqlx_migrations WHERE success");
-            let newest: Result<i64, _> = sqlx::query_scalar(AssertSqlSafe(newest)).fetch_one(&mut *connection).await;
-            newest.is_ok_and(|newest| newest == steps.len() as i64)
-        }
-        Setup::Cache { fingerprint, .. } => {
-            let made = format!("SELECT fingerprint FROM {schema}.made");
-            let made: Result<String, _> = sqlx::query_scalar(AssertSqlSafe(made)).fetch_one(&mut *connection).await;
-            made.is_ok_and(|made| made == *fingerprint)
-        }
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(Unfit(format!(
-        "its schema {schema} is missing or of another version, and this login may not make it; \
-         run `keiin init` once with the login that owns the database"
-    )))
-}
-
 /// The history that a primary is in; a promotion begins the next one.
 const TIMELINE: &str = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int8";
 
@@ -576,32 +359,6 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     let timeline: i64 = sqlx::query_scalar(TIMELINE).fetch_one(&mut *connection).await?;
     if timeline < seen.fetch_max(timeline, Ordering::SeqCst) {
         return Err(refused("it is a former primary: another server was promoted since"));
-    }
-    Ok(())
-}
-
-/// That the role can neither change the rules nor pass them.
-async fn check(connection: &mut PgConnection, schema: &str) -> Result<(), Unfit> {
-    let row = sqlx::query(
-        "SELECT current_user::text AS name, rolsuper OR rolbypassrls AS mighty,
-                (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = $1 AND pg_has_role(c.relowner, 'USAGE')) AS owned,
-                (SELECT string_agg(c.relname, ', ') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'ledger'
-                 WHERE n.nspname = $1 AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)) AS bare
-         FROM pg_roles WHERE rolname = current_user",
-    )
-    .bind(schema)
-    .fetch_one(&mut *connection)
-    .await?;
-    let (name, mighty, owned): (String, bool, i64) = (row.get("name"), row.get("mighty"), row.get("owned"));
-    if name != ROLE || mighty || owned > 0 {
-        return Err(Unfit(format!(
-            "{name} must own nothing and be neither superuser nor BYPASSRLS; it owns {owned} tables"
-        )));
-    }
-    if let Some(bare) = row.get::<Option<String>, _>("bare") {
-        return Err(Unfit(format!("row-level security is not forced on {bare}")));
     }
     Ok(())
 }

@@ -194,7 +194,7 @@ impl Disk {
         let (mut names, mood) = (self.durable_names.clone(), chance.between(0, 2));
         let mut waiting = self.waiting.iter().peekable();
         while let Some((name, file)) = waiting.next() {
-            let pair = waiting.next_if(|_| file.is_none() && self.names.get(name).is_none());
+            let pair = waiting.next_if(|_| file.is_none() && !self.names.contains_key(name));
             let is_kept = mood == 0 || (mood == 1 && chance.between(0, 1) == 0);
             if is_kept {
                 for (name, file) in [Some(&(name.clone(), *file)), pair].into_iter().flatten() {

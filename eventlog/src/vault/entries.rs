@@ -137,9 +137,9 @@ impl Vault {
     pub fn take(&self, kind: &str, lookup: &[u8]) -> Answer<Option<Entry>> {
         let mut db = self.db()?;
         let take = format!("DELETE FROM entry WHERE kind = $1 AND lookup = $2 RETURNING {COLUMNS}");
-        let taken = db.kept.write(Scope::All, |tx| {
-            Ok::<_, SqlError>(tx.row(&take, &values![kind, lookup])?.map(|row| entry(&row)).transpose()?)
-        })?;
+        let taken = db
+            .kept
+            .write(Scope::All, |tx| tx.row(&take, &values![kind, lookup])?.map(|row| entry(&row)).transpose())?;
         taken.map(|stored| self.open_entry(&mut db, stored)).transpose()
     }
 

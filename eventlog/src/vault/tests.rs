@@ -222,7 +222,7 @@ fn another_key_encryption_key_takes_over() {
 #[test]
 fn two_nodes_share_a_vault() {
     let address = Address::parse(&keiin_test_postgres::Server::shared().database()).unwrap();
-    let open = || Vault::open(&Place::Postgres(address.clone()), kek(1)).unwrap();
+    let open = || Vault::open(Place::Postgres(address.clone()), kek(1)).unwrap();
     let nodes = [open(), open()];
     std::thread::scope(|scope| nodes.iter().for_each(|node| _ = scope.spawn(|| node.create_ledger(LEDGER).unwrap())));
     let [a, b] = &nodes;
