@@ -172,8 +172,7 @@ fn replicated(name: &str) -> (Server, Server, String) {
     let primary = Server::start();
     primary.sql("postgres", &format!("CREATE DATABASE {name}"));
     let standby = Server::standby(&primary, "s1");
-    primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = 's1'");
-    primary.sql("postgres", "SELECT pg_reload_conf()");
+    primary.wait_for_standby("s1");
     let url = both(&primary, &standby, name);
     (primary, standby, url)
 }

@@ -129,6 +129,19 @@ impl Server {
         let _ = Command::new("kill").arg(format!("-{signal}")).arg(pid).args(children.split_whitespace()).status();
     }
 
+    /// From here on a commit waits for this standby. A restart, because a reload takes effect at some later time.
+    pub fn wait_for_standby(&self, name: &str) {
+        self.configure(&format!("synchronous_standby_names = '{name}'"));
+        self.stop();
+        self.resume();
+        let deadline = Instant::now() + PATIENCE;
+        let state = format!("SELECT sync_state FROM pg_stat_replication WHERE application_name = '{name}'");
+        while self.sql("postgres", &state) != "sync" {
+            assert!(Instant::now() < deadline, "{name} does not follow");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Makes a standby the primary and waits until it takes writes.
     pub fn promote(&self) {
         self.sql("postgres", "SELECT pg_promote(true, 30)");

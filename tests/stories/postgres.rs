@@ -226,10 +226,9 @@ fn f13_a_standby_takes_over_and_the_old_primary_stays_out() {
     let primary = Postgres::start();
     let others = Postgres::shared();
     let standby = Postgres::standby(&primary, "standby");
-    primary.configure("synchronous_standby_names = 'standby'");
-    primary.sql("postgres", "SELECT pg_reload_conf()");
     let name = "keiin";
     primary.sql("postgres", &format!("CREATE DATABASE {name}"));
+    primary.wait_for_standby("standby");
     let both = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}", primary.port(), standby.port());
     let deployment = Deployment::at(&both, &others.database(), &others.database());
     let server = deployment.serve();
