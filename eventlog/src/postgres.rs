@@ -261,13 +261,9 @@ pub fn sql_error(error: sqlx::Error) -> SqlError {
 /// Commits the open transaction. Only `Ok` means durable, on the standbys too where the server is told to wait for them:
 /// a wait that was cancelled is answered by a warning (SQLSTATE 01000) and a success, and is `Unknown` here.
 pub async fn commit(connection: &mut PgConnection) -> Result<(), SqlError> {
-    let committed = WARNED.scope(Cell::new(false), async {
-        let committed = connection.execute("COMMIT").with_subscriber(LISTENER.clone()).await;
-        (committed, WARNED.with(Cell::get))
-    });
-    match committed.await {
-        (Ok(_), false) => Ok(()),
-        (Ok(_), true) => Err(SqlError::Unknown("committed here, but perhaps not on the standby".into())),
+    match warned(connection, "COMMIT").await {
+        (Ok(()), false) => Ok(()),
+        (Ok(()), true) => Err(SqlError::Unknown("committed here, but perhaps not on the standby".into())),
         // The server has said what it did.
         (Err(error), _) if error.as_database_error().is_some_and(|e| e.code().is_some_and(|c| is_refusal(&c))) => {
             Err(sql_error(error))
@@ -286,8 +282,29 @@ tokio::task_local! {
     static WARNED: Cell<bool>;
 }
 
-/// sqlx hands warnings of the server to `tracing` and to nobody else.
-static LISTENER: LazyLock<tracing::Dispatch> = LazyLock::new(|| tracing::Dispatch::new(Listener));
+/// sqlx hands warnings of the server to `tracing` and to nobody else. Two of them: while a process has but one
+/// dispatcher, `tracing` asks the thread that first meets a place whether anybody listens there, and remembers a no for
+/// every other thread.
+static LISTENERS: LazyLock<[tracing::Dispatch; 2]> =
+    LazyLock::new(|| [(); 2].map(|()| tracing::Dispatch::new(Listener)));
+
+/// Runs a statement; says whether the server answered it with a warning.
+async fn warned(connection: &mut PgConnection, sql: &'static str) -> (Result<(), sqlx::Error>, bool) {
+    let listened = WARNED.scope(Cell::new(false), async {
+        let done = connection.execute(sql).with_subscriber(LISTENERS[0].clone()).await;
+        (done.map(|_| ()), WARNED.with(Cell::get))
+    });
+    listened.await
+}
+
+/// Everything about unknown outcomes rests on warnings being heard, so it is tried before anything is written.
+async fn must_hear(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (done, heard) = warned(connection, "DO $$ BEGIN RAISE WARNING 'heard'; END $$").await;
+    done?;
+    let (done, silence) = warned(connection, "SELECT 1").await;
+    done?;
+    if heard && !silence { Ok(()) } else { Err(sqlx::Error::Protocol("warnings of the server are not heard".into())) }
+}
 
 struct Listener;
 
@@ -348,7 +365,7 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     let refused = |text: &str| sqlx::Error::Protocol(text.to_owned());
     let settings = format!(
         "SET ROLE {ROLE}; SET search_path = {schema}; SET statement_timeout = 0; SET lock_timeout = 0;
-         SET idle_in_transaction_session_timeout = '15s'; SET keiin.scope = '';
+         SET idle_in_transaction_session_timeout = '15s'; SET keiin.scope = ''; SET client_min_messages = warning;
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
     );
     connection.execute(AssertSqlSafe(settings)).await?;
@@ -360,5 +377,5 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     if timeline < seen.fetch_max(timeline, Ordering::SeqCst) {
         return Err(refused("it is a former primary: another server was promoted since"));
     }
-    Ok(())
+    must_hear(connection).await
 }
