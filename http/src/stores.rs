@@ -101,7 +101,12 @@ impl Stores {
                 use keiin_eventlog::store::eventstore::EventStoreStore;
                 let mirror = SqliteStore::open(mirror, Arc::new(NoSigners))?;
                 let mirror = mirror.on_fatal(Box::new(|cause| stop("mirror's", cause)));
-                Ok(Arc::new(EventStoreStore::open(url, mirror, signers)?))
+                let store = EventStoreStore::open(url, mirror, signers)?;
+                // A mirror that lags behind would look like a log that was rolled back.
+                let reached = tokio::time::timeout(std::time::Duration::from_secs(60), store.caught_up()).await;
+                reached
+                    .map_err(|_| anyhow::anyhow!("the cluster has not been reached for a minute; is it running?"))?;
+                Ok(Arc::new(store))
             }
             _ => Ok(self.open_mirror(signers).await?),
         }
