@@ -331,7 +331,10 @@ fn a_deployment_moves_to_postgresql() {
     assert_eq!(verdict["origin"], old["origin"]);
     assert!(verdict["events"].as_u64() > old["events"].as_u64().map(|n| n + 1));
 
-    let (_old, left) = demo.serve();
+    let (old, left) = demo.serve();
+    // It stays ready: nothing here waits for what only the receiver can sign.
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(old.client().get("/readyz").status, 200);
     let refused = left.post("/v1/clients", &json!({ "name": "株式会社置去り", "honorific": "onchu" }));
     assert_eq!((refused.status, refused.json()["code"].clone()), (410, Value::from("service.moved")));
     left.get("/v1/documents").expect(200);

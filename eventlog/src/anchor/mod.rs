@@ -255,6 +255,8 @@ impl Anchorer {
                 let known = self.latest(head.ledger);
                 known.is_none_or(|known| (known.size, known.generation) != (head.size, head.generation))
                     && self.refusal(head.ledger).is_none()
+                    // The last record of one that has moved is its new owner's to anchor.
+                    && !self.log.has_ended(head.ledger)
             });
             let stale: Vec<Uuid> = stale.map(|head| head.ledger).collect();
             let stale = self.still_stale(stale, &heads).await?;
