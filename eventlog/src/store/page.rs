@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{Read, StoreError};
 use crate::chain::check_link;
-use crate::record::{Hash, Leaf, Record, Stream};
+use crate::record::{FIXED, Hash, Leaf, Record, Stream};
 
 /// Records of one ledger in a row, with what must hold them in place.
 pub(super) struct Page {
@@ -43,6 +43,61 @@ impl Page {
             }
             _ => Ok(self.records),
         }
+    }
+}
+
+/// Leaves of one ledger in a row, one after the other, for trees over a whole ledger: checked as [`Page`] does it, but
+/// without their bodies.
+pub(super) struct LeafChain {
+    ledger: Uuid,
+    from: u64,
+    wanted: usize,
+    at: u64,
+    last: Option<Hash>,
+    hashes: Vec<Hash>,
+}
+
+impl LeafChain {
+    /// The `wanted` hashes from position `from` on. Leaves are pushed from [`LeafChain::start`] on.
+    pub fn new(ledger: Uuid, from: u64, wanted: usize) -> LeafChain {
+        let at = LeafChain::start(from);
+        LeafChain { ledger, from, wanted, at, last: None, hashes: Vec::with_capacity(wanted) }
+    }
+
+    /// Position of the first leaf to push: the one before `from`, which holds it in place.
+    pub fn start(from: u64) -> u64 {
+        from.saturating_sub(1)
+    }
+
+    /// The next leaf: of this ledger, at this position, linked to the one before.
+    pub fn push(&mut self, leaf: &[u8]) -> Read<()> {
+        if leaf.len() < FIXED || leaf[8..16] != self.at.to_be_bytes() || leaf[16..32] != *self.ledger.as_bytes() {
+            return Err(self.damaged(self.at, "leaf belongs to another place"));
+        }
+        if self.last.is_some_and(|last| leaf[32..64] != last.0) {
+            return Err(self.damaged(self.at - 1, "leaf does not match the link of the next record"));
+        }
+        let hash = Hash::of_leaf(leaf);
+        if self.at >= self.from && self.hashes.len() < self.wanted {
+            self.hashes.push(hash);
+        }
+        (self.at, self.last) = (self.at + 1, Some(hash));
+        Ok(())
+    }
+
+    /// The hashes, if there are as many as wanted; `size` and `last` are the ledger's.
+    pub fn finish(self, size: u64, last: Hash) -> Read<Vec<Hash>> {
+        if self.hashes.len() < self.wanted {
+            return Err(self.damaged(self.at, "record is missing"));
+        }
+        if self.at == size && self.last != Some(last) {
+            return Err(self.damaged(self.at - 1, "leaf does not match the head"));
+        }
+        Ok(self.hashes)
+    }
+
+    fn damaged(&self, position: u64, reason: &str) -> StoreError {
+        StoreError::Damaged { ledger: self.ledger, position, reason: reason.to_owned() }
     }
 }
 

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use super::session::Session;
 use crate::chain::{Head, Span};
-use crate::record::{FIXED, Hash, Leaf, Record, Stream};
+use crate::record::{Hash, Leaf, Record, Stream};
 use crate::sql::SqlError;
-use crate::store::page::{self, Page};
+use crate::store::page::{self, LeafChain, Page};
 use crate::store::{Read, StoreError, TileRow};
 
 type HeadRow = (Uuid, i64, [u8; 32], i64, Uuid, i32, [u8; 32], bool);
@@ -103,7 +103,7 @@ impl Session {
         let sql = "SELECT h.size, h.last_hash, r.leaf FROM heads h LEFT JOIN record r
                      ON r.ledger = h.ledger AND r.ledger = $1 AND r.position BETWEEN $2 AND $3
                    WHERE h.ledger = $1 AND h.size > 0 ORDER BY r.position";
-        let start = from.saturating_sub(1);
+        let start = LeafChain::start(from);
         let end = from.saturating_add(limit as u64).min(i64::MAX as u64);
         if from >= end {
             return Ok(vec![]);
@@ -116,29 +116,11 @@ impl Session {
         if expected == 0 {
             return Ok(vec![]);
         }
-        let damaged = |position: u64, reason: &str| StoreError::Damaged { ledger, position, reason: reason.to_owned() };
-        let mut hashes = Vec::with_capacity(expected);
-        let (mut at, mut last) = (start, None);
+        let mut chain = LeafChain::new(ledger, from, expected);
         for leaf in rows.iter().map_while(|row| row.2.as_ref()) {
-            if leaf.len() < FIXED || leaf[8..16] != at.to_be_bytes() || leaf[16..32] != *ledger.as_bytes() {
-                return Err(damaged(at, "leaf belongs to another place"));
-            }
-            if last.is_some_and(|last: Hash| leaf[32..64] != last.0) {
-                return Err(damaged(at - 1, "leaf does not match the link of the next record"));
-            }
-            let hash = Hash::of_leaf(leaf);
-            if at >= from && hashes.len() < expected {
-                hashes.push(hash);
-            }
-            (at, last) = (at + 1, Some(hash));
+            chain.push(leaf)?;
         }
-        if hashes.len() < expected {
-            return Err(damaged(at, "record is missing"));
-        }
-        if at == size as u64 && last != Some(Hash(last_hash)) {
-            return Err(damaged(at - 1, "leaf does not match the head"));
-        }
-        Ok(hashes)
+        chain.finish(size as u64, Hash(last_hash))
     }
 
     pub async fn stream_version(mut self, ledger: Uuid, stream: &Stream) -> Read<Option<u64>> {

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::super::page::{self, Page};
+use super::super::page::{self, LeafChain, Page};
 use crate::chain::{Head, Span};
-use crate::record::{FIXED, Hash, Leaf, Record, Stream};
+use crate::record::{Hash, Leaf, Record, Stream};
 use crate::store::{Read, StoreError, TileRow};
 
 impl From<rusqlite::Error> for StoreError {
@@ -120,33 +120,14 @@ pub(super) fn leaf_hashes(conn: &Connection, row: &LedgerRow, from: u64, limit: 
            ON r.no BETWEEN c.record + max(0, ?2 - c.first) AND c.record + c.last - c.first
          WHERE c.ledger = ?1 AND c.last >= ?2 ORDER BY c.last, r.no LIMIT ?3",
     )?;
-    let start = from.saturating_sub(1);
+    let start = LeafChain::start(from);
     let more = expected + (from - start) as usize + 1;
     let mut rows = query.query(params![row.no, start as i64, number(more)])?;
-    let damaged = |position: u64, reason: &str| StoreError::Damaged { ledger, position, reason: reason.to_owned() };
-    let mut hashes = Vec::with_capacity(expected);
-    let (mut at, mut last) = (start, None);
+    let mut chain = LeafChain::new(ledger, from, expected);
     while let Some(found) = rows.next()? {
-        let leaf = found.get_ref(0)?.as_blob().map_err(|_| damaged(at, "leaf is no bytes"))?;
-        if leaf.len() < FIXED || leaf[8..16] != at.to_be_bytes() || leaf[16..32] != *ledger.as_bytes() {
-            return Err(damaged(at, "leaf belongs to another place"));
-        }
-        if last.is_some_and(|last: Hash| leaf[32..64] != last.0) {
-            return Err(damaged(at - 1, "leaf does not match the link of the next record"));
-        }
-        let hash = Hash::of_leaf(leaf);
-        if at >= from && hashes.len() < expected {
-            hashes.push(hash);
-        }
-        (at, last) = (at + 1, Some(hash));
+        chain.push(found.get_ref(0)?.as_blob().unwrap_or_default())?;
     }
-    if at - start < expected as u64 + (from - start) {
-        return Err(damaged(at, "record is missing"));
-    }
-    if at == row.head.size && last != Some(row.head.last) {
-        return Err(damaged(at - 1, "leaf does not match the head"));
-    }
-    Ok(hashes)
+    chain.finish(row.head.size, row.head.last)
 }
 
 pub(super) fn stream_records(
