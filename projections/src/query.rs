@@ -340,13 +340,11 @@ impl Read {
         &self,
         who: &Who,
         from: &str,
-        Filter { sql, mut values }: Filter,
+        filter: Filter,
         most: usize,
         read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, Refusal> {
-        values.push(cell(most as u64));
-        let sql = format!("SELECT * FROM {from} t WHERE {OURS}{sql} ORDER BY t.since DESC, t.id DESC LIMIT ?");
-        self.rows(who, &sql, values, read)
+        self.first(who, from, filter, "t.since DESC, t.id DESC", most, read)
     }
 
     /// The first rows of a list, sorted by the column `since` of `from`, smallest first.
@@ -354,12 +352,24 @@ impl Read {
         &self,
         who: &Who,
         from: &str,
+        filter: Filter,
+        most: usize,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
+    ) -> Result<Vec<T>, Refusal> {
+        self.first(who, from, filter, "t.since", most, read)
+    }
+
+    fn first<T>(
+        &self,
+        who: &Who,
+        from: &str,
         Filter { sql, mut values }: Filter,
+        order: &str,
         most: usize,
         read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Vec<T>, Refusal> {
         values.push(cell(most as u64));
-        let sql = format!("SELECT * FROM {from} t WHERE {OURS}{sql} ORDER BY t.since LIMIT ?");
+        let sql = format!("SELECT * FROM {from} t WHERE {OURS}{sql} ORDER BY {order} LIMIT ?");
         self.rows(who, &sql, values, read)
     }
 
