@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keiin_eventlog::anchor::{AnchorError, Anchorer};
 use keiin_eventlog::bundle::{Header, Writer};
@@ -64,6 +65,21 @@ impl Subject {
         }
         assert_eq!(server.stop(), 0);
         Subject::of(deployment, companies)
+    }
+
+    /// One company, and a server that was killed: what was written last, all of it anchored, is in a write-ahead log.
+    pub fn killed(name: &str) -> Subject {
+        let deployment = Deployment::new();
+        let mut server = deployment.serve();
+        let company = Company::sign_up(&server, name);
+        (0..5).for_each(|_| drop(company.new_client()));
+        company.settle();
+        company.checkpoint();
+        // The root ledger's last record, a login or a sign-up, is anchored in the same second.
+        std::thread::sleep(Duration::from_millis(1_500));
+        server.kill();
+        // What is good is read from a copy, which opening moves into the file.
+        Subject::of(deployment, vec![company])
     }
 
     /// A deployment that nobody serves.

@@ -54,17 +54,7 @@ fn f07_a_flipped_bit_at_rest_is_refused_or_means_nothing() {
 /// and is gone then is missed.
 #[test]
 fn f07_a_flipped_bit_in_the_write_ahead_log_is_refused_or_means_nothing() {
-    let deployment = Deployment::new();
-    let mut server = deployment.serve();
-    let companies = vec![Company::sign_up(&server, "wal")];
-    (0..5).for_each(|_| drop(companies[0].new_client()));
-    companies[0].settle();
-    companies[0].checkpoint();
-    // The root ledger's last record, a login or a sign-up, is anchored in the same second.
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
-    server.kill();
-    // What is good is read from a copy, which opening moves into the file.
-    let subject = Subject::of(deployment, companies);
+    let subject = Subject::killed("wal");
     let mut chance = Seeded::from_env_or(8);
     let tally = rot(&subject, "log.db-wal", if long() { 500 } else { 40 }, &mut chance);
     assert!(tally.refused > 0, "{tally:?}");

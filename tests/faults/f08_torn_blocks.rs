@@ -1,7 +1,7 @@
 //! F8. Blocks of a file are torn, zeroed, doubled, swapped, cut off, or something else stands behind them.
 
 use keiin_eventlog::verify::{Options, Verdict, verify};
-use keiin_tests::{Company, Deployment, Seeded, long, report};
+use keiin_tests::{Seeded, long, report};
 
 use crate::damage::{Fate, Subject, Tally, bundle};
 
@@ -81,16 +81,7 @@ fn f08_torn_zeroed_swapped_and_cut_blocks_are_refused_or_mean_nothing() {
 /// The end of the write-ahead log is gone, after what stood there was anchored: the events are missed and counted.
 #[test]
 fn f08_a_tail_below_the_checkpoint_is_never_quietly_accepted() {
-    let deployment = Deployment::new();
-    let mut server = deployment.serve();
-    let companies = vec![Company::sign_up(&server, "tail")];
-    (0..5).for_each(|_| drop(companies[0].new_client()));
-    companies[0].settle();
-    companies[0].checkpoint();
-    // The root ledger is anchored in the same second.
-    std::thread::sleep(std::time::Duration::from_millis(1_500));
-    server.kill();
-    let subject = Subject::of(deployment, companies);
+    let subject = Subject::killed("tail");
     let mut chance = Seeded::from_env_or(81);
     let (tally, rolled_back) = run(&subject, "log.db-wal", if long() { 500 } else { 30 }, &mut chance);
     assert!(rolled_back * 2 > tally.refused && rolled_back > 5, "{tally:?}");
