@@ -33,6 +33,8 @@ pub mod keys;
 pub mod life;
 #[cfg(feature = "store")]
 pub mod log;
+#[cfg(feature = "databases")]
+mod near;
 pub mod note;
 #[cfg(feature = "databases")]
 pub mod postgres;

@@ -13,7 +13,6 @@ mod presence;
 mod setup;
 
 use std::cell::Cell;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
@@ -26,6 +25,7 @@ use tracing::instrument::WithSubscriber;
 pub use self::presence::Presence;
 pub use self::setup::{Setup, policy};
 use self::setup::{check, prepare};
+use crate::near::is_near;
 use crate::sql::{OpenError, SqlError};
 
 /// Everything runs as this role. It is made with the first database and may log in nowhere.
@@ -95,11 +95,7 @@ impl Address {
 }
 
 fn secure(options: PgConnectOptions, shown: &str) -> Result<PgConnectOptions, OpenError> {
-    let host = options.get_host();
-    let near = options.get_socket().is_some()
-        || host.starts_with('/')
-        || host == "localhost"
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let near = options.get_socket().is_some() || is_near(options.get_host());
     match options.get_ssl_mode() {
         _ if near => Ok(options),
         PgSslMode::VerifyCa | PgSslMode::VerifyFull => Ok(options),

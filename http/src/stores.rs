@@ -59,7 +59,9 @@ impl Stores {
     pub fn of(config: &Config, data: &DataDir) -> Result<Stores, BadConfig> {
         let is_cluster = ["esdb://", "esdb+discover://"].iter().any(|scheme| config.database.starts_with(scheme));
         let log = if is_cluster {
-            must_be_private(&config.database)?;
+            #[cfg(feature = "eventstore")]
+            keiin_eventlog::store::eventstore::check_url(&config.database)
+                .map_err(|error| BadConfig::new(format!("database: {error}")))?;
             LogPlace::Cluster { url: config.database.clone(), mirror: data.log() }
         } else {
             address(&config.database, "database")?.map_or(LogPlace::File(data.log()), LogPlace::Postgres)
@@ -222,21 +224,6 @@ fn of(place: &Place) -> Option<&Address> {
         Place::Postgres(address) => Some(address),
         Place::File(_) => None,
     }
-}
-
-/// Off this machine the cluster's certificate is checked, as PostgreSQL's is.
-fn must_be_private(url: &str) -> Result<(), BadConfig> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let (hosts, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let hosts = hosts.rsplit_once('@').map_or(hosts, |(_, hosts)| hosts);
-    let is_near = |host: &str| ["127.0.0.1", "localhost", "[::1]"].iter().any(|near| host.starts_with(near));
-    let is_open = ["tls=false", "tlsverifycert=false"].iter().any(|setting| query.to_lowercase().contains(setting));
-    if is_open && !hosts.split(',').all(is_near) {
-        return Err(BadConfig::new(format!(
-            "database: off this machine {hosts} must be reached over TLS, with its certificate checked"
-        )));
-    }
-    Ok(())
 }
 
 fn address(url: &str, name: &str) -> Result<Option<Address>, BadConfig> {

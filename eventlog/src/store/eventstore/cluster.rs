@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::OpenError;
 use crate::chain::Commit;
+use crate::near::is_near;
 use crate::record::{Hash, Record};
 use crate::store::{Read, StoreError};
 
@@ -134,10 +135,21 @@ pub(super) enum Answer {
     Unknown(String),
 }
 
+/// Reads the connection string as the client understands it, and refuses what would send anything in the clear to another
+/// machine.
+pub(super) fn settings(url: &str) -> Result<ClientSettings, OpenError> {
+    let settings: ClientSettings = url.parse().map_err(|e| OpenError::Url(format!("{e}")))?;
+    let private = settings.is_secure_mode_enabled() && settings.is_tls_certificate_verification_enabled();
+    match settings.hosts().iter().find(|endpoint| !is_near(&endpoint.host)) {
+        Some(far) if !private => Err(OpenError::InClear(far.host.clone())),
+        _ => Ok(settings),
+    }
+}
+
 impl Cluster {
     /// Reads the connection string; connects to nobody. Must be called on a tokio runtime.
     pub fn new(url: &str, name: &str) -> Result<Cluster, OpenError> {
-        let settings = url.parse().map_err(|e| OpenError::Url(format!("{e}")))?;
+        let settings = settings(url)?;
         may_install_tls_provider()?;
         Ok(Cluster { prefix: format!("{name}-"), settings, runtime: Handle::current(), client: Mutex::default() })
     }

@@ -47,6 +47,9 @@ pub enum OpenError {
     /// The connection string cannot be read.
     #[error("not a connection string (esdb://user:password@host:2113,host:2113?tls=true): {0}")]
     Url(String),
+    /// Another machine would be reached without TLS, or without its certificate being checked.
+    #[error("off this machine {0} must be reached over TLS, with its certificate checked")]
+    InClear(String),
     /// The client installs a TLS provider for the whole process, and panics in the background if there is one already.
     #[error(
         "a default TLS provider was installed before the EventStoreDB client; build own TLS with a provider instead"
@@ -55,6 +58,11 @@ pub enum OpenError {
     /// No thread for the follower.
     #[error("no thread to follow the cluster: {0}")]
     Thread(std::io::Error),
+}
+
+/// Can a cluster be reached by this connection string? Connects to nobody.
+pub fn check_url(url: &str) -> Result<(), OpenError> {
+    cluster::settings(url).map(drop)
 }
 
 /// The engine.
