@@ -23,7 +23,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
 use tracing::instrument::WithSubscriber;
 
 pub use self::presence::Presence;
-pub use self::setup::{Setup, policy};
+pub use self::setup::{Setup, drop_schemas, policy, schemas};
 use self::setup::{check, prepare};
 use crate::near::is_near;
 use crate::sql::{OpenError, SqlError};

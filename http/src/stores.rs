@@ -177,6 +177,30 @@ impl Stores {
         Err(crate::cli::Unusable(text).into())
     }
 
+    /// The same for a measurement, which leaves its databases as they were: nothing of ours may be there, not even tables.
+    pub async fn check_bare(&self) -> anyhow::Result<()> {
+        for address in self.addresses() {
+            let found = postgres::schemas(address).await?.join(", ");
+            if !found.is_empty() {
+                let text = format!("{address} holds data of Keiin's already ({found}); name an empty database");
+                return Err(crate::cli::Unusable(text).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops everything of ours from the databases.
+    pub async fn clear(&self) -> anyhow::Result<()> {
+        for address in self.addresses() {
+            postgres::drop_schemas(address).await?;
+        }
+        Ok(())
+    }
+
+    fn addresses(&self) -> impl Iterator<Item = &Address> {
+        [self.log_address(), of(&self.vault), of(&self.anchor)].into_iter().flatten()
+    }
+
     /// Drops what was folded: it may know more than the ledgers do after a restore. The next start folds anew.
     pub async fn forget_read_models(&self, log: &Log, vault: &Arc<Vault>) -> anyhow::Result<()> {
         if !matches!(self.log, LogPlace::Postgres(_)) {

@@ -5,6 +5,7 @@
 
 mod bad_forms;
 mod bad_input;
+mod bench;
 mod browser_day;
 mod browser_pages;
 mod browser_verify;

@@ -1,9 +1,10 @@
 //! What must be in a database before anybody uses it, and what must hold there.
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row};
 
-use super::ROLE;
+use super::{Address, ROLE, primary};
+use crate::sql::OpenError;
 
 /// What must be in a database before anybody uses it.
 pub enum Setup {
@@ -26,6 +27,27 @@ impl Setup {
             Setup::Steps(schema, _) | Setup::Cache { schema, .. } => schema,
         }
     }
+}
+
+/// The schemas of ours that a database has.
+pub async fn schemas(address: &Address) -> Result<Vec<String>, OpenError> {
+    let (_, mut owner) = primary(address).await?;
+    let sql = "SELECT nspname::text FROM pg_namespace WHERE starts_with(nspname, 'keiin_') ORDER BY nspname";
+    let found = sqlx::query_scalar(sql).fetch_all(&mut owner).await;
+    let _ = owner.close().await;
+    found.map_err(|e| OpenError::new(address, e.to_string()))
+}
+
+/// Drops the schemas of ours, with everything in them, by the login that owns them. The role stays: it belongs to the
+/// whole server.
+pub async fn drop_schemas(address: &Address) -> Result<(), OpenError> {
+    let (_, mut owner) = primary(address).await?;
+    for schema in schemas(address).await? {
+        let sql = format!("SET lock_timeout = '10s'; DROP SCHEMA \"{schema}\" CASCADE");
+        owner.execute(AssertSqlSafe(sql)).await.map_err(|e| OpenError::new(address, e.to_string()))?;
+    }
+    let _ = owner.close().await;
+    Ok(())
 }
 
 /// A policy under which a table shows the rows of the current scope (`crate::sql::Scope`) only, also to its owner. For

@@ -14,7 +14,7 @@ use super::{Clock, Measured, Settings, events};
 const AGAIN: Duration = Duration::from_millis(1);
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
-    let commits = place.log.changed();
+    let commits = place.app.log.changed();
     let before = *commits.borrow();
     let clock = Clock::start();
     let latencies = fill(place, settings, false).await?;
@@ -30,7 +30,7 @@ pub async fn fill(place: &Deployment, settings: &Settings, contacts: bool) -> an
     let ledgers = Arc::new(place.ledgers.clone());
     let mut clients = JoinSet::new();
     for client in 0..settings.clients.min(appends) {
-        let (app, log) = (place.app.clone(), place.log.clone());
+        let app = place.app.clone();
         let (ledgers, settings) = (ledgers.clone(), settings.clone());
         clients.spawn(async move {
             let mut latencies = vec![];
@@ -39,7 +39,7 @@ pub async fn fill(place: &Deployment, settings: &Settings, contacts: bool) -> an
                 let asked = Instant::now();
                 let append = events::append(&app.vault, ledger, settings.batch, contacts)?;
                 loop {
-                    match log.append(append.clone()).await {
+                    match app.log.append(append.clone()).await {
                         Outcome::Committed(_) => break,
                         Outcome::Busy => tokio::time::sleep(AGAIN).await,
                         other => anyhow::bail!("an append was not written: {other:?}"),

@@ -1,24 +1,18 @@
-//! A deployment for one measurement: made empty, removed at the end.
+//! A deployment for one measurement: begun in empty places, opened as every command opens one, removed at the end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keiin_eventlog::anchor::{Anchorer, Stamp};
-use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
-use keiin_eventlog::life;
-use keiin_eventlog::log::Log;
-use keiin_eventlog::postgres::{self, Address};
-use keiin_eventlog::store::Store;
-use keiin_eventlog::store::postgres::PostgresStore;
 use uuid::Uuid;
 
 use super::Settings;
-use crate::app::App;
+use crate::app::{App, ROOT};
 use crate::cli::Unusable;
 use crate::config::{Config, Limits};
 use crate::datadir::DataDir;
+use crate::stores::{LogPlace, Stores};
 use crate::{clock, random};
 
 /// Name in every proof of a measurement.
@@ -28,17 +22,11 @@ const SIDE_BY_SIDE: usize = 64;
 /// How long the writer may take to end.
 const CLOSING: Duration = Duration::from_secs(10);
 
-/// An open deployment and its directory.
-pub struct Deployment {
-    /// The server without its listeners, on SQLite.
-    pub app: Arc<App>,
-    /// What is measured: the server's own log, or one in the database.
-    pub log: Log,
-    /// Checkpoints of that log.
-    pub anchorer: Arc<Anchorer>,
-    /// Open ledgers, as many as were asked for.
-    pub ledgers: Vec<Uuid>,
-    engine: &'static str,
+/// Where a measurement takes place: a data directory of its own, and the databases that were named.
+pub struct Site {
+    config: Config,
+    data: DataDir,
+    stores: Stores,
     _dir: Temporary,
 }
 
@@ -51,74 +39,76 @@ impl Drop for Temporary {
     }
 }
 
-impl Deployment {
-    /// Makes it, with all ledgers opened.
-    pub async fn make(settings: &Settings) -> anyhow::Result<Deployment> {
+impl Site {
+    /// Makes the directory. Databases that hold anything of ours are refused, because [`Site::clear`] empties them.
+    pub async fn make(settings: &Settings) -> anyhow::Result<Site> {
         let root = std::env::temp_dir().join(format!("keiin-bench-{}", random::digits(12)));
-        let dir = Temporary(root.clone());
-        let data = DataDir::new(root);
-        data.create(LOG_NAME, &[])?;
-        Keyring::create(&data.keys(std::path::Path::new("")))?;
         let limits = Limits { requests_a_minute: u32::MAX, logins_a_minute: u32::MAX, ..Limits::default() };
-        let app = App::open(Config { log_name: LOG_NAME.into(), limits, ..Config::default() }, data).await?;
-        let (engine, log, anchorer) = engine(settings.database.as_deref(), &app).await?;
+        let config = Config { log_name: LOG_NAME.into(), limits, ..settings.config.clone() };
+        let data = DataDir::new(&root);
+        let stores = Stores::of(&config, &data)?;
+        stores.check_bare().await?;
+        let dir = Temporary(root);
+        data.create(LOG_NAME, &[])?;
+        Keyring::create(&data.keys(Path::new("")))?;
+        Ok(Site { config, data, stores, _dir: dir })
+    }
+
+    /// What the ledgers are kept by.
+    pub fn engine(&self) -> &'static str {
+        match self.stores.log {
+            LogPlace::File(_) => "sqlite",
+            LogPlace::Postgres(_) => "postgresql",
+            LogPlace::Cluster { .. } => "eventstore",
+        }
+    }
+
+    /// Opens the deployment, and as many ledgers as were asked for.
+    pub async fn open(&self, settings: &Settings) -> anyhow::Result<Deployment> {
+        let app = App::open(self.config.clone(), self.data.clone()).await?;
+        // What a cluster holds is known once it is open. The root ledger begins with one record.
+        if app.log.heads(None, 2).await?.iter().any(|head| head.ledger != ROOT || head.size > 1) {
+            return Err(Unusable("that cluster holds ledgers already; name an empty one".into()).into());
+        }
         let ledgers = (0..settings.ledgers).map(|_| random::id_at(clock::now_us())).collect::<Vec<_>>();
         for some in ledgers.chunks(SIDE_BY_SIDE) {
             let mut opening = tokio::task::JoinSet::new();
-            for ledger in some {
-                opening.spawn(open_ledger(app.clone(), log.clone(), *ledger));
+            for ledger in some.iter().copied() {
+                let app = app.clone();
+                opening.spawn(async move { app.open_ledger(ledger, clock::now_us()).await });
             }
             while let Some(opened) = opening.join_next().await {
                 opened??;
             }
         }
-        Ok(Deployment { app, log, anchorer, ledgers, engine, _dir: dir })
+        Ok(Deployment { app, ledgers })
     }
 
-    /// What the log runs on.
-    pub fn engine(&self) -> &'static str {
-        self.engine
+    /// Takes everything away again. The deployment must be closed. A cluster keeps its streams.
+    pub async fn clear(self) -> anyhow::Result<()> {
+        self.stores.clear().await
     }
+}
 
+/// An open deployment.
+pub struct Deployment {
+    /// The server without its listeners.
+    pub app: Arc<App>,
+    /// Open ledgers, as many as were asked for.
+    pub ledgers: Vec<Uuid>,
+}
+
+impl Deployment {
     /// Closes the log, so that everything is in its file; the file's bytes, `None` where it is not a file.
-    pub async fn close(self) -> Option<u64> {
-        let Deployment { app, log: ours, anchorer, engine, _dir, .. } = self;
-        let (log, wal) = (app.data.log(), app.data.root().join("log.db-wal"));
-        drop((app, ours, anchorer));
+    pub async fn close(self, site: &Site) -> Option<u64> {
+        drop(self);
+        let LogPlace::File(log) = &site.stores.log else { return None };
+        let wal = site.data.root().join("log.db-wal");
         let deadline = Instant::now() + CLOSING;
         // The writer moves its write-ahead log into the file before it ends.
         while wal.exists() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let found = std::fs::metadata(log).ok().filter(|_| engine == "sqlite" && !wal.exists());
-        found.map(|found| found.len())
+        std::fs::metadata(log).ok().filter(|_| !wal.exists()).map(|found| found.len())
     }
-}
-
-/// The engine's name, its log and what anchors it.
-async fn engine(database: Option<&str>, app: &App) -> anyhow::Result<(&'static str, Log, Arc<Anchorer>)> {
-    let (name, store): (_, Arc<dyn Store>) = match database {
-        None => return Ok(("sqlite", app.log.clone(), app.anchorer.clone())),
-        Some(url) if postgres::is_url(url) => {
-            let address = Address::parse(url).map_err(|error| Unusable(error.to_string()))?;
-            ("postgresql", Arc::new(PostgresStore::open(&address, app.keyring.clone()).await?))
-        }
-        Some(url) => return Err(Unusable(format!("{url} is no database that can be measured: postgres://…")).into()),
-    };
-    let log = Log::open(store);
-    if !log.heads(None, 1).await?.is_empty() {
-        return Err(Unusable("that database holds ledgers already; name an empty one".into()).into());
-    }
-    let anchor = app.data.root().join("bench-anchor.db");
-    let anchorer =
-        Anchorer::open(&anchor, log.clone(), app.vault.clone(), app.keyring.clone(), &app.config.log_name).await?;
-    Ok((name, log, anchorer))
-}
-
-async fn open_ledger(app: Arc<App>, log: Log, ledger: Uuid) -> anyhow::Result<()> {
-    let now_us = clock::now_us();
-    let stamp = Stamp { time_us: u64::try_from(now_us).unwrap_or(0), append_id: random::id_at(now_us) };
-    let origin = Origin::new(&app.config.log_name, ledger, 1)?;
-    life::open(&log, &app.vault, origin, app.keyring.current().public(), None, stamp).await?;
-    Ok(())
 }

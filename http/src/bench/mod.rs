@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use self::deployment::Deployment;
-use crate::cli::Unusable;
+use self::deployment::Site;
+use crate::cli::block_on;
+use crate::config::Config;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,8 +37,8 @@ pub enum Load {
 /// How much of it.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where log and read models are; `None` = SQLite files.
-    pub database: Option<String>,
+    /// Names the databases; empty = files.
+    pub config: Config,
     /// At the same time.
     pub clients: u64,
     /// Events of one append.
@@ -89,26 +90,38 @@ impl Clock {
     }
 }
 
-/// Runs one load and removes what it made.
-pub async fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
-    if matches!(load, Load::Rebuild | Load::Http) && settings.database.is_some() {
-        return Err(Unusable("rebuild and http are measured on SQLite only: leave --database out".into()).into());
-    }
-    let place = Deployment::make(&settings).await?;
-    let engine = place.engine();
+/// Runs one load and removes what it made, also when somebody has waited long enough.
+pub fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
+    let site = block_on(Site::make(&settings))?;
+    // On a runtime of its own: nothing that serves is left when the databases are emptied.
+    let measured = block_on(async {
+        tokio::select! {
+            measured = measure(&site, load, &settings) => measured,
+            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; nothing is left behind"),
+        }
+    });
+    let engine = site.engine();
+    let cleared = block_on(site.clear());
+    let measured = measured?;
+    cleared?;
+    Ok(Figures { settings, engine, measured })
+}
+
+async fn measure(site: &Site, load: Load, settings: &Settings) -> anyhow::Result<Measured> {
+    let place = site.open(settings).await?;
     let mut measured = match load {
-        Load::Append => append::run(&place, &settings).await?,
-        Load::Replay => replay::run(&place, &settings).await?,
-        Load::Verify { deep } => verify::run(&place, &settings, deep).await?,
-        Load::Rebuild => rebuild::run(&place, &settings).await?,
-        Load::Http => http::run(&place, &settings).await?,
+        Load::Append => append::run(&place, settings).await?,
+        Load::Replay => replay::run(&place, settings).await?,
+        Load::Verify { deep } => verify::run(&place, settings, deep).await?,
+        Load::Rebuild => rebuild::run(&place, settings).await?,
+        Load::Http => http::run(&place, settings).await?,
     };
     if load == Load::Append
-        && let Some(bytes) = place.close().await
+        && let Some(bytes) = place.close(site).await
     {
         measured.more.push(("bytes_per_event", json!(bytes / measured.events.max(1))));
     }
-    Ok(Figures { engine, settings, measured })
+    Ok(measured)
 }
 
 impl Figures {

@@ -21,7 +21,7 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
         let mut at = 1;
         loop {
             let asked = Instant::now();
-            let records = place.log.read(*ledger, at, PAGE).await?;
+            let records = place.app.log.read(*ledger, at, PAGE).await?;
             if records.is_empty() {
                 break;
             }

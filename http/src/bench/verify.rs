@@ -19,11 +19,11 @@ const PASSES: u32 = 5;
 pub async fn run(place: &Deployment, settings: &Settings, deep: bool) -> anyhow::Result<Measured> {
     append::fill(place, settings, false).await?;
     let (app, ledger) = (&place.app, place.ledgers[0]);
-    place.anchorer.anchor_now(ledger).await?;
+    app.anchorer.anchor_now(ledger).await?;
     let origin = Origin::new(&app.config.log_name, ledger, 1)?.to_string();
     let key = VerifierKey::new(&origin, app.keyring.current().public())?;
     let path = app.data.root().join("bundle.keiin");
-    let source = Source { log: &place.log, anchorer: &place.anchorer, vault: None };
+    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: None };
     export::write(&source, ledger, Range::default(), File::create(&path)?).await?;
 
     let options = Options { keys: vec![key], deep, ..Options::default() };

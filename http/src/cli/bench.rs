@@ -2,13 +2,15 @@
 
 use clap::{Args, Subcommand};
 
-use super::{DONE, Format};
+use super::{DONE, Format, StoreArgs};
 use crate::bench::{self, Settings};
+use crate::config::Config;
 
 /// Measure one load alone, on a temporary deployment that is removed afterwards.
 ///
 /// Events are real ones (a client is registered) of 400 bytes before they are sealed. The deployment is made in the
-/// directory for temporary files; set TMPDIR to measure another disk.
+/// directory for temporary files; set TMPDIR to measure another disk. Databases that are named must hold nothing of
+/// Keiin's; they are left so.
 #[derive(Args)]
 pub struct Bench {
     #[command(subcommand)]
@@ -34,9 +36,8 @@ enum Load {
 
 #[derive(Args)]
 struct Common {
-    /// Where the ledgers are, instead of a file: `postgres://…`, an empty database. Not for rebuild and http.
-    #[arg(long)]
-    database: Option<String>,
+    #[command(flatten)]
+    stores: StoreArgs,
     /// Who append, or ask, at the same time.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     clients: u64,
@@ -63,7 +64,7 @@ struct Verify {
 }
 
 impl Bench {
-    pub async fn run(self) -> anyhow::Result<u8> {
+    pub fn run(self) -> anyhow::Result<u8> {
         let (common, load) = match self.load {
             Load::Append(common) => (common, bench::Load::Append),
             Load::Replay(common) => (common, bench::Load::Replay),
@@ -71,13 +72,9 @@ impl Bench {
             Load::Rebuild(common) => (common, bench::Load::Rebuild),
             Load::Http(common) => (common, bench::Load::Http),
         };
-        let Common { database, clients, batch, events, ledgers, format } = common;
-        let settings = Settings { database, clients, batch, events, ledgers };
-        // What was made is removed also when somebody has waited long enough.
-        let figures = tokio::select! {
-            figures = bench::run(load, settings) => figures?,
-            _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted; nothing is left behind"),
-        };
+        let Common { stores, clients, batch, events, ledgers, format } = common;
+        let settings = Settings { config: stores.over(Config::default()), clients, batch, events, ledgers };
+        let figures = bench::run(load, settings)?;
         match format {
             Format::Json => println!("{}", figures.json()),
             Format::Text => println!("{}", figures.text()),

@@ -184,7 +184,7 @@ pub fn main() -> u8 {
         Command::Doctor(command) => block_on(command.run()),
         Command::Keys(command) => block_on(command.run()),
         Command::EraseSubject(command) => block_on(command.run()),
-        Command::Bench(command) => block_on(command.run()),
+        Command::Bench(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("keiin: {error:#}");
@@ -198,7 +198,8 @@ pub fn main() -> u8 {
 #[error("{0}")]
 pub struct Unusable(pub String);
 
-fn block_on(run: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
+/// Runs something on a runtime that ends with it.
+pub fn block_on<T>(run: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run)
 }
 
