@@ -3,8 +3,6 @@
 //!
 //! Invariants between two records are in [`check_link`]; the verifier uses the same function.
 
-use std::collections::HashMap;
-
 use uuid::Uuid;
 
 use crate::clear::{self, CLOSED, Clear, OPENED, RESTORED};
@@ -116,14 +114,14 @@ impl Append {
             }
             _ => {}
         }
-        let mut last = self.leaf(self.drafts.len() - 1, head, 0);
+        let mut last = self.leaf(self.drafts.len() - 1, head, 0, Hash::ZERO);
         last.position = head.size + self.drafts.len() as u64 - 1;
         last.prev = Hash::ZERO;
         last.check()
     }
 
     /// Draft `index` as the record that follows `at`.
-    fn leaf(&self, index: usize, at: &Head, stream_version: u64) -> Leaf {
+    fn leaf(&self, index: usize, at: &Head, stream_version: u64, body_hash: Hash) -> Leaf {
         let draft = &self.drafts[index];
         Leaf {
             sealed_epoch: draft.sealed_epoch,
@@ -143,7 +141,7 @@ impl Append {
             actor: self.actor,
             on_behalf_of: self.on_behalf_of,
             body_len: draft.body.len() as u32,
-            body_hash: Hash::of(&draft.body),
+            body_hash,
             event_kind: draft.event_kind.clone(),
         }
     }
@@ -217,13 +215,12 @@ pub struct Commit {
 
 /// Turns the appends of one ledger into one signed commit on top of `head`.
 ///
-/// `next_version` holds, for every stream that is written, the version its next record gets; absent = 0. The caller has
-/// asked [`Append::check_on`] and the expectations, kept the limits of a commit, and put an append with a `ledger.*`
+/// `version` says which version the next record of a stream gets, and counts it. The caller has asked [`Append::check_on`] and the expectations, kept the limits of a commit, and put an append with a `ledger.*`
 /// record into a commit of its own. The only error left is a signing key that is not here.
 pub fn chain(
     head: &Head,
     appends: &[&Append],
-    next_version: &mut HashMap<Stream, u64>,
+    version: &mut dyn FnMut(&Stream) -> u64,
     signers: &dyn Signers,
 ) -> Result<Commit, LeafError> {
     let mut at = head.clone();
@@ -248,9 +245,7 @@ pub fn chain(
                 Some(Clear::Closed) => at.closed = true,
                 Some(Clear::SubjectErased { .. }) | None => {}
             }
-            let version = next_version.entry(draft.stream.clone()).or_insert(0);
-            let leaf = append.leaf(index, &at, *version);
-            *version += 1;
+            let leaf = append.leaf(index, &at, version(&draft.stream), Hash::of(&draft.body));
             let record = Record { leaf: leaf.encode(), body: Some(draft.body.clone()), signature: None };
             at.size += 1;
             at.last = record.hash();

@@ -3,6 +3,8 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::LazyLock;
 
 use uuid::Uuid;
 
@@ -43,13 +45,18 @@ impl Plan {
 }
 
 /// One ledger's part of a call.
-struct Part {
+struct Part<'a> {
     head: Head,
     // What the head will be after the accepted appends, as far as the rules need it.
     ahead: Head,
     accepted: Vec<usize>,
-    versions: HashMap<Stream, Option<u64>>,
-    next: HashMap<Stream, u64>,
+    streams: HashMap<&'a Stream, Versions>,
+}
+
+/// A stream's last version as it will be after the accepted appends, and the version that its first new record gets.
+struct Versions {
+    ahead: Option<u64>,
+    next: u64,
 }
 
 /// Decides what becomes of each append and chains and signs those that are written.
@@ -59,7 +66,7 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
     signers: &dyn Signers,
 ) -> Result<Plan, V::Error> {
     let appends: Vec<&Append> = appends.iter().map(Borrow::borrow).collect();
-    let mut parts: Vec<Part> = vec![];
+    let mut parts: Vec<Part<'_>> = vec![];
     let mut part_of: HashMap<Uuid, usize> = HashMap::new();
     let mut same_call: HashMap<(Uuid, Uuid), Span> = HashMap::new();
     let mut outcomes = Vec::with_capacity(appends.len());
@@ -80,8 +87,7 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
             None => {
                 let head = view.head(append.ledger)?.unwrap_or_else(|| Head::empty(append.ledger));
                 part_of.insert(append.ledger, parts.len());
-                let (ahead, accepted, versions, next) = (head.clone(), vec![], HashMap::new(), HashMap::new());
-                parts.push(Part { head, ahead, accepted, versions, next });
+                parts.push(Part { ahead: head.clone(), head, accepted: vec![], streams: HashMap::new() });
                 parts.last_mut().expect("just pushed")
             }
         };
@@ -111,21 +117,20 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
     Ok(plan)
 }
 
-impl Part {
-    fn consider<V: View>(&mut self, view: &mut V, at: usize, append: &Append) -> Result<Outcome, V::Error> {
+impl<'a> Part<'a> {
+    fn consider<V: View>(&mut self, view: &mut V, at: usize, append: &'a Append) -> Result<Outcome, V::Error> {
         if let Err(e) = append.check_on(&self.ahead) {
             return Ok(Outcome::Refused(e.0.to_owned()));
         }
         for Expectation { stream, version } in &append.expect {
-            let now = self.version(view, stream)?;
+            let now = self.versions(view, stream)?.ahead;
             if now != *version {
                 return Ok(Outcome::Moved { stream: stream.clone(), version: now });
             }
         }
         for draft in &append.drafts {
-            let now = self.version(view, &draft.stream)?;
-            self.next.entry(draft.stream.clone()).or_insert(now.map_or(0, |v| v + 1));
-            self.versions.insert(draft.stream.clone(), Some(now.map_or(0, |v| v + 1)));
+            let versions = self.versions(view, &draft.stream)?;
+            versions.ahead = Some(versions.ahead.map_or(0, |v| v + 1));
         }
         let first = self.ahead.size;
         self.ahead.size += append.drafts.len() as u64;
@@ -137,13 +142,14 @@ impl Part {
         Ok(Outcome::Committed(Span { first, last: self.ahead.size - 1 }))
     }
 
-    fn version<V: View>(&mut self, view: &mut V, stream: &Stream) -> Result<Option<u64>, V::Error> {
-        if let Some(known) = self.versions.get(stream) {
-            return Ok(*known);
-        }
-        let stored = view.version(self.head.ledger, stream)?;
-        self.versions.insert(stream.clone(), stored);
-        Ok(stored)
+    fn versions<V: View>(&mut self, view: &mut V, stream: &'a Stream) -> Result<&mut Versions, V::Error> {
+        Ok(match self.streams.entry(stream) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let stored = view.version(self.head.ledger, stream)?;
+                new.insert(Versions { ahead: stored, next: stored.map_or(0, |v| v + 1) })
+            }
+        })
     }
 
     /// Chains the accepted appends: one commit, unless a `ledger.*` record or a limit asks for several.
@@ -152,9 +158,14 @@ impl Part {
         let mut group: Vec<&Append> = vec![];
         let (mut records, mut bytes) = (0, 0);
         let mut head = self.head.clone();
+        let mut version = |stream: &Stream| {
+            let versions = self.streams.get_mut(stream).expect("every stream that is written was considered");
+            versions.next += 1;
+            versions.next - 1
+        };
         let mut flush = |group: &mut Vec<&Append>, commits: &mut Vec<Commit>| -> Result<(), String> {
             if !group.is_empty() {
-                let commit = chain::chain(&head, group, &mut self.next, signers).map_err(|e| e.0.to_owned())?;
+                let commit = chain::chain(&head, group, &mut version, signers).map_err(|e| e.0.to_owned())?;
                 head = commit.head.clone();
                 commits.push(commit);
                 group.clear();
@@ -179,14 +190,17 @@ impl Part {
 
 type Signed = (Vec<usize>, Result<Vec<Commit>, String>);
 
+/// Read once: asking takes several system calls.
+static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
+
 /// Hashing and signing are most of the work: with several ledgers in a call, all cores share it.
-fn sign_all(parts: Vec<Part>, appends: &[&Append], signers: &dyn Signers) -> Vec<Signed> {
-    let one = |mut part: Part| {
+fn sign_all(parts: Vec<Part<'_>>, appends: &[&Append], signers: &dyn Signers) -> Vec<Signed> {
+    let one = |mut part: Part<'_>| {
         let commits = part.chain(appends, signers);
         (part.accepted, commits)
     };
-    let mut parts: Vec<Part> = parts.into_iter().filter(|part| !part.accepted.is_empty()).collect();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(parts.len() / 4);
+    let mut parts: Vec<Part<'_>> = parts.into_iter().filter(|part| !part.accepted.is_empty()).collect();
+    let cores = CORES.min(parts.len() / 4);
     if cores < 2 {
         return parts.into_iter().map(one).collect();
     }

@@ -140,7 +140,13 @@ impl Book {
 
     fn write(&mut self, appends: &[Append]) {
         let appends: Vec<&Append> = appends.iter().collect();
-        let commit = chain(&self.head, &appends, &mut self.versions, &key(self.signer)).unwrap();
+        let versions = &mut self.versions;
+        let mut version = |stream: &Stream| {
+            let next = versions.entry(stream.clone()).or_insert(0);
+            *next += 1;
+            *next - 1
+        };
+        let commit = chain(&self.head, &appends, &mut version, &key(self.signer)).unwrap();
         self.head = commit.head;
         self.records.extend(commit.records);
         self.ends.push(self.size());

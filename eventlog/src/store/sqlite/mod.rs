@@ -31,6 +31,7 @@ use crate::sqlite;
 const STEPS: &[M<'_>] = &[
     M::up(include_str!("../../../../migrations/sqlite/log/0001_log.sql")),
     M::up(include_str!("../../../../migrations/sqlite/log/0002_mirror.sql")),
+    M::up(include_str!("../../../../migrations/sqlite/log/0003_stream_records.sql")),
 ];
 const READERS: usize = 4;
 
@@ -216,7 +217,7 @@ impl Store for SqliteStore {
 
     fn stream_version(&self, ledger: Uuid, stream: Stream) -> Pending<'_, Read<Option<u64>>> {
         self.query(move |conn| match read::ledger(conn, ledger)? {
-            Some(row) => Ok(read::stream(conn, row.no, &stream)?.map(|(_, version)| version)),
+            Some(row) => Ok(read::version(conn, row.no, &stream)?),
             None => Ok(None),
         })
     }

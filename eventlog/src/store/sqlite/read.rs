@@ -68,12 +68,13 @@ pub(super) fn find_append(conn: &Connection, ledger: i64, id: Uuid) -> rusqlite:
     query.query_row(params![ledger, id.as_bytes()], span).optional()
 }
 
-/// Number and version of a stream.
-pub(super) fn stream(conn: &Connection, ledger: i64, stream: &Stream) -> rusqlite::Result<Option<(i64, u64)>> {
-    let mut query =
-        conn.prepare_cached("SELECT no, version FROM stream WHERE ledger = ?1 AND id = ?2 AND kind = ?3")?;
-    let both = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64));
-    query.query_row(params![ledger, stream.id.as_bytes(), stream.kind], both).optional()
+/// Version of a stream's last record.
+pub(super) fn version(conn: &Connection, ledger: i64, stream: &Stream) -> rusqlite::Result<Option<u64>> {
+    let mut query = conn.prepare_cached(
+        "SELECT version FROM stream_record WHERE ledger = ?1 AND id = ?2 AND kind = ?3 ORDER BY version DESC LIMIT 1",
+    )?;
+    let version = |row: &Row<'_>| row.get::<_, i64>(0).map(|version| version as u64);
+    query.query_row(params![ledger, stream.id.as_bytes(), stream.kind], version).optional()
 }
 
 /// Records from `from` on. Reads one neighbour on each side, which the checks need.
@@ -138,12 +139,14 @@ pub(super) fn stream_records(
     limit: usize,
 ) -> Read<Vec<Record>> {
     let ledger = row.head.ledger;
-    let Some((no, version)) = stream(conn, row.no, of)? else { return Ok(vec![]) };
+    let Some(version) = version(conn, row.no, of)? else { return Ok(vec![]) };
     let expected = (version + 1).saturating_sub(from).min(limit as u64) as usize;
     let mut query = conn.prepare_cached(
-        "SELECT position FROM stream_record WHERE stream = ?1 AND version >= ?2 ORDER BY version LIMIT ?3",
+        "SELECT position FROM stream_record WHERE ledger = ?1 AND id = ?2 AND kind = ?3 AND version >= ?4
+         ORDER BY version LIMIT ?5",
     )?;
-    let positions = query.query_map(params![no, from as i64, number(expected)], |row| row.get::<_, i64>(0))?;
+    let wanted = params![row.no, of.id.as_bytes(), of.kind, from as i64, number(expected)];
+    let positions = query.query_map(wanted, |row| row.get::<_, i64>(0))?;
     let positions = positions.map(|p| p.map(|p| p as u64)).collect::<rusqlite::Result<Vec<u64>>>()?;
     let mut records = Vec::with_capacity(positions.len());
     // Records that stand in a row are read in a row.

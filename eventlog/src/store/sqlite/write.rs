@@ -185,38 +185,31 @@ impl Writer {
             let leaf = &commit.leaves[(span.first - commit.spans[0].first) as usize];
             append.execute(params![ledger, leaf.append_id.as_bytes(), span.first as i64, span.last as i64])?;
         }
-        let mut numbers: HashMap<&Stream, i64> = HashMap::new();
-        let mut place =
-            conn.prepare_cached("INSERT INTO stream_record (stream, version, position) VALUES (?1, ?2, ?3)")?;
-        // Backwards, so that a stream's row is touched once, with its last version.
-        for leaf in commit.leaves.iter().rev() {
-            let stream = match numbers.get(&leaf.stream) {
-                Some(no) => *no,
-                None => {
-                    let mut put = conn.prepare_cached(
-                        "INSERT INTO stream (ledger, id, kind, version) VALUES (?1, ?2, ?3, ?4)
-                         ON CONFLICT (ledger, id, kind) DO UPDATE SET version = excluded.version RETURNING no",
-                    )?;
-                    let row = params![ledger, leaf.stream.id.as_bytes(), leaf.stream.kind, leaf.stream_version as i64];
-                    let no = put.query_row(row, |row| row.get(0))?;
-                    numbers.insert(&leaf.stream, no);
-                    no
-                }
-            };
-            place.execute(params![stream, leaf.stream_version as i64, leaf.position as i64])?;
+        let mut place = conn.prepare_cached(
+            "INSERT INTO stream_record (ledger, id, kind, version, position) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for leaf in &commit.leaves {
+            let Stream { kind, id } = &leaf.stream;
+            place.execute(params![ledger, id.as_bytes(), kind, leaf.stream_version as i64, leaf.position as i64])?;
         }
-        self.pages += 8 + bytes / 2_000;
+        self.pages += 5 + bytes / 2_000;
         Ok(())
     }
 
     fn put_head(&mut self, head: &Head) -> rusqlite::Result<i64> {
-        let mut put = self.conn.prepare_cached(
-            "INSERT INTO ledger (id, size, last_hash, last_time_us, last_append, generation, signer, closed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE SET size = excluded.size,
-             last_hash = excluded.last_hash, last_time_us = excluded.last_time_us, last_append = excluded.last_append,
-             generation = excluded.generation, signer = excluded.signer, closed = excluded.closed RETURNING no",
-        )?;
-        let row = params![
+        let known = self.number(head.ledger)?;
+        let sql = match known {
+            Some(_) => {
+                "UPDATE ledger SET size = ?3, last_hash = ?4, last_time_us = ?5, last_append = ?6,
+                 generation = ?7, signer = ?8, closed = ?9 WHERE no = ?1"
+            }
+            None => {
+                "INSERT INTO ledger (no, id, size, last_hash, last_time_us, last_append, generation, signer, closed)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            }
+        };
+        self.conn.prepare_cached(sql)?.execute(params![
+            known,
             head.ledger.as_bytes(),
             head.size as i64,
             head.last.0,
@@ -225,8 +218,8 @@ impl Writer {
             head.generation,
             head.signer,
             head.closed,
-        ];
-        let no = put.query_row(row, |row| row.get(0))?;
+        ])?;
+        let no = known.unwrap_or_else(|| self.conn.last_insert_rowid());
         self.ledgers.insert(head.ledger, no);
         Ok(no)
     }
@@ -368,7 +361,7 @@ impl View for Writer {
 
     fn version(&mut self, ledger: Uuid, stream: &Stream) -> rusqlite::Result<Option<u64>> {
         match self.number(ledger)? {
-            Some(no) => Ok(read::stream(&self.conn, no, stream)?.map(|(_, version)| version)),
+            Some(no) => read::version(&self.conn, no, stream),
             None => Ok(None),
         }
     }
