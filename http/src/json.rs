@@ -96,7 +96,9 @@ impl<'de> Visitor<'de> for Strict {
         Ok(Value::Number(value.into()))
     }
     fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| self.refuse())
+        // Of so many digits that it would be another number when it is written and read again.
+        let is_one = |number: &Number| serde_json::from_str::<Number>(&number.to_string()).is_ok_and(|n| n == *number);
+        Number::from_f64(value).filter(is_one).map(Value::Number).ok_or_else(|| self.refuse())
     }
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(Value::String(value.to_owned()))
@@ -168,6 +170,8 @@ mod tests {
         }
         assert!(read::<Sample>(&[b"[".repeat(100_000), b"]".repeat(100_000)].concat()).is_err());
         assert!(read::<Sample>(b"\xff").is_err());
+        let long = strict_or_empty(format!("[1.5,{}]", "1".repeat(127)).as_bytes()).unwrap_err();
+        assert_eq!((long.code, long.errors[0].pointer.as_str()), ("request.bad_field", "/1"));
         assert_eq!(read::<Sample>(r#"{"name":"a"}"#.as_bytes()).unwrap().name, "a");
     }
 }
