@@ -58,6 +58,11 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// `BEGIN`, `COMMIT`, `ROLLBACK`: parsed once, because every read and every write says them.
+pub(crate) fn say(conn: &Connection, words: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached(words)?.execute([]).map(|_| ())
+}
+
 /// Moves the write-ahead log into the file. `false` = readers kept it from doing all of it.
 pub(crate) fn checkpoint(conn: &Connection, mode: &str) -> rusqlite::Result<bool> {
     let busy: i64 = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |r| r.get(0))?;
@@ -79,6 +84,6 @@ fn flags(access: OpenFlags) -> OpenFlags {
 }
 
 fn settle(conn: &Connection) -> rusqlite::Result<()> {
-    conn.set_prepared_statement_cache_capacity(64);
+    conn.set_prepared_statement_cache_capacity(256);
     conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, TransactionBehavior, params_from_iter};
+use rusqlite::{Connection, ErrorCode, ToSql, params_from_iter};
 
 use super::{Row, SqlError, Value};
+use crate::sqlite::say;
 
 impl From<rusqlite::Error> for SqlError {
     fn from(error: rusqlite::Error) -> SqlError {
@@ -77,15 +78,29 @@ pub(super) fn transact<T, E>(
     connection: &mut Connection,
     work: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Result<Result<T, E>, SqlError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let done = match work(&transaction) {
+    // What a panic has left open.
+    roll_back(connection);
+    say(connection, "BEGIN IMMEDIATE")?;
+    let done = match work(connection) {
         Ok(done) => done,
-        Err(error) => return Ok(Err(error)),
+        Err(error) => {
+            roll_back(connection);
+            return Ok(Err(error));
+        }
     };
-    match transaction.commit().map_err(SqlError::from) {
+    match say(connection, "COMMIT").map_err(SqlError::from) {
         Ok(()) => Ok(Ok(done)),
-        // A failed sync: what was written may be durable.
-        Err(SqlError::Failed(reason)) => Err(SqlError::Unknown(reason)),
-        Err(error) => Err(error),
+        Err(error) => {
+            roll_back(connection);
+            // A failed sync: what was written may be durable.
+            Err(if let SqlError::Failed(reason) = error { SqlError::Unknown(reason) } else { error })
+        }
+    }
+}
+
+/// What cannot be taken back was taken back already.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        let _ = say(connection, "ROLLBACK");
     }
 }

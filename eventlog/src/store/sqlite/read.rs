@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::super::page::{self, LeafChain, Page};
 use crate::chain::{Head, Span};
 use crate::record::{Hash, Leaf, Record, Stream};
+use crate::sqlite::say;
 use crate::store::{Read, StoreError, TileRow};
 
 impl From<rusqlite::Error> for StoreError {
@@ -44,9 +45,9 @@ fn ledger_row(row: &Row<'_>) -> rusqlite::Result<LedgerRow> {
 
 /// Runs queries that must see one state.
 pub(super) fn in_snapshot<T>(conn: &Connection, query: impl FnOnce(&Connection) -> Read<T>) -> Read<T> {
-    let snapshot = conn.unchecked_transaction()?;
+    say(conn, "BEGIN")?;
     let result = query(conn);
-    snapshot.finish()?;
+    say(conn, "ROLLBACK")?;
     result
 }
 

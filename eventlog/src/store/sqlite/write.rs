@@ -11,7 +11,7 @@ use super::{Job, Shared, read, stopped};
 use crate::chain::{Append, Commit, Head, Span};
 use crate::record::Stream;
 use crate::sign::Signers;
-use crate::sqlite::{checkpoint, is_busy, is_full};
+use crate::sqlite::{checkpoint, is_busy, is_full, say};
 use crate::store::{Outcome, Read, StoreError, TileRow};
 
 /// Estimated pages in the write-ahead log at which they are moved into the file.
@@ -117,7 +117,7 @@ impl Writer {
             return plan.outcomes;
         }
         // The commit point of the whole program is the COMMIT here.
-        match self.insert(&plan.commits).and_then(|()| self.conn.execute_batch("COMMIT")) {
+        match self.insert(&plan.commits).and_then(|()| say(&self.conn, "COMMIT")) {
             Ok(()) => {
                 self.shared.changed.send_modify(|n| *n += 1);
                 plan.outcomes
@@ -130,12 +130,12 @@ impl Writer {
     }
 
     fn begin(&self) -> rusqlite::Result<()> {
-        self.conn.execute_batch("BEGIN IMMEDIATE")
+        say(&self.conn, "BEGIN IMMEDIATE")
     }
 
     fn roll_back(&mut self) {
         if !self.conn.is_autocommit() {
-            let _ = self.conn.execute_batch("ROLLBACK");
+            let _ = say(&self.conn, "ROLLBACK");
         }
     }
 
@@ -309,7 +309,7 @@ impl Writer {
         if self.shared.is_dead() {
             return Err(stopped());
         }
-        let done = self.begin().and_then(|()| work(self)).and_then(|()| self.conn.execute_batch("COMMIT"));
+        let done = self.begin().and_then(|()| work(self)).and_then(|()| say(&self.conn, "COMMIT"));
         done.map_err(|error| {
             let text = error.to_string();
             self.failed(error);
