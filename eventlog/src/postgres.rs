@@ -123,13 +123,18 @@ struct Inner {
 }
 
 impl Pool {
-    /// Makes what is missing, as far as the login role may, checks what everything rests on, and connects.
-    pub async fn open(address: &Address, setup: &Setup, connections: u32) -> Result<Pool, OpenError> {
+    /// Makes what is missing, as far as the login role may, checks what everything rests on, and connects. `prepared` is
+    /// run on every new connection: settings that never change, and statements to `EXECUTE`.
+    pub async fn open(
+        address: &Address,
+        setup: &Setup,
+        connections: u32,
+        prepared: &'static str,
+    ) -> Result<Pool, OpenError> {
         let unfit = |reason: String| OpenError::new(address, reason);
         let (at, mut owner) = primary(address).await?;
-        let prepared = tokio::time::timeout(PREPARE, prepare(&mut owner, setup)).await;
-        prepared
-            .map_err(|_| unfit("it does not commit; is the standby away that it waits for?".into()))?
+        let made = tokio::time::timeout(PREPARE, prepare(&mut owner, setup)).await;
+        made.map_err(|_| unfit("it does not commit; is the standby away that it waits for?".into()))?
             .map_err(|e| unfit(e.0))?;
         let _ = owner.close().await;
         let timeline = Arc::new(AtomicI64::new(0));
@@ -151,6 +156,7 @@ impl Pool {
                 Box::pin(async move {
                     let before = seen.load(Ordering::SeqCst);
                     settle(connection, schema, &seen).await?;
+                    connection.execute(prepared).await?;
                     if seen.load(Ordering::SeqCst) > before {
                         *raised.lock().unwrap_or_else(|e| e.into_inner()) = Instant::now();
                     }

@@ -3,11 +3,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::query_as;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, query_as};
 use uuid::Uuid;
 
 use super::session::Session;
 use crate::chain::{Head, Span};
+use crate::postgres::sql_error;
 use crate::record::{Hash, Leaf, Record, Stream};
 use crate::sql::SqlError;
 use crate::store::page::{self, LeafChain, Page};
@@ -30,12 +32,22 @@ pub(super) fn head(row: HeadRow) -> Head {
     }
 }
 
+/// Heads by their ledgers.
+pub(super) fn heads(rows: &[PgRow]) -> Result<HashMap<Uuid, Head>, SqlError> {
+    let head = |row| HeadRow::from_row(row).map(head).map(|head| (head.ledger, head));
+    rows.iter().map(head).collect::<Result<_, _>>().map_err(sql_error)
+}
+
 /// Of a page: the ledger's size, last leaf hash and whether its bodies are gone, then one record, if there is one.
 type PageRow = (i64, [u8; 32], bool, Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 /// Of a stream: the same, then the leaf before and the leaf after the record.
 type StreamRow =
     (i64, [u8; 32], bool, i64, i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// Number of a stream and its version, if it has one; or the place of an append's first record, ledger, id and leaf.
+type SeenRow = (Option<i64>, Option<i64>, Option<Uuid>, Option<Uuid>, Option<Vec<u8>>);
+type Spans = HashMap<(Uuid, Uuid), Span>;
 
 impl Session {
     pub async fn head(mut self, ledger: Uuid) -> Read<Option<Head>> {
@@ -124,7 +136,7 @@ impl Session {
     }
 
     pub async fn stream_version(mut self, ledger: Uuid, stream: &Stream) -> Read<Option<u64>> {
-        let versions = self.versions(&[(ledger, stream)]).await?;
+        let (versions, _) = self.versions_and_appends(&[(ledger, stream)], &[]).await?;
         self.done();
         Ok(versions[0])
     }
@@ -192,29 +204,42 @@ impl Session {
     }
 
     /// Where these appends stand, as far as they are visible.
-    pub async fn appends(&mut self, wanted: &[(Uuid, Uuid)]) -> Result<HashMap<(Uuid, Uuid), Span>, SqlError> {
-        let ids: Vec<Uuid> = wanted.iter().map(|(_, id)| *id).collect();
-        // No join: the planner would walk through the whole index for it.
-        let sql = "SELECT ledger, append_id, position, leaf FROM record WHERE append_id = ANY ($1)";
-        let rows: Vec<(Uuid, Uuid, i64, Vec<u8>)> = self.rows(query_as(sql).bind(ids)).await?;
-        let span = |(ledger, id, first, leaf): (Uuid, Uuid, i64, Vec<u8>)| {
-            let count =
-                Leaf::decode(&leaf).map_err(|e| SqlError::Failed(format!("ledger {ledger}, {first}: {}", e.0)))?;
-            Ok(((ledger, id), Span { first: first as u64, last: first as u64 + u64::from(count.count) - 1 }))
-        };
-        rows.into_iter().map(span).collect()
+    pub async fn appends(&mut self, wanted: &[(Uuid, Uuid)]) -> Result<Spans, SqlError> {
+        Ok(self.versions_and_appends(&[], wanted).await?.1)
     }
 
-    /// Versions of the last records of these streams, in the same order.
-    pub async fn versions(&mut self, of: &[(Uuid, &Stream)]) -> Result<Vec<Option<u64>>, SqlError> {
-        let sql = "SELECT (SELECT r.stream_version FROM record r WHERE r.stream_id = s.id AND r.stream_kind = s.kind
-                             AND r.ledger = s.ledger ORDER BY r.stream_version DESC LIMIT 1)
-                   FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS s (ledger, id, kind, n) ORDER BY n";
+    /// Versions of the last records of these streams, in the same order, and where these appends stand.
+    pub async fn versions_and_appends(
+        &mut self,
+        of: &[(Uuid, &Stream)],
+        wanted: &[(Uuid, Uuid)],
+    ) -> Result<(Vec<Option<u64>>, Spans), SqlError> {
+        // Appends without a join: the planner would walk through the whole index for it.
+        let sql =
+            "SELECT s.n, (SELECT r.stream_version FROM record r WHERE r.stream_id = s.id AND r.stream_kind = s.kind
+                                  AND r.ledger = s.ledger ORDER BY r.stream_version DESC LIMIT 1),
+                          NULL::uuid, NULL::uuid, NULL::bytea
+                   FROM unnest($1::uuid[], $2::uuid[], $3::text[]) WITH ORDINALITY AS s (ledger, id, kind, n)
+                   UNION ALL SELECT NULL, position, ledger, append_id, leaf FROM record WHERE append_id = ANY ($4)";
         let ledgers: Vec<Uuid> = of.iter().map(|(ledger, _)| *ledger).collect();
         let ids: Vec<Uuid> = of.iter().map(|(_, stream)| stream.id).collect();
         let kinds: Vec<&str> = of.iter().map(|(_, stream)| stream.kind.as_str()).collect();
-        let rows: Vec<(Option<i64>,)> = self.rows(query_as(sql).bind(ledgers).bind(ids).bind(kinds)).await?;
-        Ok(rows.into_iter().map(|(version,)| version.map(|v| v as u64)).collect())
+        let appends: Vec<Uuid> = wanted.iter().map(|(_, id)| *id).collect();
+        let rows: Vec<SeenRow> = self.rows(query_as(sql).bind(ledgers).bind(ids).bind(kinds).bind(appends)).await?;
+        let (mut versions, mut spans) = (vec![None; of.len()], HashMap::new());
+        for row in rows {
+            match row {
+                (Some(n), version, ..) => versions[n as usize - 1] = version.map(|v| v as u64),
+                (None, Some(first), Some(ledger), Some(id), Some(leaf)) => {
+                    let leaf = Leaf::decode(&leaf);
+                    let leaf = leaf.map_err(|e| SqlError::Failed(format!("ledger {ledger}, {first}: {}", e.0)))?;
+                    let first = first as u64;
+                    spans.insert((ledger, id), Span { first, last: first + u64::from(leaf.count) - 1 });
+                }
+                _ => return Err(SqlError::Failed("an append without its place".to_owned())),
+            }
+        }
+        Ok((versions, spans))
     }
 }
 

@@ -26,9 +26,14 @@ const COMMIT: Duration = Duration::from_millis(1_000);
 /// How long a commit that nobody waits for keeps its connection.
 const FORGOTTEN: Duration = Duration::from_secs(600);
 
-/// Statements of the log find their rows by one index each. Left alone, the planner would keep for a growing table what
-/// it found good for an empty one.
-const PLANNER: [&str; 4] = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"];
+/// Said once on every connection. Statements of the log find their rows by one index each. Left alone, the planner would
+/// keep for a growing table what it found good for an empty one, or plan a statement anew each time, which takes longer
+/// than running it.
+pub(super) const PREPARED: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+     SET jit = off; SET plan_cache_mode = force_generic_plan; SET bytea_output = hex;
+     PREPARE lock_what_is_free (uuid[]) AS
+       SELECT ledger, size, last_hash, last_time_us, last_append, generation, signer, closed FROM heads
+       WHERE ledger = ANY ($1) ORDER BY ledger FOR UPDATE SKIP LOCKED";
 
 /// Given back to the pool only between two transactions; dropped in the middle of something, the connection is closed,
 /// and the server takes its transaction back.
@@ -43,9 +48,7 @@ impl Session {
     /// For one statement that reads one ledger, or all.
     pub async fn reading(pool: &Pool, ledger: Option<Uuid>) -> Result<Session, SqlError> {
         let scope = ledger.map_or("*".to_owned(), |ledger| ledger.to_string());
-        let mut sql = format!("SET keiin.scope = '{scope}'");
-        PLANNER.iter().for_each(|name| sql.push_str(&format!("; SET {name} = off")));
-        let mut session = Session::open(pool, sql, None).await?;
+        let (mut session, _) = Session::open(pool, format!("SET keiin.scope = '{scope}'"), None).await?;
         session.deadline = Instant::now() + READ;
         Ok(session)
     }
@@ -58,20 +61,45 @@ impl Session {
         ledgers: &[Uuid],
         patience: Duration,
     ) -> Result<Session, SqlError> {
-        let stuck = || SqlError::Away("earlier commits are still waiting for the server".to_owned());
-        let room = timeout(FIRST, room.clone().acquire_owned()).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
-        let mut sql = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL keiin.scope = '".to_owned();
-        for (n, ledger) in ledgers.iter().enumerate() {
-            let _ = write!(sql, "{}{ledger}", if n == 0 { "" } else { "," });
-        }
-        let _ = write!(sql, "'; SET LOCAL lock_timeout = {}", patience.as_millis());
-        PLANNER.iter().for_each(|name| sql.push_str(&format!("; SET LOCAL {name} = off")));
-        let mut session = Session::open(pool, sql, Some(room)).await?;
-        session.deadline = Instant::now() + WRITE;
+        let (session, _) = Session::begin(pool, room, ledgers, patience, "").await?;
         Ok(session)
     }
 
-    async fn open(pool: &Pool, sql: String, room: Option<OwnedSemaphorePermit>) -> Result<Session, SqlError> {
+    /// The same, with the locks of those ledgers that nobody else holds, in one message: their heads.
+    pub async fn locking(
+        pool: &Pool,
+        room: &Arc<Semaphore>,
+        ledgers: &[Uuid],
+        patience: Duration,
+    ) -> Result<(Session, Vec<PgRow>), SqlError> {
+        Session::begin(pool, room, ledgers, patience, &lock_what_is_free(ledgers)).await
+    }
+
+    async fn begin(
+        pool: &Pool,
+        room: &Arc<Semaphore>,
+        ledgers: &[Uuid],
+        patience: Duration,
+        first: &str,
+    ) -> Result<(Session, Vec<PgRow>), SqlError> {
+        let stuck = || SqlError::Away("earlier commits are still waiting for the server".to_owned());
+        let room = timeout(FIRST, room.clone().acquire_owned()).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
+        let sql = format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL keiin.scope = '{}'; SET LOCAL lock_timeout = {};
+             {first}",
+            list(ledgers),
+            patience.as_millis()
+        );
+        let (mut session, rows) = Session::open(pool, sql, Some(room)).await?;
+        session.deadline = Instant::now() + WRITE;
+        Ok((session, rows))
+    }
+
+    async fn open(
+        pool: &Pool,
+        sql: String,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<(Session, Vec<PgRow>), SqlError> {
         let mut session = Session { pool: pool.clone(), connection: None, deadline: Instant::now(), _room: room };
         // A server that was restarted has closed what is idle here: the second connection is a new one.
         for _ in 0..2 {
@@ -79,7 +107,7 @@ impl Session {
             session.deadline = Instant::now() + FIRST;
             match session.simple(sql.clone()).await {
                 Err(SqlError::Away(_)) if session.deadline > Instant::now() => session.discard(),
-                done => return done.map(|()| session),
+                done => return done.map(|rows| (session, rows)),
             }
         }
         Err(SqlError::Away("the server ends every connection".to_owned()))
@@ -90,11 +118,11 @@ impl Session {
         self.deadline = Instant::now() + FORGOTTEN;
     }
 
-    /// Statements without parameters and results.
-    pub async fn simple(&mut self, sql: String) -> Result<(), SqlError> {
+    /// Statements without parameters, in one message; the rows of all of them.
+    pub async fn simple(&mut self, sql: String) -> Result<Vec<PgRow>, SqlError> {
         let (pool, deadline) = (self.pool.clone(), self.deadline);
         let connection = self.connection()?;
-        in_time(&pool, deadline, connection.execute(sqlx::raw_sql(AssertSqlSafe(sql)))).await.map(|_| ())
+        in_time(&pool, deadline, connection.fetch_all(sqlx::raw_sql(AssertSqlSafe(sql)))).await
     }
 
     /// How many rows it has changed.
@@ -160,6 +188,19 @@ impl Session {
             postgres::discard(connection);
         }
     }
+}
+
+/// Locks ledgers, in their order, but passes over those that somebody else holds. Answers their heads.
+pub(super) fn lock_what_is_free(ledgers: &[Uuid]) -> String {
+    format!("EXECUTE lock_what_is_free ('{{{}}}')", list(ledgers))
+}
+
+fn list(ledgers: &[Uuid]) -> String {
+    let mut list = String::with_capacity(ledgers.len() * 37);
+    for (n, ledger) in ledgers.iter().enumerate() {
+        let _ = write!(list, "{}{ledger}", if n == 0 { "" } else { "," });
+    }
+    list
 }
 
 impl Drop for Session {

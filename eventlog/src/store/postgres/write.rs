@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::plan::{View, plan};
-use super::session::Session;
+use super::session::{Session, lock_what_is_free};
 use super::{PostgresStore, read};
 use crate::chain::{Append, Commit, Head, Span};
 use crate::clear::OPENED;
@@ -24,6 +24,9 @@ const LEDGERS: usize = 256;
 const PATIENCE: [Duration; 2] = [Duration::from_millis(700), Duration::from_millis(1_500)];
 /// How long a transaction is waited for whose commit was not answered.
 const LOST: Duration = Duration::from_millis(1_000);
+
+/// Most records that are planned where we are: a signature and some hashes, sooner done than handed to another thread.
+const AT_ONCE: usize = 64;
 
 type Answers = Vec<(usize, Outcome)>;
 
@@ -62,14 +65,20 @@ impl PostgresStore {
         let ledgers = distinct(part.iter().map(|at| batch[*at].ledger));
         let opens = |append: &Append| append.drafts.first().is_some_and(|draft| draft.event_kind == OPENED);
         let opening = distinct(part.iter().map(|at| &batch[*at]).filter(|a| opens(a)).map(|a| a.ledger));
-        let mut session = Session::writing(&self.pool, &self.room, &ledgers, PATIENCE[0]).await?;
-        if !opening.is_empty() {
-            session.make_heads(&opening).await?;
-        }
-        if let Some(ledger) = wait_for {
-            session.lock(&[ledger]).await?;
-        }
-        let heads = session.lock_what_is_free(&ledgers).await?;
+        let (mut session, heads) = if opening.is_empty() && wait_for.is_none() {
+            Session::locking(&self.pool, &self.room, &ledgers, PATIENCE[0]).await?
+        } else {
+            let mut session = Session::writing(&self.pool, &self.room, &ledgers, PATIENCE[0]).await?;
+            if !opening.is_empty() {
+                session.make_heads(&opening).await?;
+            }
+            if let Some(ledger) = wait_for {
+                session.lock(&[ledger]).await?;
+            }
+            let heads = session.simple(lock_what_is_free(&ledgers)).await?;
+            (session, heads)
+        };
+        let heads = read::heads(&heads)?;
         let elsewhere = session.held_elsewhere(&ledgers, &heads).await?;
         let mine: Vec<usize> = part.iter().copied().filter(|at| !elsewhere.contains(&batch[*at].ledger)).collect();
         if mine.is_empty() {
@@ -78,13 +87,19 @@ impl PostgresStore {
         }
         let appends: Vec<&Append> = mine.iter().map(|at| &batch[*at]).collect();
         let mut seen = session.look(&appends, heads).await?;
-        let (all, places, signers) = (batch.clone(), mine.clone(), self.signers.clone());
-        let planned = tokio::task::spawn_blocking(move || {
-            let appends: Vec<&Append> = places.iter().map(|at| &all[*at]).collect();
-            let Ok(plan) = plan(&mut seen, &appends, &*signers);
+        let records: usize = appends.iter().map(|append| append.drafts.len()).sum();
+        let plan = if records <= AT_ONCE && ledgers.len() == 1 {
+            let Ok(plan) = plan(&mut seen, &appends, &*self.signers);
             plan
-        });
-        let plan = planned.await.map_err(|e| SqlError::Failed(e.to_string()))?;
+        } else {
+            let (all, places, signers) = (batch.clone(), mine.clone(), self.signers.clone());
+            let planned = tokio::task::spawn_blocking(move || {
+                let appends: Vec<&Append> = places.iter().map(|at| &all[*at]).collect();
+                let Ok(plan) = plan(&mut seen, &appends, &*signers);
+                plan
+            });
+            planned.await.map_err(|e| SqlError::Failed(e.to_string()))?
+        };
         let named = |at: &usize| (batch[*at].ledger, batch[*at].append_id);
         let positive = |outcome: &Outcome| matches!(outcome, Outcome::Committed(_) | Outcome::Known(_));
         let (answers, wrote) = (plan.outcomes.iter(), !plan.commits.is_empty());
@@ -188,14 +203,6 @@ impl Session {
         Ok(rows.into_iter().map(read::head).map(|head| (head.ledger, head)).collect())
     }
 
-    /// The same, but passes over those that somebody else holds.
-    async fn lock_what_is_free(&mut self, ledgers: &[Uuid]) -> Result<HashMap<Uuid, Head>, SqlError> {
-        let sql = "SELECT ledger, size, last_hash, last_time_us, last_append, generation, signer, closed FROM heads
-                   WHERE ledger = ANY ($1) ORDER BY ledger FOR UPDATE SKIP LOCKED";
-        let rows = self.rows(query_as(sql).bind(ledgers)).await?;
-        Ok(rows.into_iter().map(read::head).map(|head| (head.ledger, head)).collect())
-    }
-
     /// Of the ledgers that could not be locked, those that exist.
     async fn held_elsewhere(&mut self, all: &[Uuid], held: &HashMap<Uuid, Head>) -> Result<BTreeSet<Uuid>, SqlError> {
         let missing: Vec<Uuid> = all.iter().filter(|ledger| !held.contains_key(ledger)).copied().collect();
@@ -207,8 +214,8 @@ impl Session {
         Ok(rows.into_iter().map(|(ledger,)| ledger).collect())
     }
 
-    /// Everything that planning asks for. Two statements of their own, after the lock, so that they see what the last
-    /// holder has committed.
+    /// Everything that planning asks for. A statement of its own, after the lock, so that it sees what the last holder
+    /// has committed.
     async fn look(&mut self, appends: &[&Append], heads: HashMap<Uuid, Head>) -> Result<Seen, SqlError> {
         let ids: Vec<(Uuid, Uuid)> = appends.iter().map(|append| (append.ledger, append.append_id)).collect();
         let streams = |append: &&Append| {
@@ -226,8 +233,7 @@ impl Session {
             .collect();
         let streams: Vec<(Uuid, Stream)> = streams.into_values().collect();
         let borrowed: Vec<(Uuid, &Stream)> = streams.iter().map(|(ledger, stream)| (*ledger, stream)).collect();
-        let versions = self.versions(&borrowed).await?;
-        let spans = self.appends(&ids).await?;
+        let (versions, spans) = self.versions_and_appends(&borrowed, &ids).await?;
         let versions = streams.into_iter().zip(versions).filter_map(|(of, version)| Some((of, version?))).collect();
         Ok(Seen { heads, spans, versions })
     }
