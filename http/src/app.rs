@@ -110,12 +110,8 @@ impl App {
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
         let cursor_key = Sha256::digest(vault.fingerprint(ROOT, "cursor", "v1")?).into();
         let (texts, assets) = (Arc::new(Texts::new()?), Arc::new(Assets::new()));
-        let desk = Desk {
-            vault: vault.clone(),
-            anchorer: anchorer.clone(),
-            texts: texts.clone(),
-            public_url: public_url(&config),
-        };
+        let desk =
+            Desk { vault: vault.clone(), anchorer: anchorer.clone(), texts: texts.clone(), public_url: config.url() };
         let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
         let app = Arc::new(App {
             denials: Denials::default(),
@@ -188,14 +184,7 @@ impl App {
 
     /// What links begin with.
     pub fn public_url(&self) -> String {
-        public_url(&self.config)
-    }
-}
-
-fn public_url(config: &Config) -> String {
-    match config.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", config.listen),
-        url => url.to_owned(),
+        self.config.url()
     }
 }
 

@@ -14,7 +14,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where operators connect: metrics and rebuild. Keep it off the public network.
     pub admin_listen: SocketAddr,
-    /// What links in mails begin with; empty = `http://` and the listening address.
+    /// With TLS on: a plain address that leads every request to the https one, such as `0.0.0.0:80`. Unset = none.
+    pub http_listen: Option<SocketAddr>,
+    /// What links in mails begin with; empty = `http://`, or `https://` with TLS on, and the listening address.
     pub public_url: String,
     /// Host-like name in every origin, frozen when the data directory is made. Names no customer.
     pub log_name: String,
@@ -27,6 +29,8 @@ pub struct Config {
     pub anchor: String,
     /// Where keys are; empty = `keys` in the data directory.
     pub keys: PathBuf,
+    /// The certificate. With it every port speaks TLS, but for `http_listen`.
+    pub tls: Tls,
     /// What is in front of us.
     pub proxy: Proxy,
     /// What is too much.
@@ -43,6 +47,25 @@ pub struct Scrub {
     pub every_s: u64,
     /// How much of one core a round may take, in percent.
     pub share_percent: u32,
+}
+
+/// The certificate: files of an authority's, or one that we make ourselves.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tls {
+    /// The certificate and those between it and its authority, PEM; certbot's `fullchain.pem`.
+    pub cert: PathBuf,
+    /// Its private key, PEM, not encrypted; certbot's `privkey.pem`.
+    pub key: PathBuf,
+    /// Make one that no browser knows, kept beside the other keys.
+    pub self_signed: bool,
+}
+
+impl Tls {
+    /// Do our ports speak TLS?
+    pub fn is_on(&self) -> bool {
+        self.self_signed || !self.cert.as_os_str().is_empty() || !self.key.as_os_str().is_empty()
+    }
 }
 
 /// A reverse proxy.
@@ -78,12 +101,14 @@ impl Default for Config {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            http_listen: None,
             public_url: String::new(),
             log_name: "localhost".into(),
             database: String::new(),
             vault: String::new(),
             anchor: String::new(),
             keys: PathBuf::new(),
+            tls: Tls::default(),
             proxy: Proxy::default(),
             limits: Limits::default(),
             scrub: Scrub::default(),
@@ -151,19 +176,92 @@ impl Config {
         Ok(config)
     }
 
-    /// Plain HTTP leaves the machine only behind a proxy that was named.
+    /// Plain HTTP leaves the machine only behind a proxy that was named (ML-05), and settings of TLS fit together.
     pub fn check_listen(&self) -> Result<(), BadConfig> {
         if cfg!(keiin_unchecked) && !self.listen.ip().is_loopback() {
             return Err(BadConfig::new("this build keeps companies apart by row-level security alone: loopback only"));
+        }
+        if self.tls.is_on() {
+            return self.check_tls();
+        }
+        if let Some(address) = self.http_listen {
+            return Err(BadConfig(format!(
+                "http_listen = {address} only leads to https: give a certificate too (--tls-cert and --tls-key), or \
+                 leave it out"
+            )));
+        }
+        if !self.admin_listen.ip().is_loopback() {
+            return Err(BadConfig(format!(
+                "plain HTTP for operators on {} would let everybody on the way read along: set admin_listen to \
+                 127.0.0.1, or give a certificate with --tls-cert and --tls-key",
+                self.admin_listen
+            )));
         }
         if self.listen.ip().is_loopback() || !self.proxy.trusted.is_empty() {
             return Ok(());
         }
         Err(BadConfig(format!(
-            "plain HTTP on {} would send passwords in the clear: listen on 127.0.0.1, or put a TLS proxy in front and \
-             name its network with --behind-proxy CIDR",
+            "plain HTTP on {} would send passwords in the clear: give a certificate with --tls-cert and --tls-key (or \
+             --tls self-signed), listen on 127.0.0.1, or put a TLS proxy in front and name its network with \
+             --behind-proxy CIDR",
             self.listen
         )))
+    }
+
+    fn check_tls(&self) -> Result<(), BadConfig> {
+        let has_cert = !self.tls.cert.as_os_str().is_empty();
+        if has_cert == self.tls.key.as_os_str().is_empty() {
+            let (given, missing) = if has_cert { ("--tls-cert", "--tls-key") } else { ("--tls-key", "--tls-cert") };
+            return Err(BadConfig(format!("{given} needs {missing}: a certificate and its private key, both PEM")));
+        }
+        if has_cert && self.tls.self_signed {
+            let text = "tls.self_signed makes a certificate, tls.cert names one: leave one of them out";
+            return Err(BadConfig::new(text));
+        }
+        if !self.public_url.is_empty() && !self.is_https_url() {
+            return Err(BadConfig(format!(
+                "public_url = \"{}\" but TLS is on: begin it with https://, links in mails are made from it",
+                self.public_url
+            )));
+        }
+        match self.http_listen {
+            Some(address) if self.public_url.is_empty() && self.listen.ip().is_unspecified() => {
+                Err(BadConfig(format!(
+                    "http_listen = {address} needs to know where to lead: set public_url to https:// and the host's name"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_https_url(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// What addresses that we print and send begin with.
+    pub fn url(&self) -> String {
+        match self.public_url.trim_end_matches('/') {
+            "" => format!("{}://{}", self.scheme(), self.listen),
+            url => url.to_owned(),
+        }
+    }
+
+    /// Where operators connect.
+    pub fn admin_url(&self) -> String {
+        format!("{}://{}", self.scheme(), self.admin_listen)
+    }
+
+    /// The host's name in `public_url`.
+    pub fn public_host(&self) -> Option<&str> {
+        let (_, rest) = self.public_url.split_once("://")?;
+        let authority = rest.split(['/', '?']).next().unwrap_or(rest);
+        let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|c| c.is_ascii_digit()));
+        let host = authority[..port.unwrap_or(authority.len())].trim_matches(['[', ']']);
+        Some(host).filter(|host| !host.is_empty())
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.tls.is_on() { "https" } else { "http" }
     }
 
     /// Is this peer a proxy whose headers are believed?
@@ -173,7 +271,12 @@ impl Config {
 
     /// Do browsers reach us over TLS?
     pub fn is_https(&self) -> bool {
-        self.public_url.starts_with("https://")
+        self.tls.is_on() || self.is_https_url()
+    }
+
+    /// A proxy speaks TLS for us, and nobody told us so: cookies would lack `Secure`.
+    pub fn is_proxied_in_the_clear(&self) -> bool {
+        !self.is_https() && !self.proxy.trusted.is_empty()
     }
 
     /// Name of the login cookie. The `__Host-` prefix needs TLS; plain HTTP exists on loopback only.
@@ -254,5 +357,38 @@ mod tests {
         assert!(!behind.trusts_proxy("11.0.0.1".parse().unwrap()));
         assert!(!behind.trusts_proxy("::1".parse().unwrap()));
         assert!(read("[proxy]\ntrusted = [\"10.0.0.0\"]").is_err());
+        // Operators' requests pass no proxy.
+        let admin = read("admin_listen = \"0.0.0.0:8081\"\n[proxy]\ntrusted = [\"10.0.0.0/8\"]").unwrap();
+        assert!(admin.check_listen().unwrap_err().to_string().contains("admin_listen to 127.0.0.1"));
+    }
+
+    #[test]
+    fn settings_of_tls_fit_together() {
+        let tls = "admin_listen = \"0.0.0.0:8081\"\nlisten = \"0.0.0.0:443\"";
+        let files = "[tls]\ncert = \"c\"\nkey = \"k\"";
+        let good = read(&format!("{tls}\n{files}")).unwrap();
+        good.check_listen().unwrap();
+        assert!(good.is_https() && good.session_cookie().starts_with("__Host-"));
+        assert_eq!((good.url().as_str(), good.admin_url().as_str()), ("https://0.0.0.0:443", "https://0.0.0.0:8081"));
+        for (url, host) in [
+            ("https://a.example", "a.example"),
+            ("https://a.example:8443/x", "a.example"),
+            ("https://[::1]:8443", "::1"),
+            ("https://[::1]/", "::1"),
+        ] {
+            assert_eq!(read(&format!("public_url = \"{url}\"")).unwrap().public_host(), Some(host));
+        }
+        for (head, tail, advice) in [
+            ("", "[tls]\ncert = \"c\"", "--tls-cert needs --tls-key"),
+            ("", "[tls]\nkey = \"k\"", "--tls-key needs --tls-cert"),
+            ("", "[tls]\ncert = \"c\"\nkey = \"k\"\nself_signed = true", "leave one of them out"),
+            ("public_url = \"http://a.example\"", files, "begin it with https://"),
+            ("http_listen = \"0.0.0.0:80\"", files, "set public_url"),
+        ] {
+            let error = read(&format!("{tls}\n{head}\n{tail}")).unwrap().check_listen().unwrap_err().to_string();
+            assert!(error.contains(advice), "{error}");
+        }
+        let error = read("http_listen = \"127.0.0.1:80\"").unwrap().check_listen().unwrap_err().to_string();
+        assert!(error.contains("only leads to https"), "{error}");
     }
 }

@@ -1,9 +1,10 @@
 //! The server: routes put together, and what every request passes through.
 //!
-//! From the outside in: time limit, request id and language, panics, security headers, problems rendered, cross-site
+//! From the outside in: security headers, request id and language, time limit, panics, problems rendered, cross-site
 //! requests refused, the handler.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,15 @@ use axum::serve::ListenerExt;
 use keiin_domain::command::Fault;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
-use crate::{api, clock, console, ledger, openapi, principal, random, session_api};
+use crate::tls::{Tls, TlsListener, redirect};
+use crate::{api, clock, console, headers, ledger, openapi, principal, random, session_api};
 
 /// Cookie that remembers the language.
 pub const LANG_COOKIE: &str = "keiin_lang";
@@ -58,19 +61,24 @@ impl Peer {
 
 /// Everything that people reach.
 pub fn router(app: Arc<App>) -> Router {
-    let limit = Duration::from_secs(app.config.limits.request_s);
-    api::router(&app)
+    let routes = api::router(&app)
         .merge(session_api::router())
         .merge(ledger::router())
         .merge(openapi::router())
         .merge(console::router())
         .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready));
+    layered(app, routes)
+}
+
+/// What every request to these routes passes through.
+fn layered(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
+    let limit = Duration::from_secs(app.config.limits.request_s);
+    routes
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::new("request.method_not_allowed") })
         .layer(middleware::from_fn(same_site))
         .layer(middleware::from_fn_with_state(app.clone(), render_problems))
-        .layer(middleware::from_fn_with_state(app.clone(), headers))
         .layer(CatchPanicLayer::custom(|_| Problem::failed("a handler panicked").into_response()))
         .layer(middleware::from_fn_with_state(app.clone(), render_problems))
         .layer(middleware::from_fn(move |request: Request, next: Next| async move {
@@ -78,6 +86,7 @@ pub fn router(app: Arc<App>) -> Router {
             answer.unwrap_or_else(|_| Problem::new("request.timeout").into_response())
         }))
         .layer(middleware::from_fn_with_state(app.clone(), arrive))
+        .layer(middleware::from_fn_with_state(app.clone(), secure))
         .with_state(app)
 }
 
@@ -89,6 +98,7 @@ pub fn admin_router(app: Arc<App>) -> Router {
         .route("/scrub", get(scrubbed).post(scrub_now))
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready_or_why))
+        .layer(middleware::from_fn_with_state(app.clone(), secure))
         .with_state(app)
 }
 
@@ -166,7 +176,8 @@ async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Next) -
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     if let Some(wish) = wish.as_deref().and_then(Lang::parse) {
-        let cookie = format!("{LANG_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax", wish.code());
+        let secure = if app.config.is_https() { "; Secure" } else { "" };
+        let cookie = format!("{LANG_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax{secure}", wish.code());
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -175,36 +186,14 @@ async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Next) -
     let area = path.split('/').find(|s| !s.is_empty()).unwrap_or("").to_owned();
     crate::metrics::count(&method, &area, response.status().as_u16(), started.elapsed());
     tracing::debug!(%request_id, %method, area, status = response.status().as_u16(), "answered");
-    let _ = &app;
     response
 }
 
-async fn headers(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let is_asset = request.uri().path().starts_with("/assets/");
+async fn secure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    };
-    set(header::CONTENT_SECURITY_POLICY, CSP);
-    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::REFERRER_POLICY, "no-referrer");
-    set(header::X_FRAME_OPTIONS, "DENY");
-    set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
-    set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
-    set(HeaderName::from_static("permissions-policy"), "camera=(self), microphone=(), geolocation=()");
-    if !is_asset {
-        set(header::CACHE_CONTROL, "no-store");
-    }
-    if app.config.is_https() {
-        set(header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains");
-    }
+    headers::secure(response.headers_mut(), app.config.is_https());
     response
 }
-
-/// Nothing is inline and nothing comes from elsewhere.
-const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                   form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Browsers say where a request comes from; one from another site that would change something is refused. Calls with a
 /// bearer token are exempt: no browser adds that by itself.
@@ -319,9 +308,21 @@ fn fault_view(fault: &Fault, detail: &str) -> Value {
     view
 }
 
+/// Where we listen.
+pub struct Sockets {
+    /// For people.
+    pub public: TcpListener,
+    /// For operators.
+    pub admin: TcpListener,
+    /// Leads to https.
+    pub redirect: Option<TcpListener>,
+    /// Spoken on the first two.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// Serves until a signal says stop; requests under way are finished.
-pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
+pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
+    let (stop, stopped) = watch::channel(false);
     let feed = app.clone();
     tokio::spawn(async move {
         stop_signal().await;
@@ -329,19 +330,23 @@ pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> an
         feed.feed.end();
         let _ = stop.send(true);
     });
-    let until = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+    let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
+    if let Some(tls) = &sockets.tls {
+        tokio::spawn(tls.clone().keep_fresh());
+    }
+    if let Some(plain) = sockets.redirect {
+        let (lead, stop) = (redirect(plain, app.public_url()), until(stopped.clone()));
+        tokio::spawn(async {
+            tokio::select! { never = lead => match never {}, () = stop => {} }
+        });
+    }
     let stalled = Duration::from_secs(app.config.limits.stalled_s);
-    let listener = listener.tap_io(move |io| {
-        if let Err(error) = patience_with(io, stalled) {
-            tracing::warn!(%error, "a connection keeps the system's settings");
-        }
-    });
-    let public = router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let public = axum::serve(listener, public).with_graceful_shutdown(until(stopped.clone()));
-    let admin = axum::serve(admin, admin_router(app)).with_graceful_shutdown(until(stopped.clone()));
-    let both = async { tokio::try_join!(public.into_future(), admin.into_future()) };
+    let tls = sockets.tls.as_deref();
+    let public = serving(sockets.public, tls, stalled, router(app.clone()), until(stopped.clone()))?;
+    let admin = serving(sockets.admin, tls, stalled, admin_router(app), until(stopped.clone()))?;
+    let both = async { tokio::try_join!(public, admin) };
     let patience = async {
         until(stopped).await;
         tokio::time::sleep(Duration::from_secs(10)).await;
@@ -352,6 +357,32 @@ pub async fn run(app: Arc<App>, listener: TcpListener, admin: TcpListener) -> an
         () = patience => {}
     }
     Ok(())
+}
+
+type Serving = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
+
+/// One port, plain or over TLS: the same patience, the same end, and the peer's address for every request.
+fn serving(
+    socket: TcpListener,
+    tls: Option<&Tls>,
+    stalled: Duration,
+    routes: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<Serving> {
+    let plain = socket.tap_io(move |io| {
+        if let Err(error) = patience_with(io, stalled) {
+            tracing::warn!(%error, "a connection keeps the system's settings");
+        }
+    });
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    Ok(match tls {
+        None => Box::pin(axum::serve(plain, routes).with_graceful_shutdown(stop).into_future()),
+        Some(tls) => {
+            // Tapped, for axum hands on the peer's address of its own listeners only.
+            let listener = TlsListener::new(plain, tls.acceptor()?).tap_io(|_| {});
+            Box::pin(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future())
+        }
+    })
 }
 
 /// A peer that is gone, or does not read, is cut off after `stalled`; until then the kernel holds little for it. Small

@@ -49,8 +49,8 @@ impl Demo {
         let (config, sockets) = if self.no_serve {
             (config, None)
         } else {
-            let (config, listener, admin) = serve::bind(config).await?;
-            (config, Some((listener, admin)))
+            let (config, sockets) = serve::bind(config, &data).await?;
+            (config, Some(sockets))
         };
         if !data.is_ours() {
             // In a runtime of its own, whose end is the end of every thread that had the files open.
@@ -68,8 +68,8 @@ impl Demo {
             Format::Json => links.to_string(),
             Format::Text => text(&app, &links, sockets.is_some()),
         })?;
-        if let Some((listener, admin)) = sockets {
-            serve::run(app, listener, admin).await?;
+        if let Some(sockets) = sockets {
+            serve::run(app, sockets).await?;
         }
         Ok(DONE)
     }

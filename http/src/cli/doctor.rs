@@ -14,6 +14,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::datadir::DataDir;
 use crate::stores::Stores;
+use crate::tls::{Files, Validity, is_for};
 
 /// Check keys, databases, clock, disk and mail.
 #[derive(Args)]
@@ -51,6 +52,7 @@ impl Doctor {
         }
         let config = config.unwrap_or_default();
         findings.extend(keys_and_stores(&data, &config).await);
+        findings.push(tls(&data, &config));
         findings.push(scrub(&data));
         findings.push(clock_finding());
         findings.push(disk(&data));
@@ -119,6 +121,45 @@ async fn keys_and_stores(data: &DataDir, config: &Config) -> Vec<Finding> {
         Err(error) => findings.push(bad("vault", error, "is this the vault that belongs to these keys? Put it back")),
     }
     findings
+}
+
+/// The certificate: there, whole, private, for our host, and not at its end (ML-05).
+fn tls(data: &DataDir, config: &Config) -> Finding {
+    if let Err(error) = config.check_listen() {
+        return bad("tls", error.to_string(), "correct keiin.toml or the environment");
+    }
+    if config.is_proxied_in_the_clear() {
+        let fix = "set public_url to the https:// address that people type";
+        return bad(
+            "tls",
+            "a proxy is in front, but cookies lack Secure: public_url does not begin with https://",
+            fix,
+        );
+    }
+    if !config.tls.is_on() {
+        return good("tls", if config.is_https() { "a proxy speaks it for us" } else { "off: this machine only" });
+    }
+    let files = Files::of(config, data);
+    if config.tls.self_signed && !files.cert.exists() {
+        return good("tls", "the first start makes a certificate of our own");
+    }
+    let judged = files.read().and_then(|read| read.usable()).and_then(|_| files.leaf());
+    let leaf = match judged {
+        Ok(leaf) => leaf,
+        Err(error) => return bad("tls", error.to_string(), "then start again, or send SIGHUP to a server that runs"),
+    };
+    let path = files.cert.display();
+    let validity = Validity::of(&leaf);
+    if let Some(trouble) = validity.trouble(clock::now_us()) {
+        let fix = if config.tls.self_signed { "start again: it is made anew" } else { "renew it with its authority" };
+        return bad("tls", format!("{path}: {trouble}"), fix);
+    }
+    match config.public_host() {
+        Some(host) if !is_for(&leaf, host) => {
+            bad("tls", format!("{path} is not for {host}, the host in public_url"), "get one with this name in it")
+        }
+        _ => good("tls", format!("{path}, {validity}")),
+    }
 }
 
 fn scrub(data: &DataDir) -> Finding {

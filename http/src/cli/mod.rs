@@ -18,7 +18,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::config::Config;
+use crate::config::{Config, Tls};
 use crate::datadir::{DataDir, InUse};
 
 /// Done.
@@ -144,15 +144,45 @@ pub struct ListenArgs {
     /// Address for operators.
     #[arg(long)]
     admin_listen: Option<SocketAddr>,
+    /// Certificate and those between it and its authority, PEM (certbot: fullchain.pem). Read again when it changes.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, PEM, readable by its owner only (certbot: privkey.pem).
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// TLS with a certificate of our own making, which browsers warn of.
+    #[arg(long, value_name = "HOW", conflicts_with_all = ["tls_cert", "tls_key"])]
+    tls: Option<TlsHow>,
+    /// With TLS on: a plain address that leads every request to the https one.
+    #[arg(long, value_name = "ADDRESS")]
+    http_listen: Option<SocketAddr>,
     /// A TLS proxy is in front; believe it when it connects from this network (CIDR).
     #[arg(long)]
     behind_proxy: Option<String>,
+}
+
+/// Where a certificate comes from, if not from files.
+#[derive(Clone, Copy, ValueEnum)]
+enum TlsHow {
+    /// Made at the first start and kept beside the other keys.
+    SelfSigned,
 }
 
 impl ListenArgs {
     fn over(&self, mut config: Config) -> Config {
         config.listen = self.listen.unwrap_or(config.listen);
         config.admin_listen = self.admin_listen.unwrap_or(config.admin_listen);
+        config.http_listen = self.http_listen.or(config.http_listen);
+        if self.tls_cert.is_some() || self.tls_key.is_some() {
+            config.tls = Tls {
+                cert: self.tls_cert.clone().unwrap_or(config.tls.cert),
+                key: self.tls_key.clone().unwrap_or(config.tls.key),
+                self_signed: false,
+            };
+        }
+        if let Some(TlsHow::SelfSigned) = self.tls {
+            config.tls = Tls { self_signed: true, ..Tls::default() };
+        }
         config.proxy.trusted.extend(self.behind_proxy.clone());
         config
     }

@@ -1,6 +1,8 @@
 //! `keiin init`, `serve`, `rebuild`.
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
@@ -12,7 +14,9 @@ use super::{DONE, DataArg, Format, ListenArgs, Unusable};
 use crate::app::App;
 use crate::config::Config;
 use crate::datadir::DataDir;
+use crate::serve::Sockets;
 use crate::stores::Stores;
+use crate::tls::Tls;
 use crate::{demo, metrics, serve};
 
 /// Make an empty data directory with its keys.
@@ -82,38 +86,66 @@ impl Serve {
     pub async fn run(self) -> anyhow::Result<u8> {
         let (config, data) = self.data.open()?;
         let config = self.listen.over(config);
-        let (config, listener, admin) = bind(config).await?;
+        let (config, sockets) = bind(config, &data).await?;
         let app = App::open(config, data).await?;
         demo::check_private(&app)?;
-        let url = app.public_url();
-        let line = match self.format {
-            Format::Json => {
-                json!({ "url": url, "admin_url": format!("http://{}", app.config.admin_listen) }).to_string()
-            }
-            Format::Text => format!("Serving {url}"),
-        };
-        announce(&line)?;
-        run(app, listener, admin).await?;
+        announce(&self.line(&app, &sockets))?;
+        run(app, sockets).await?;
         Ok(DONE)
     }
 }
 
-/// Takes both addresses, so that the settings hold the real ports.
-pub async fn bind(mut config: Config) -> anyhow::Result<(Config, TcpListener, TcpListener)> {
+impl Serve {
+    fn line(&self, app: &App, sockets: &Sockets) -> String {
+        let url = app.public_url();
+        let fingerprint = sockets.tls.as_ref().map(|tls| tls.fingerprint());
+        match self.format {
+            Format::Json => {
+                let mut line = json!({ "url": url, "admin_url": app.config.admin_url() });
+                if let Some(fingerprint) = fingerprint {
+                    line["certificate_sha256"] = json!(fingerprint);
+                }
+                if let Some(address) = app.config.http_listen {
+                    line["http_url"] = json!(format!("http://{address}"));
+                }
+                line.to_string()
+            }
+            Format::Text => match fingerprint {
+                None => format!("Serving {url}"),
+                Some(fingerprint) => format!("Serving {url}\nCertificate SHA-256 {fingerprint}"),
+            },
+        }
+    }
+}
+
+/// Reads the certificate and takes all addresses, so that the settings hold the real ports.
+pub async fn bind(mut config: Config, data: &DataDir) -> anyhow::Result<(Config, Sockets)> {
     config.check_listen()?;
-    let listener =
-        TcpListener::bind(config.listen).await.with_context(|| format!("cannot listen on {}", config.listen))?;
-    let admin = TcpListener::bind(config.admin_listen).await;
-    let admin = admin.with_context(|| format!("cannot listen on {} (--admin-listen)", config.admin_listen))?;
-    (config.listen, config.admin_listen) = (listener.local_addr()?, admin.local_addr()?);
-    Ok((config, listener, admin))
+    if config.is_proxied_in_the_clear() {
+        tracing::warn!("a proxy is in front but public_url does not begin with https://: cookies lack Secure, set it");
+    }
+    let tls = Tls::open(&config, data)?.map(Arc::new);
+    let listen = async |address: SocketAddr, flag: &str| {
+        let socket = TcpListener::bind(address).await;
+        socket.with_context(|| format!("cannot listen on {address} ({flag})"))
+    };
+    let public = listen(config.listen, "--listen").await?;
+    let admin = listen(config.admin_listen, "--admin-listen").await?;
+    (config.listen, config.admin_listen) = (public.local_addr()?, admin.local_addr()?);
+    let mut redirect = None;
+    if let Some(address) = &mut config.http_listen {
+        let socket = listen(*address, "--http-listen").await?;
+        *address = socket.local_addr()?;
+        redirect = Some(socket);
+    }
+    Ok((config, Sockets { public, admin, redirect, tls }))
 }
 
 /// Serves until a signal says stop.
-pub async fn run(app: std::sync::Arc<App>, listener: TcpListener, admin: TcpListener) -> anyhow::Result<()> {
+pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
     metrics::start()?;
     app.start();
-    serve::run(app, listener, admin).await
+    serve::run(app, sockets).await
 }
 
 /// A line for whoever waits for it on a pipe.
