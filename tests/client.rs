@@ -2,10 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use ureq::http;
+use ureq::tls::{RootCerts, TlsConfig};
 
 /// Longest wait for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -65,7 +67,20 @@ impl Call {
 impl Client {
     /// A client without a credential. `url` has no slash at the end.
     pub fn new(url: &str) -> Client {
+        Client::with(url, TlsConfig::default())
+    }
+
+    /// The same; the server's certificate is checked against these (PEM).
+    pub fn trusting(url: &str, roots: &[u8]) -> Client {
+        let root = ureq::tls::Certificate::from_pem(roots).expect("a certificate in PEM");
+        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root]));
+        Client::with(url, tls.unversioned_rustls_crypto_provider(provider).build())
+    }
+
+    fn with(url: &str, tls: TlsConfig) -> Client {
         let config = ureq::Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
@@ -153,7 +168,7 @@ impl Client {
 
     /// `127.0.0.1:PORT`, for a `Host` header.
     pub fn address(&self) -> &str {
-        self.url.trim_start_matches("http://")
+        self.url.trim_start_matches("http://").trim_start_matches("https://")
     }
 }
 

@@ -103,6 +103,8 @@ pub struct Server {
     pub printed: Value,
     /// Where its stderr goes.
     pub log: PathBuf,
+    /// What its certificate is checked against (PEM).
+    roots: Option<Vec<u8>>,
     _stdout: Receiver<String>,
 }
 
@@ -125,6 +127,17 @@ impl Server {
         let mut command = command(&["serve"]);
         command.env("KEIIN_LOG", "trace");
         let server = Server::spawn(data, command);
+        server.wait_ready();
+        server
+    }
+
+    /// `keiin serve` that speaks TLS, with more arguments and settings in the environment; its certificate is checked
+    /// against those in the file `roots`, which may be made by the start.
+    pub fn serve_tls(data: &Path, roots: &Path, args: &[&str], settings: &[(&str, &str)]) -> Server {
+        let mut command = command(&[&["serve"], args].concat());
+        command.env("KEIIN_LOG", "info").envs(settings.iter().copied());
+        let mut server = Server::spawn(data, command);
+        server.roots = Some(fs::read(roots).expect("certificates"));
         server.wait_ready();
         server
     }
@@ -172,7 +185,7 @@ impl Server {
             .spawn()
             .expect("keiin starts");
         let stdout = lines_of(child.stdout.take().expect("piped"));
-        let mut server = Server { child, url: String::new(), printed: Value::Null, log, _stdout: stdout };
+        let mut server = Server { child, url: String::new(), printed: Value::Null, log, roots: None, _stdout: stdout };
         let deadline = Instant::now() + PATIENCE;
         while server.url.is_empty() {
             match server._stdout.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -204,12 +217,20 @@ impl Server {
 
     /// A client without a credential.
     pub fn client(&self) -> Client {
-        Client::new(&self.url)
+        self.client_of(&self.url)
+    }
+
+    /// A client for another of its ports.
+    pub fn client_of(&self, url: &str) -> Client {
+        match &self.roots {
+            Some(roots) => Client::trusting(url, roots),
+            None => Client::new(url),
+        }
     }
 
     /// A client for the operators' port.
     pub fn admin(&self) -> Client {
-        Client::new(self.printed["admin_url"].as_str().expect("serve prints it"))
+        self.client_of(self.printed["admin_url"].as_str().expect("serve prints it"))
     }
 
     /// The exit code once the process has ended by itself; `None` when it is still there after `patience`.

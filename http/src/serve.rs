@@ -3,8 +3,9 @@
 //! From the outside in: security headers, request id and language, time limit, panics, problems rendered, cross-site
 //! requests refused, the handler.
 
+mod listen;
+
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,25 +17,20 @@ use axum::http::{Extensions, HeaderMap, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use keiin_domain::command::Fault;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
-use crate::tls::{Tls, TlsListener, redirect};
 use crate::{api, clock, console, headers, ledger, openapi, principal, random, session_api};
+
+pub use self::listen::{Sockets, run};
 
 /// Cookie that remembers the language.
 pub const LANG_COOKIE: &str = "keiin_lang";
-
-/// Bytes that wait in the kernel for a slow peer, beside those on their way.
-const UNSENT: u32 = 64 << 10;
 
 /// What is known of a request before anybody looks at it.
 #[derive(Clone, Copy, Debug)]
@@ -80,11 +76,11 @@ fn layered(app: Arc<App>, routes: Router<Arc<App>>) -> Router {
         .layer(middleware::from_fn(same_site))
         .layer(middleware::from_fn_with_state(app.clone(), render_problems))
         .layer(CatchPanicLayer::custom(|_| Problem::failed("a handler panicked").into_response()))
-        .layer(middleware::from_fn_with_state(app.clone(), render_problems))
         .layer(middleware::from_fn(move |request: Request, next: Next| async move {
             let answer = tokio::time::timeout(limit, next.run(request)).await;
             answer.unwrap_or_else(|_| Problem::new("request.timeout").into_response())
         }))
+        .layer(middleware::from_fn_with_state(app.clone(), render_problems))
         .layer(middleware::from_fn_with_state(app.clone(), arrive))
         .layer(middleware::from_fn_with_state(app.clone(), secure))
         .with_state(app)
@@ -308,96 +304,5 @@ fn fault_view(fault: &Fault, detail: &str) -> Value {
     view
 }
 
-/// Where we listen.
-pub struct Sockets {
-    /// For people.
-    pub public: TcpListener,
-    /// For operators.
-    pub admin: TcpListener,
-    /// Leads to https.
-    pub redirect: Option<TcpListener>,
-    /// Spoken on the first two.
-    pub tls: Option<Arc<Tls>>,
-}
-
-/// Serves until a signal says stop; requests under way are finished.
-pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
-    let (stop, stopped) = watch::channel(false);
-    let feed = app.clone();
-    tokio::spawn(async move {
-        stop_signal().await;
-        // Event streams would not end by themselves.
-        feed.feed.end();
-        let _ = stop.send(true);
-    });
-    let until = |mut stopped: watch::Receiver<bool>| async move {
-        let _ = stopped.wait_for(|stop| *stop).await;
-    };
-    if let Some(tls) = &sockets.tls {
-        tokio::spawn(tls.clone().keep_fresh());
-    }
-    if let Some(plain) = sockets.redirect {
-        let (lead, stop) = (redirect(plain, app.public_url()), until(stopped.clone()));
-        tokio::spawn(async {
-            tokio::select! { never = lead => match never {}, () = stop => {} }
-        });
-    }
-    let stalled = Duration::from_secs(app.config.limits.stalled_s);
-    let tls = sockets.tls.as_deref();
-    let public = serving(sockets.public, tls, stalled, router(app.clone()), until(stopped.clone()))?;
-    let admin = serving(sockets.admin, tls, stalled, admin_router(app), until(stopped.clone()))?;
-    let both = async { tokio::try_join!(public, admin) };
-    let patience = async {
-        until(stopped).await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
-    };
-    tokio::select! {
-        ended = both => { ended?; }
-        // Connections that never end (a slow reader) do not keep the process alive.
-        () = patience => {}
-    }
-    Ok(())
-}
-
-type Serving = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
-
-/// One port, plain or over TLS: the same patience, the same end, and the peer's address for every request.
-fn serving(
-    socket: TcpListener,
-    tls: Option<&Tls>,
-    stalled: Duration,
-    routes: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<Serving> {
-    let plain = socket.tap_io(move |io| {
-        if let Err(error) = patience_with(io, stalled) {
-            tracing::warn!(%error, "a connection keeps the system's settings");
-        }
-    });
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    Ok(match tls {
-        None => Box::pin(axum::serve(plain, routes).with_graceful_shutdown(stop).into_future()),
-        Some(tls) => {
-            // Tapped, for axum hands on the peer's address of its own listeners only.
-            let listener = TlsListener::new(plain, tls.acceptor()?).tap_io(|_| {});
-            Box::pin(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future())
-        }
-    })
-}
-
-/// A peer that is gone, or does not read, is cut off after `stalled`; until then the kernel holds little for it. Small
-/// answers leave at once.
-fn patience_with(io: &TcpStream, stalled: Duration) -> std::io::Result<()> {
-    let socket = socket2::SockRef::from(io);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_notsent_lowat(UNSENT)?;
-    socket.set_tcp_user_timeout(Some(stalled))
-}
-
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-}
+#[cfg(test)]
+mod tests;
