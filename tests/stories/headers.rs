@@ -92,7 +92,6 @@ fn every_answer_bears_the_security_headers() {
     // What is odd.
     let page = client.get("/login").text().replace("&#x2f;", "/");
     let asset = page.split('"').find(|text| text.starts_with("/assets/")).expect("a page has styles").to_owned();
-    let huge = vec![b' '; 2 << 20];
     for call in [
         Call::new("GET", &asset),
         Call::new("GET", "/assets/none.css"),
@@ -103,9 +102,6 @@ fn every_answer_bears_the_security_headers() {
         Call::new("GET", &format!("/documents?q={}", "a".repeat(8_000))),
         Call::new("OPTIONS", "/v1/members"),
         Call::new("TRACE", "/login"),
-        Call::new("BREW", "/v1/members"),
-        Call::new("POST", "/v1/tenants").key("huge").bytes("application/json", huge.clone()),
-        Call::new("POST", "/login").bytes("application/x-www-form-urlencoded", huge),
         Call::new("POST", "/v1/tenants").key("text").bytes("text/plain", "x"),
         Call::new("POST", "/login").header("Sec-Fetch-Site", "cross-site"),
         Call::new("POST", "/logout").header("Origin", "https://evil.example"),
@@ -114,7 +110,20 @@ fn every_answer_bears_the_security_headers() {
     ] {
         seen.check(&client.send(&call));
     }
-    for request in ["GET /nowhere HTTP/1.0\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"] {
+    // Announced and not sent: whoever is still sending when the server closes may not see the answer.
+    let huge = |path: &str, media: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nIdempotency-Key: huge\r\nContent-Type: {media}\r\n\
+             Content-Length: 2097152\r\nConnection: close\r\n\r\n"
+        )
+    };
+    for request in [
+        huge("/v1/tenants", "application/json").as_str(),
+        huge("/login", "application/x-www-form-urlencoded").as_str(),
+        "GET /nowhere HTTP/1.0\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+        "BREW /v1/members HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    ] {
         seen.check(&raw(&server, &authority, request));
     }
     // The operators' port.
@@ -124,7 +133,7 @@ fn every_answer_bears_the_security_headers() {
             seen.check(&admin.send(&Call::new(method, path)));
         }
     }
-    let expected = [200, 201, 303, 400, 401, 403, 404, 405, 410, 413, 415, 428];
+    let expected = [200, 201, 303, 400, 401, 403, 404, 405, 413, 415, 428];
     let missing: Vec<_> = expected.iter().filter(|status| !seen.0.contains_key(status)).collect();
     assert!(missing.is_empty(), "not met: {missing:?} among {:?}", seen.0);
     report!("headers answers={} statuses={:?}", seen.0.values().sum::<u32>(), seen.0.keys().collect::<Vec<_>>());
