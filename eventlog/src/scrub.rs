@@ -2,8 +2,10 @@
 //!
 //! Disks forget, and nobody notices until the one record is asked for. A round does to each ledger what an auditor does to
 //! an export (the same [`verify`](crate::verify), every commit signature included), with the anchored checkpoint and our
-//! own keys; and it holds the indexes (append ids, streams) against the records, because idempotency and concurrency rest
-//! on them. A ledger with damage is refused from then on, with the position; the others are served.
+//! own keys; and it holds the indexes (append ids, streams, commits) against the records, because idempotency and
+//! concurrency rest on them: each record is found through each of them, and none of them holds anything else. A ledger
+//! with damage is refused from then on, with the position; the others are served. Only when the structures that all
+//! ledgers share do not hold together is every ledger refused: a search in them can miss anybody's records.
 //!
 //! A round runs on a thread of its own, with a reader of its own, and keeps nobody from ending.
 
@@ -19,7 +21,7 @@ use crate::bundle::{Header, Writer};
 use crate::note::VerifierKey;
 use crate::record::{Leaf, Record};
 use crate::sign::PublicKey;
-use crate::store::{Head, Read as Found, Span, Store, StoreError};
+use crate::store::{Head, Indexed, Read as Found, Span, Store, StoreError};
 use crate::verify::{Gap, Options, Verdict, verify};
 
 /// Records read at once.
@@ -99,7 +101,36 @@ impl Scrub {
                 None => {}
             }
         }
+        self.shared(&*store, handle, share, &mut round);
         round
+    }
+
+    /// What all ledgers share comes last, so that a ledger whose own records are hit is refused with the position.
+    fn shared(&self, store: &dyn Store, handle: &Handle, share: u32, round: &mut Round) {
+        let began = Instant::now();
+        let reason = match handle.block_on(store.broken()) {
+            Ok(None) => return self.rest(began, share.clamp(1, 100)),
+            Ok(Some(what)) => format!("the store's own structures do not hold together ({what})"),
+            Err(error) => return round.trouble.push(error.to_string()),
+        };
+        let Some(anchorer) = self.anchorer.upgrade() else { return };
+        for ledger in anchorer.anchored_ledgers() {
+            if !anchorer.is_refused(ledger) {
+                anchorer.refuse_damaged(ledger, None, &reason);
+                round.damage.push(Damage { ledger, position: None, reason: reason.clone() });
+            }
+        }
+    }
+
+    /// What came since `began` is paid for with rest, unless the program is ending.
+    fn rest(&self, began: Instant, share: u32) {
+        let until = Instant::now() + began.elapsed() * (100 - share) / share;
+        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
+            std::thread::sleep(left.min(NAP));
+            if self.anchorer.strong_count() == 0 {
+                break;
+            }
+        }
     }
 
     fn ledger(&self, store: &Arc<dyn Store>, handle: &Handle, share: u32, anchored: &Anchored, round: &mut Round) {
@@ -129,6 +160,7 @@ impl Scrub {
             read: 0,
             resumed: Instant::now(),
             bytes: 0,
+            seen: Indexed::default(),
             failed: None,
         };
         let report = verify(&mut source, &options);
@@ -165,20 +197,15 @@ struct Source<'a> {
     /// When the last pause was over.
     resumed: Instant,
     bytes: u64,
+    /// What the records that were read say of themselves.
+    seen: Indexed,
     failed: Option<StoreError>,
 }
 
 impl Source<'_> {
     fn next_page(&mut self) -> Result<(), StoreError> {
-        // What came since the last pause, verifying the page before included, is paid for with rest.
-        let rest = self.resumed.elapsed() * (100 - self.share) / self.share;
-        let until = Instant::now() + rest;
-        while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
-            std::thread::sleep(left.min(NAP));
-            if self.scrub.anchorer.strong_count() == 0 {
-                break;
-            }
-        }
+        // Verifying the page before included.
+        self.scrub.rest(self.resumed, self.share);
         self.resumed = Instant::now();
         if self.scrub.anchorer.strong_count() == 0 {
             return Err(StoreError::Unavailable("the store is closing".to_owned()));
@@ -200,9 +227,16 @@ impl Source<'_> {
         }
         for record in &records {
             self.bytes += (record.leaf.len() + record.body.as_ref().map_or(0, Vec::len)) as u64;
+            self.seen.streamed += 1;
+            self.seen.appends += u64::from(Leaf::decode(&record.leaf).is_ok_and(|leaf| leaf.index == 0));
+            self.seen.commits += u64::from(record.signature.is_some());
             self.bundle.record(record, None).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         }
         self.at += wanted as u64;
+        if self.at == self.size {
+            let indexed = self.handle.block_on(self.store.indexed(ledger, self.size))?;
+            check_counts(ledger, self.size, indexed, self.seen)?;
+        }
         Ok(())
     }
 }
@@ -238,6 +272,15 @@ pub(crate) fn check_head(head: &Head, last: Option<&Record>) -> Found<()> {
     }
     let reason = "the head of the ledger does not agree with its last record".to_owned();
     Err(StoreError::Damaged { ledger: head.ledger, position: leaf.position, reason })
+}
+
+/// Every record was found through every index. What they hold beside these is left over, or leads to a record twice.
+fn check_counts(ledger: Uuid, size: u64, indexed: Indexed, seen: Indexed) -> Found<()> {
+    if indexed == seen {
+        return Ok(());
+    }
+    let reason = format!("the indexes do not agree with the records: {indexed:?}, and there are {seen:?}");
+    Err(StoreError::Damaged { ledger, position: size - 1, reason })
 }
 
 /// Does the store find these records where they are? Appends that reach beyond the page are looked up by their first record.

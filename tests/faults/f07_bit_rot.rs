@@ -8,7 +8,7 @@ use keiin_tests::{Call, Company, Deployment, Seeded, keiin, long, report};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
-use crate::damage::{Node, Subject, Tally, block_on, bundle, fill};
+use crate::damage::{Fate, Node, Subject, Tally, block_on, bundle, fill};
 
 /// Flips bits of one file, each in a fresh copy of everything.
 fn rot(subject: &Subject, file: &str, bits: usize, chance: &mut Seeded) -> Tally {
@@ -163,4 +163,73 @@ fn f07_the_scrub_finds_rot_under_a_running_server() {
     assert_eq!(server.stop(), 0);
     let doctor = keiin(&["doctor", "--data", deployment.data_arg()]).expect(1);
     assert!(doctor.stdout.contains("position 3") && doctor.stdout.contains("fix: restore log.db"), "{}", doctor.stdout);
+}
+
+/// A search in a table halves it again and again. One row out of its place misleads those who meet it on their way, and who
+/// does changes with every row that is added: a flip in one company's row must not let another one's append be done twice.
+#[test]
+fn f07_an_index_row_out_of_its_place_leads_no_ledger_astray() {
+    let subject = Subject::new(&["place-a", "place-b"]);
+    let good = subject.file("log.db");
+    let path = subject.deployment.data().join("log.db");
+    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the log opens");
+    let mut tally = Tally::default();
+    for table in ["append", "stream_record"] {
+        // Numbers of ledgers below 2 have no byte of their own in the file.
+        let mut rows =
+            connection.prepare(&format!("SELECT DISTINCT ledger, id FROM {table} WHERE ledger > 1")).expect("a table");
+        let rows = rows.query_map([], |row| Ok((row.get::<_, u8>(0)?, row.get::<_, [u8; 16]>(1)?))).expect("rows");
+        for (ledger, id) in rows.map(|row| row.expect("a row")) {
+            let key = [&[ledger][..], &id].concat();
+            for (at, mask) in memchr::memmem::find_iter(&good, &key).flat_map(|at| [(at, 0x04), (at, 0x40)]) {
+                let copy = subject.copy();
+                let mut bad = good.clone();
+                bad[at] ^= mask;
+                std::fs::write(copy.data.join("log.db"), bad).expect("written");
+                tally.add(
+                    &format!("{table}: ledger {ledger} at byte {at} becomes {}", ledger ^ mask),
+                    subject.fate(&copy.data),
+                );
+            }
+        }
+    }
+    report!(
+        "F7 misplaced rows={} closed={} refused={} same={}",
+        tally.changes,
+        tally.closed,
+        tally.refused,
+        tally.same
+    );
+    // A page that was split keeps rows that no longer count.
+    assert!(tally.refused > 60 && tally.refused > tally.same, "{tally:?}");
+}
+
+/// Entries that no record stands behind: an id that is answered before it is used, a stream that stands elsewhere.
+#[test]
+fn f07_what_an_index_holds_beside_the_records_is_found() {
+    let subject = Subject::new(&["left-a", "left-b"]);
+    let company = subject.companies[0].id.replace('-', "");
+    let no = format!("(SELECT no FROM ledger WHERE id = x'{company}')");
+    let size = format!("(SELECT size FROM ledger WHERE id = x'{company}')");
+    let additions = [
+        format!("INSERT INTO append VALUES ({no}, randomblob(16), 3, 3)"),
+        format!("INSERT INTO append VALUES ({no}, randomblob(16), {size}, {size})"),
+        format!("INSERT INTO stream_record VALUES ({no}, randomblob(16), 'thing', 0, 2)"),
+        format!("INSERT INTO stream_record VALUES ({no}, randomblob(16), 'thing', 0, {size} + 7)"),
+        format!("INSERT INTO ledger_commit VALUES ({no}, {size} + 3, {size}, 1, randomblob(64))"),
+    ];
+    for sql in &additions {
+        let copy = subject.copy();
+        let edit = Connection::open(copy.data.join("log.db")).expect("it opens").execute_batch(sql);
+        edit.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let Fate::Refused(refused) = subject.fate(&copy.data) else { panic!("{sql}: nobody noticed") };
+        let ledgers: Vec<String> = refused.keys().map(ToString::to_string).collect();
+        assert_eq!(ledgers, [subject.companies[0].id.as_str()], "{sql}: {refused:?}");
+    }
+    // Of a ledger that is yet to come: nobody's records are wrong, and every search is in doubt.
+    let copy = subject.copy();
+    let foreign = "INSERT INTO append VALUES (77, randomblob(16), 3, 3)";
+    Connection::open(copy.data.join("log.db")).expect("it opens").execute_batch(foreign).expect("inserted");
+    let Fate::Refused(refused) = subject.fate(&copy.data) else { panic!("{foreign}: nobody noticed") };
+    assert_eq!(refused.len(), subject.ledgers.len(), "{refused:?}");
 }

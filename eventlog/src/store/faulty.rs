@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use super::{Append, Head, Outcome, Pending, Read, Span, Store, StoreError, TileRow};
+use super::{Append, Head, Indexed, Outcome, Pending, Read, Span, Store, StoreError, TileRow};
 use crate::record::{Record, Stream};
 
 /// What goes wrong at a commit.
@@ -91,6 +91,14 @@ impl<S: Store> Store for FaultyStore<S> {
             return Box::pin(async { Err(StoreError::Unavailable("a commit has just failed".to_owned())) });
         }
         self.inner.find_append(ledger, append_id)
+    }
+
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>> {
+        self.inner.indexed(ledger, size)
+    }
+
+    fn broken(&self) -> Pending<'_, Read<Option<String>>> {
+        self.inner.broken()
     }
 
     fn head(&self, ledger: Uuid) -> Pending<'_, Read<Option<Head>>> {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::page::{self, Page};
 use super::plan::{View, plan};
-use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
+use super::{Append, Head, Indexed, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::chain::Commit;
 use crate::record::{Leaf, Record, Stream};
 
@@ -110,8 +110,8 @@ impl View for BTreeMap<Uuid, Ledger> {
         Ok(self.get(&ledger).and_then(|l| l.head.clone()))
     }
 
-    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Option<Span>, Infallible> {
-        Ok(self.get(&ledger).and_then(|l| l.appends.get(&append_id).copied()))
+    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Read<Option<Span>>, Infallible> {
+        Ok(Ok(self.get(&ledger).and_then(|l| l.appends.get(&append_id).copied())))
     }
 
     fn version(&mut self, ledger: Uuid, stream: &Stream) -> Result<Option<u64>, Infallible> {
@@ -166,6 +166,19 @@ impl Store for MemoryStore {
 
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>> {
         Box::pin(async move { self.with(ledger, |l| Ok(l.appends.get(&append_id).copied())) })
+    }
+
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>> {
+        Box::pin(async move {
+            self.with(ledger, |l| {
+                let below = usize::try_from(size).map_or(l.records.len(), |size| size.min(l.records.len()));
+                Ok(Indexed {
+                    appends: l.appends.values().filter(|span| span.first < size).count() as u64,
+                    streamed: l.streams.values().flatten().filter(|position| **position < size).count() as u64,
+                    commits: l.records[..below].iter().filter(|record| record.signature.is_some()).count() as u64,
+                })
+            })
+        })
     }
 
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>> {

@@ -83,6 +83,18 @@ pub struct TileRow {
     pub hashes: Vec<Hash>,
 }
 
+/// How much the indexes of one ledger hold: what decides whether an append is known, where a stream stands and which
+/// commits there are.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Indexed {
+    /// Appends that are found by their id.
+    pub appends: u64,
+    /// Records that are found by their stream.
+    pub streamed: u64,
+    /// Signed commits.
+    pub commits: u64,
+}
+
 /// A durable set of ledgers.
 ///
 /// Contract:
@@ -119,6 +131,13 @@ pub trait Store: Send + Sync + 'static {
     /// Where the append with this id stands, if it is durable. An engine that cannot tell a durable append from one
     /// that is merely visible answers `Unavailable`.
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>>;
+    /// What the indexes hold of the first `size` records. An entry at or beyond the head is damage. Reads all of them.
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>>;
+    /// What is wrong with the structures that all ledgers share, if anything is: then no search in them can be believed,
+    /// whosever record it is for. Reads everything. An engine whose server looks after its own answers `None`.
+    fn broken(&self) -> Pending<'_, Read<Option<String>>> {
+        Box::pin(async { Ok(None) })
+    }
     /// One tile; `None` if it was never stored.
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>>;
     /// Stores or replaces tiles. They are a cache: losing them loses nothing.

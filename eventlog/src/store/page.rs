@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Read, StoreError};
-use crate::chain::check_link;
+use crate::chain::{Span, check_link};
 use crate::record::{FIXED, Hash, Leaf, Record, Stream};
 
 /// Records of one ledger in a row, with what must hold them in place.
@@ -114,6 +114,17 @@ pub(super) fn check_own(leaf: &Leaf, record: &Record, ledger: Uuid, position: u6
         None if !dropped => damaged("body is missing"),
         _ => Ok(()),
     }
+}
+
+/// The first record of an append must say so itself; `leaf`: what is stored at `span.first`.
+pub(super) fn check_append(leaf: Option<&[u8]>, ledger: Uuid, id: Uuid, span: Span) -> Read<()> {
+    let leads_here = leaf.and_then(|bytes| Leaf::decode(bytes).ok()).is_some_and(|leaf| {
+        let is = (leaf.ledger, leaf.append_id, leaf.index, leaf.position);
+        is == (ledger, id, 0, span.first) && leaf.position.checked_add(u64::from(leaf.count) - 1) == Some(span.last)
+    });
+    let reason = || "the index of appends leads to another record".to_owned();
+    let damaged = || StoreError::Damaged { ledger, position: span.first, reason: reason() };
+    if leads_here { Ok(()) } else { Err(damaged()) }
 }
 
 /// A record of a stream must say so itself.

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use uuid::Uuid;
 
-use super::Outcome;
+use super::{Outcome, Read};
 use crate::chain::{self, Append, Commit, Expectation, Head, Span};
 use crate::clear::{CLOSED, RESTORED};
 use crate::record::{MAX_BYTES, MAX_RECORDS, Stream};
@@ -20,8 +20,8 @@ pub(super) trait View {
     type Error;
     /// The head of a ledger.
     fn head(&mut self, ledger: Uuid) -> Result<Option<Head>, Self::Error>;
-    /// Positions of a stored append.
-    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Option<Span>, Self::Error>;
+    /// Positions of a stored append. Damage that is met on the way there is this append's trouble alone.
+    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Read<Option<Span>>, Self::Error>;
     /// Version of a stream's last record.
     fn version(&mut self, ledger: Uuid, stream: &Stream) -> Result<Option<u64>, Self::Error>;
 }
@@ -78,9 +78,16 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
             outcomes.push(Outcome::Known(*span));
             continue;
         }
-        if let Some(span) = view.find_append(append.ledger, append.append_id)? {
-            outcomes.push(Outcome::Known(span));
-            continue;
+        match view.find_append(append.ledger, append.append_id)? {
+            Ok(None) => {}
+            Ok(Some(span)) => {
+                outcomes.push(Outcome::Known(span));
+                continue;
+            }
+            Err(damage) => {
+                outcomes.push(Outcome::Unknown(damage.to_string()));
+                continue;
+            }
         }
         let part = match part_of.get(&append.ledger) {
             Some(part) => &mut parts[*part],

@@ -1,6 +1,6 @@
 //! The way through the records: each on its own, against the one before, and into the tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub(super) struct Walk<'o> {
     frontier: Frontier,
     last: Option<(Leaf, Hash)>,
     streams: Streams,
+    /// Ids of the appends seen: one that is there twice was done twice.
+    appends: HashSet<Uuid>,
     commit: Open,
     commits: u64,
     signatures: Signatures,
@@ -85,6 +87,7 @@ impl<'o> Walk<'o> {
             frontier: frontier.ok_or_else(|| super::refuted("evidence: not the subtrees before the first record"))?,
             last: None,
             streams: Streams { whole: header.first == 0, kinds: HashMap::new(), next: HashMap::new() },
+            appends: HashSet::new(),
             commit: Open { first: header.first, ..Open::default() },
             commits: 0,
             signatures: Signatures::default(),
@@ -168,6 +171,9 @@ impl<'o> Walk<'o> {
         }
         .map_err(|error| fault(&error.to_string()))?;
 
+        if leaf.index == 0 && !self.appends.insert(leaf.append_id) {
+            return Err(fault("an append with an id that the ledger has already").into());
+        }
         let clear = self.body(&leaf, entry).map_err(|reason| fault(&reason))?;
         self.streams.check(&leaf).map_err(fault)?;
         self.commit(&leaf, hash, clear, entry).map_err(fault)?;

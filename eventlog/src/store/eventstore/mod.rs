@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use uuid::Uuid;
 
 use super::mirror::{Mirror, received, replaces_the_signer};
-use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
+use super::{Append, Head, Indexed, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::chain::Commit;
 use crate::clear::{Clear, OPENED, VERSION};
 use crate::record::{Hash, MAX_RECORDS, Record, Stream};
@@ -305,6 +305,14 @@ impl Store for EventStoreStore {
     /// Found is durable: the mirror holds only what the cluster lets be read.
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>> {
         self.inner.mirror.find_append(ledger, append_id)
+    }
+
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>> {
+        self.inner.mirror.indexed(ledger, size)
+    }
+
+    fn broken(&self) -> Pending<'_, Read<Option<String>>> {
+        self.inner.mirror.broken()
     }
 
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>> {

@@ -27,8 +27,8 @@ impl View for Seen {
         Ok(self.head.clone())
     }
 
-    fn find_append(&mut self, _: Uuid, append_id: Uuid) -> Result<Option<Span>, Infallible> {
-        Ok(self.appends.get(&append_id).copied())
+    fn find_append(&mut self, _: Uuid, append_id: Uuid) -> Result<Read<Option<Span>>, Infallible> {
+        Ok(Ok(self.appends.get(&append_id).copied()))
     }
 
     fn version(&mut self, _: Uuid, stream: &Stream) -> Result<Option<u64>, Infallible> {

@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use self::session::Session;
-use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
+use super::{Append, Head, Indexed, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::postgres::{Address, Pool, Setup};
 use crate::record::{Hash, Record, Stream};
 pub use crate::sql::OpenError;
@@ -124,6 +124,10 @@ impl Store for PostgresStore {
             }
             Ok(self.settle(&[(ledger, append_id)]).await?.get(&(ledger, append_id)).copied())
         })
+    }
+
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>> {
+        Box::pin(async move { Session::reading(&self.pool, Some(ledger)).await?.indexed(ledger, size).await })
     }
 
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>> {

@@ -13,7 +13,7 @@ use crate::postgres::sql_error;
 use crate::record::{Hash, Leaf, Record, Stream};
 use crate::sql::SqlError;
 use crate::store::page::{self, LeafChain, Page};
-use crate::store::{Read, StoreError, TileRow};
+use crate::store::{Indexed, Read, StoreError, TileRow};
 
 type HeadRow = (Uuid, i64, [u8; 32], i64, Uuid, i32, [u8; 32], bool);
 
@@ -47,7 +47,8 @@ type StreamRow =
 
 /// Number of a stream and its version, if it has one; or the place of an append's first record, ledger, id and leaf.
 type SeenRow = (Option<i64>, Option<i64>, Option<Uuid>, Option<Uuid>, Option<Vec<u8>>);
-type Spans = HashMap<(Uuid, Uuid), Span>;
+/// Where appends stand. The column is not believed alone: the record must say the same.
+pub(super) type Spans = HashMap<(Uuid, Uuid), Read<Span>>;
 
 impl Session {
     pub async fn head(mut self, ledger: Uuid) -> Read<Option<Head>> {
@@ -182,6 +183,25 @@ impl Session {
         Ok(found.into_values().next())
     }
 
+    /// Counts what the columns say that the indexes are built on. The indexes themselves are the server's to look after.
+    pub async fn indexed(mut self, ledger: Uuid, size: u64) -> Read<Indexed> {
+        self.take_time();
+        let sql = "SELECT count(r.append_id) FILTER (WHERE r.position < $2), count(*) FILTER (WHERE r.position < $2),
+                          count(r.signature) FILTER (WHERE r.position < $2), max(r.position), max(h.size)
+                   FROM record r JOIN heads h ON h.ledger = $1 WHERE r.ledger = $1";
+        type Row = (i64, i64, i64, Option<i64>, Option<i64>);
+        let rows: Vec<Row> = self.rows(query_as(sql).bind(ledger).bind(size as i64)).await?;
+        self.done();
+        let Some((appends, streamed, commits, last, size)) = rows.into_iter().next() else {
+            return Ok(Indexed::default());
+        };
+        if last >= size && last.is_some() {
+            let (position, reason) = (last.unwrap_or_default() as u64, "a record beyond the ledger's end".to_owned());
+            return Err(StoreError::Damaged { ledger, position, reason });
+        }
+        Ok(Indexed { appends: appends as u64, streamed: streamed as u64, commits: commits as u64 })
+    }
+
     pub async fn tile(mut self, ledger: Uuid, level: u8, index: u64) -> Read<Option<TileRow>> {
         let sql = "SELECT hashes FROM tile WHERE ledger = $1 AND level = $2 AND idx = $3";
         let query = query_as(sql).bind(ledger).bind(i16::from(level)).bind(index as i64);
@@ -204,8 +224,10 @@ impl Session {
     }
 
     /// Where these appends stand, as far as they are visible.
-    pub async fn appends(&mut self, wanted: &[(Uuid, Uuid)]) -> Result<Spans, SqlError> {
-        Ok(self.versions_and_appends(&[], wanted).await?.1)
+    pub async fn appends(&mut self, wanted: &[(Uuid, Uuid)]) -> Result<HashMap<(Uuid, Uuid), Span>, SqlError> {
+        let seen = self.versions_and_appends(&[], wanted).await?.1;
+        let damaged = |error: StoreError| SqlError::Failed(error.to_string());
+        seen.into_iter().map(|(id, span)| Ok((id, span.map_err(damaged)?))).collect()
     }
 
     /// Versions of the last records of these streams, in the same order, and where these appends stand.
@@ -231,10 +253,11 @@ impl Session {
             match row {
                 (Some(n), version, ..) => versions[n as usize - 1] = version.map(|v| v as u64),
                 (None, Some(first), Some(ledger), Some(id), Some(leaf)) => {
-                    let leaf = Leaf::decode(&leaf);
-                    let leaf = leaf.map_err(|e| SqlError::Failed(format!("ledger {ledger}, {first}: {}", e.0)))?;
                     let first = first as u64;
-                    spans.insert((ledger, id), Span { first, last: first + u64::from(leaf.count) - 1 });
+                    let count = Leaf::decode(&leaf).map_or(1, |leaf| leaf.count);
+                    let span = Span { first, last: first + u64::from(count) - 1 };
+                    let checked = page::check_append(Some(&leaf), ledger, id, span).map(|()| span);
+                    spans.insert((ledger, id), checked);
                 }
                 _ => return Err(SqlError::Failed("an append without its place".to_owned())),
             }

@@ -291,7 +291,7 @@ impl Session {
 /// What the database showed while the heads were held.
 struct Seen {
     heads: HashMap<Uuid, Head>,
-    spans: HashMap<(Uuid, Uuid), Span>,
+    spans: read::Spans,
     versions: HashMap<(Uuid, Stream), u64>,
 }
 
@@ -302,8 +302,8 @@ impl View for Seen {
         Ok(self.heads.get(&ledger).filter(|head| head.size > 0).cloned())
     }
 
-    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Option<Span>, Infallible> {
-        Ok(self.spans.get(&(ledger, append_id)).copied())
+    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Read<Option<Span>>, Infallible> {
+        Ok(self.spans.get(&(ledger, append_id)).cloned().transpose())
     }
 
     fn version(&mut self, ledger: Uuid, stream: &Stream) -> Result<Option<u64>, Infallible> {

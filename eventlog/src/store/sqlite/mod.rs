@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::mirror::{Mirror, Receive};
-use super::{Append, Head, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
+use super::{Append, Head, Indexed, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::chain::Commit;
 use crate::record::{Hash, Record, Stream};
 pub use crate::sql::OpenError;
@@ -231,9 +231,20 @@ impl Store for SqliteStore {
 
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>> {
         self.query(move |conn| match read::ledger(conn, ledger)? {
-            Some(row) => Ok(read::find_append(conn, row.no, append_id)?),
+            Some(row) => read::find_append(conn, row.no, ledger, append_id)?,
             None => Ok(None),
         })
+    }
+
+    fn indexed(&self, ledger: Uuid, size: u64) -> Pending<'_, Read<Indexed>> {
+        self.query(move |conn| match read::ledger(conn, ledger)? {
+            Some(row) => read::indexed(conn, &row, size),
+            None => Ok(Indexed::default()),
+        })
+    }
+
+    fn broken(&self) -> Pending<'_, Read<Option<String>>> {
+        self.query(read::broken)
     }
 
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>> {

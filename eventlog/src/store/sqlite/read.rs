@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::super::page::{self, LeafChain, Page};
 use crate::chain::{Head, Span};
 use crate::record::{Hash, Leaf, Record, Stream};
-use crate::sqlite::say;
-use crate::store::{Read, StoreError, TileRow};
+use crate::sqlite::{is_corrupt, say};
+use crate::store::{Indexed, Read, StoreError, TileRow};
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> StoreError {
@@ -63,10 +63,57 @@ pub(super) fn heads(conn: &Connection, after: Option<Uuid>, limit: usize) -> Rea
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(super) fn find_append(conn: &Connection, ledger: i64, id: Uuid) -> rusqlite::Result<Option<Span>> {
+/// Where an append stands. The index is not believed alone: the record it leads to must say the same.
+pub(super) fn find_append(conn: &Connection, no: i64, ledger: Uuid, id: Uuid) -> rusqlite::Result<Read<Option<Span>>> {
     let mut query = conn.prepare_cached("SELECT first, last FROM append WHERE ledger = ?1 AND id = ?2")?;
     let span = |row: &Row<'_>| Ok(Span { first: row.get::<_, i64>(0)? as u64, last: row.get::<_, i64>(1)? as u64 });
-    query.query_row(params![ledger, id.as_bytes()], span).optional()
+    let Some(span) = query.query_row(params![no, id.as_bytes()], span).optional()? else { return Ok(Ok(None)) };
+    let mut query = conn.prepare_cached(
+        "SELECT r.leaf FROM ledger_commit c CROSS JOIN record r ON r.no = c.record + ?2 - c.first
+         WHERE c.ledger = ?1 AND c.last >= ?2 ORDER BY c.last LIMIT 1",
+    )?;
+    let leaf: Option<Vec<u8>> = query.query_row(params![no, span.first as i64], |row| row.get(0)).optional()?;
+    Ok(page::check_append(leaf.as_deref(), ledger, id, span).map(|()| Some(span)))
+}
+
+/// Counts the entries of a ledger in every index that decides something.
+pub(super) fn indexed(conn: &Connection, row: &LedgerRow, size: u64) -> Read<Indexed> {
+    let count = |table: &str, position: &str| -> Read<u64> {
+        let sql =
+            format!("SELECT count(*) FILTER (WHERE {position} < ?2), max({position}) FROM {table} WHERE ledger = ?1");
+        let mut query = conn.prepare_cached(&sql)?;
+        let (count, last): (i64, Option<i64>) =
+            query.query_row(params![row.no, size as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let beyond = last.filter(|last| *last as u64 >= row.head.size);
+        let reason = || format!("the table {table} leads beyond the ledger's end");
+        let damaged = |last| StoreError::Damaged { ledger: row.head.ledger, position: last as u64, reason: reason() };
+        beyond.map_or(Ok(count as u64), |last| Err(damaged(last)))
+    };
+    Ok(Indexed {
+        appends: count("append", "first")?,
+        streamed: count("stream_record", "position")?,
+        commits: count("ledger_commit", "last")?,
+    })
+}
+
+/// Pages, the order of rows in every table, indexes against their tables; then rows of the indexes that are no ledger's.
+///
+/// One row in the wrong place is enough to lead a later search of any other ledger astray, once more rows stand beside it.
+pub(super) fn broken(conn: &Connection) -> Read<Option<String>> {
+    let checked: rusqlite::Result<String> = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
+    match checked {
+        Ok(said) if said == "ok" => {}
+        Ok(said) => return Ok(Some(said)),
+        Err(error) if is_corrupt(&error) => return Ok(Some(error.to_string())),
+        Err(error) => return Err(error.into()),
+    }
+    for table in ["append", "stream_record", "ledger_commit"] {
+        let sql = format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE ledger NOT IN (SELECT no FROM ledger))");
+        if conn.query_row(&sql, [], |row| row.get(0))? {
+            return Ok(Some(format!("a row of the table {table} belongs to no ledger")));
+        }
+    }
+    Ok(None)
 }
 
 /// Version of a stream's last record.

@@ -352,10 +352,10 @@ impl View for Writer {
         Ok(row.map(|row| row.head))
     }
 
-    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> rusqlite::Result<Option<Span>> {
+    fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> rusqlite::Result<Read<Option<Span>>> {
         match self.number(ledger)? {
-            Some(no) => read::find_append(&self.conn, no, append_id),
-            None => Ok(None),
+            Some(no) => read::find_append(&self.conn, no, ledger, append_id),
+            None => Ok(Ok(None)),
         }
     }
 
