@@ -373,6 +373,7 @@ def verify(data, keys, known):
         (before if at < first else after).append((leaf, said, signature))
     must(len(left) == len(cover(0, first)), "evidence: left")
     tree, signers, streams, roots = Tree(first, left), Signers(log, keys), {}, {0: sha(b""), size: root}
+    appends = set()
     roots[first] = tree.root()
     # 3 and 4: key records before the part, then each record
     for record in before:
@@ -399,13 +400,15 @@ def verify(data, keys, known):
                 same = all(leaf[f] == last[f] for f in ("append", "count", "time", "party", "cause"))
                 must(leaf["index"] == last["index"] + 1 and same, "append", at)
             else:
-                must(leaf["index"] == 0 and leaf["append"] != last["append"], "append", at)
+                must(leaf["index"] == 0, "append", at)
         else:
             must(leaf["index"] == 0, "begins inside an append", at)
             if at == 0:
                 must(leaf["generation"] == 1 and not leaf["back"] and leaf["kind"] == "ledger.opened", "first record", at)
             else:
                 must(signers.origin and leaf["generation"] == signers.origin[2] + restored, "who signs", at)
+        must(leaf["index"] or leaf["append"] not in appends, "append id", at)
+        appends.add(leaf["append"])
         if body is None:
             absent = at if absent is None else absent
             must(not leaf["clear"] and not secret, "body absent", at)

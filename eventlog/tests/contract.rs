@@ -10,7 +10,7 @@ use keiin_eventlog::clear::Clear;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::{Hash, Leaf, MAX_BODY, MAX_RECORDS, Stream};
 use keiin_eventlog::sign::Signer;
-use keiin_eventlog::store::{Append, Outcome, Span};
+use keiin_eventlog::store::{Append, Indexed, Outcome, Span};
 use support::engines::*;
 use support::*;
 use uuid::Uuid;
@@ -141,6 +141,10 @@ async fn the_same_append_id_is_known(log: Log) {
     assert_eq!(log.append(first.clone()).await, Outcome::Known(span));
     assert_eq!(log.find_append(id, first.append_id).await.unwrap(), Some(span));
     assert_eq!(log.find_append(id, fresh()).await.unwrap(), None);
+    let indexed = |appends, streamed| Indexed { appends, streamed, commits: appends };
+    assert_eq!(log.store().indexed(id, 3).await.unwrap(), indexed(2, 3));
+    assert_eq!(log.store().indexed(id, 1).await.unwrap(), indexed(1, 1));
+    assert_eq!(log.store().broken().await.unwrap(), None);
     // Also when its expectation no longer holds, and together with itself in one write.
     assert_eq!(log.append(expecting(first.clone(), &[(&one, None)])).await, Outcome::Known(span));
     let twin = append(id, &[&one]);

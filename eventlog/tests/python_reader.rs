@@ -150,6 +150,11 @@ fn cuts_rearrangements_and_false_signers() {
     only_named.replace(8);
     let mut by_another = book.clone();
     by_another.signer = 9;
+    let mut twice = book.clone();
+    twice.commit_again(4);
+    let done_twice = check(&twice.bundle(), &book.options());
+    assert_eq!(done_twice.first_bad_position, Some(book.size()), "{done_twice:?}");
+    bundles.push(twice.bundle());
     bundles.extend([wrong_proof.bundle(), only_named.bundle(), by_another.bundle(), Book::of_size(1, 9, 40).bundle()]);
     bundles.retain(|bundle| *bundle != whole);
     assert!(bundles.len() >= 60);

@@ -348,6 +348,10 @@ fn even_the_key_cannot_break_a_rule() {
         let id = Leaf::decode(&records[23].leaf).unwrap().append_id;
         change_leaf(&mut records[24], |leaf| leaf.append_id = id);
     });
+    rule(24, "an id that the ledger has already", &|records| {
+        let id = Leaf::decode(&records[1].leaf).unwrap().append_id;
+        change_leaf(&mut records[24], |leaf| leaf.append_id = id);
+    });
     rule(0, "names another ledger", &|records| {
         let origin = Origin::new(book::LOG_NAME, uuid::Uuid::from_u128(5), 1).unwrap();
         let body = Clear::Opened { origin, signer: key(1).public(), recovery: None }.encode();

@@ -13,6 +13,7 @@ use crate::f05_failed_sync::story;
 
 #[test]
 fn f06_an_interrupted_call_is_made_again() {
+    // The first calls are the program loader's, which does not ask again; and a call that is always interrupted never ends.
     let rules: &[&str] = if long() { &["5+3", "9+7", "6+2", "30+2"] } else { &["5+3"] };
     for rule in rules {
         let tally = story("interrupted", "pwrite64,pread64", "EINTR", &[rule]);
