@@ -74,6 +74,10 @@ impl Tls {
             return Ok(None);
         }
         if config.tls.self_signed {
+            if !data.is_ours() {
+                let advice = "make it first with keiin init (or keiin demo --no-serve): the certificate is kept in it";
+                return Err(BadConfig::new(format!("{} is no data directory yet; {advice}", data.root().display())));
+            }
             tracing::warn!("TLS with a certificate of our own making: browsers warn of it, use it for trials only");
             self_signed::keep(config, data)?;
         }
@@ -157,5 +161,26 @@ impl Tls {
         if let Some(trouble) = trouble {
             tracing::error!("{}: {trouble}", self.files.cert.display());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_process_default_provider_stays_unset() {
+        let folder = std::env::temp_dir().join(format!("keiin-tls-{}", crate::random::digits(12)));
+        let data = DataDir::new(&folder);
+        let mut config = Config::default();
+        config.tls.self_signed = true;
+        let Err(error) = Tls::open(&config, &data) else { panic!("there is no directory yet") };
+        assert!(error.to_string().contains("keiin init"), "{error}");
+        data.create("localhost", &[]).unwrap();
+        let tls = Tls::open(&config, &data).unwrap().unwrap();
+        tls.acceptor().unwrap();
+        assert_eq!(tls.fingerprint().len(), 32 * 3 - 1);
+        assert!(CryptoProvider::get_default().is_none(), "the EventStoreDB client cannot bear one");
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

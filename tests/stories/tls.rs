@@ -72,6 +72,9 @@ fn ml05_rn11_rn_c42_el25_fm05_mn16_only_tls_1_2_and_1_3_with_authenticated_encry
             let said = s_client(&server, &["-tls1_2", "-cipher", weak]);
             assert!(said.contains("alert handshake failure") && said.contains("Cipher is (NONE)"), "{weak}: {said}");
         }
+        // Sessions are resumed by tickets, and nothing may be sent before the handshake ends.
+        let said = s_client(&server, &["-tls1_2", "-reconnect"]);
+        assert_eq!(said.matches("Reused, TLSv1.2").count(), 5, "{said}");
         // MN-16: what a scanner finds is the list that we publish.
         let scan = Command::new(&sslscan).args(["--no-colour", server.client().address()]).output().expect("it runs");
         let scan = String::from_utf8_lossy(&scan.stdout).into_owned();
@@ -161,6 +164,10 @@ fn what_cannot_be_used_is_refused_with_what_to_do() {
     );
     let said = doctor(&[cert, other], "");
     assert!(said.starts_with("FAIL") && said.contains("does not belong"), "{said}");
+    let open = keiin(&["doctor", "--data", deployment.data_arg(), "--listen", "0.0.0.0:443", "--tls", "self-signed"]);
+    assert!(open.expect(1).stdout.contains("public_url is not set"));
+    let proxied = keiin(&["doctor", "--data", deployment.data_arg(), "--behind-proxy", "10.0.0.0/8"]);
+    assert!(proxied.expect(1).stdout.contains("cookies lack Secure"));
 }
 
 #[test]

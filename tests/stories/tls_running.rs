@@ -213,6 +213,10 @@ fn requests_under_way_are_finished_and_the_peer_is_known() {
     // Where a request comes from is known as over plain HTTP.
     let refused = serde_json::json!({ "email": "owner@orderly.example", "password": "a wrong password" });
     company.client.post("/v1/sessions", &refused).expect(401);
+    company.mark();
+    let event = &company.get("/v1/events?kind=session.refused")["items"][0];
+    let event = company.get(&format!("/v1/events/{}", event["position"]));
+    assert!(event.to_string().contains("127.0.0.1"), "{event}");
 
     // A feed, half a request, and a handshake that stalls.
     let mut feed = connect(&server, &authority);

@@ -8,7 +8,7 @@ use keiin_eventlog::log::Log;
 use keiin_eventlog::vault::Vault;
 use serde_json::json;
 
-use super::{DONE, DataArg, FAILED, Format, Unusable};
+use super::{DONE, DataArg, FAILED, Format, ListenArgs, Unusable};
 use crate::app::ROOT;
 use crate::clock;
 use crate::config::Config;
@@ -21,6 +21,8 @@ use crate::tls::{Files, Validity, is_for};
 pub struct Doctor {
     #[command(flatten)]
     data: DataArg,
+    #[command(flatten)]
+    listen: ListenArgs,
     #[arg(long, default_value = "text")]
     format: Format,
 }
@@ -44,7 +46,7 @@ impl Doctor {
     pub async fn run(self) -> anyhow::Result<u8> {
         let data = self.data.dir();
         data.must_be_ours().map_err(|error| Unusable(format!("{error:#}")))?;
-        let config = Config::read(&data.config()).map(|config| self.data.stores.over(config));
+        let config = Config::read(&data.config()).map(|config| self.listen.over(self.data.stores.over(config)));
         let mut findings = vec![directory(&data)];
         match &config {
             Ok(_) => findings.push(good("settings", data.config().display().to_string())),
@@ -138,6 +140,10 @@ fn tls(data: &DataDir, config: &Config) -> Finding {
     }
     if !config.tls.is_on() {
         return good("tls", if config.is_https() { "a proxy speaks it for us" } else { "off: this machine only" });
+    }
+    if config.public_url.is_empty() && config.listen.ip().is_unspecified() {
+        let found = format!("public_url is not set: links in mails would lead to {}", config.url());
+        return bad("tls", found, "set public_url to https:// and the host's name");
     }
     let files = Files::of(config, data);
     if config.tls.self_signed && !files.cert.exists() {

@@ -13,6 +13,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName,
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{CertificateError, Error, RootCertStore};
+use zeroize::Zeroizing;
 
 use super::provider;
 use crate::config::{BadConfig, Config};
@@ -34,7 +35,7 @@ pub struct Files {
 pub struct Read<'a> {
     files: &'a Files,
     cert: Vec<u8>,
-    key: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
 }
 
 impl Files {
@@ -52,7 +53,7 @@ impl Files {
         let cert = std::fs::read(&self.cert).map_err(|e| unreadable("certificate", &self.cert, &e))?;
         check_private(&self.key)?;
         let key = std::fs::read(&self.key).map_err(|e| unreadable("private key", &self.key, &e))?;
-        Ok(Read { files: self, cert, key })
+        Ok(Read { files: self, cert, key: Zeroizing::new(key) })
     }
 
     /// The certificate alone, which needs no right to the key.
