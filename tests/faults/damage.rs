@@ -233,9 +233,9 @@ async fn fate(data: PathBuf, expected: Expected) -> Fate {
             refused.insert(*ledger, why);
             continue;
         }
+        // What could not be read must be refused: trouble alone keeps nobody from writing.
         if let Some(trouble) = round.trouble.iter().find(|t| t.contains(&ledger.to_string())) {
-            refused.insert(*ledger, trouble.clone());
-            continue;
+            return Fate::Wrong(format!("served all the same: {trouble}"));
         }
         match write_one(&node, *ledger, records, checkpoint, keys).await {
             Ok(None) => {}

@@ -113,6 +113,22 @@ pub(super) fn broken(conn: &Connection) -> Read<Option<String>> {
             return Ok(Some(format!("a row of the table {table} belongs to no ledger")));
         }
     }
+    let kinds = [
+        ("append", "typeof(first) || typeof(last) <> 'integerinteger' OR typeof(id) <> 'blob'"),
+        (
+            "stream_record",
+            "typeof(version) || typeof(position) <> 'integerinteger' OR typeof(id) || typeof(kind) <> 'blobtext'",
+        ),
+        (
+            "ledger_commit",
+            "typeof(first) || typeof(last) || typeof(record) <> 'integerintegerinteger' OR typeof(signature) <> 'blob'",
+        ),
+    ];
+    for (table, other) in kinds {
+        if conn.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table} WHERE {other})"), [], |row| row.get(0))? {
+            return Ok(Some(format!("a value in the table {table} is of another kind than its column")));
+        }
+    }
     Ok(None)
 }
 
