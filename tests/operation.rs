@@ -170,6 +170,36 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             let email = format!("owner@{}.example", company.slug);
             example.body = Some(json!({ "email": email, "password": PASSWORD, "company": company.slug }));
         }
+        "finish_log_in" => {
+            let (email, mut totp) = company.enrolled();
+            example.sender = Credential::Nobody;
+            example.body = Some(json!({ "pending": company.pending(&email), "code": totp.next_code() }));
+        }
+        "confirm_me" => {
+            example.sender = company.log_in(&format!("owner@{}.example", company.slug));
+            example.body = Some(json!({ "proof": PASSWORD }));
+        }
+        "begin_totp" => example.sender = company.new_member("viewer").1,
+        "enrol_totp" => {
+            let member = company.new_member("viewer").1;
+            let mut totp = company.begin_totp(&member);
+            example.sender = member;
+            example.body = Some(json!({ "code": totp.next_code() }));
+        }
+        "remove_totp" | "issue_recovery_codes" => {
+            let (email, mut totp) = company.enrolled();
+            example.sender = company.log_in_with_code(&email, &totp.next_code());
+        }
+        "reset_factor" => {
+            example.sender = company.login.clone();
+            example.body = Some(json!({ "reason": format!("Lost at {}", company.slug) }));
+        }
+        "change_security" => {
+            example.sender = company.login.clone();
+            example.body = Some(json!({ "networks": ["0.0.0.0/0", "::/0"] }));
+        }
+        "revoke_session" => example.sender = company.login.clone(),
+        "get_my_factor" | "get_security" => {}
         "log_out" => example.sender = company.log_in(&format!("owner@{}.example", company.slug)),
         "change_tenant" => {
             example.body =
@@ -279,6 +309,14 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             id
         }
         "get_kiosk" | "revoke_kiosk" => company.new_kiosk().0,
+        "get_factor" | "reset_factor" => {
+            let (email, _) = company.enrolled();
+            company.member_at(&email)
+        }
+        "get_session" | "revoke_session" => {
+            company.log_in(&format!("owner@{}.example", company.slug));
+            text(&company.client.send(&company.login.on(Call::new("GET", "/v1/sessions"))).json()["items"][0], "id")
+        }
         "get_token" | "revoke_token" => company.issue_token(&["me:read".to_owned()]).0,
         "get_mail" => {
             company.invite("viewer");

@@ -39,8 +39,8 @@ pub fn permissions() -> BTreeSet<Permission> {
     all.0
 }
 
-/// Every scope that an access token can have. None lets it make tokens, with more scopes than its own.
+/// Every scope that an access token can have. None lets it make tokens with more scopes than its own, or change how somebody logs in.
 pub fn scopes() -> BTreeSet<String> {
-    let grantable = |p: &Permission| !p.is_outside() && (p.noun() != "token" || p.reads());
+    let grantable = |p: &Permission| !p.is_outside() && (p.reads() || !matches!(p.noun(), "token" | "me" | "security"));
     permissions().into_iter().filter(grantable).map(Permission::scope).collect()
 }

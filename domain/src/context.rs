@@ -1,7 +1,10 @@
 //! Everything impure that a decision may use enters here: who, when, fresh ids, keys, secrets.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
+use crate::command::Rejection;
 use crate::date::Date;
 use crate::role::Role;
 use crate::sealed::{Personal, Sealed};
@@ -57,6 +60,13 @@ pub trait World: Send {
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid>;
     /// The SHA-256 of a secret's text: what [`World::secret`] returned for it.
     fn hash(&mut self, secret: &str) -> [u8; 32];
+    /// A new recovery code of a member: its SHA-256; the text is for the command's answer alone.
+    fn recovery_code(&mut self, member: Uuid) -> [u8; 32];
+    /// Which time step (30 s since 1970, RFC 6238) this six-digit code is of, if it is of the member's app and of the
+    /// present step or a neighbour. `new` = of the app that is being set up.
+    fn totp_step(&mut self, member: Uuid, new: bool, code: &str, now_us: i64) -> Option<u64>;
+    /// The app that is being set up becomes the member's.
+    fn keep_totp(&mut self, member: Uuid);
     /// Hashes a password and keeps the hash for this member, apart from the ledger.
     fn set_password(&mut self, member: Uuid, password: &str);
 }
@@ -69,6 +79,10 @@ pub struct Context<'a> {
     pub actor: Actor,
     /// The member behind the actor: themselves, or whose token it is.
     pub member: Option<Uuid>,
+    /// Where the request came from, if it came from anywhere.
+    pub from: Option<IpAddr>,
+    /// Whoever acts has shown a moment ago that it is them. A token never has.
+    pub is_fresh: bool,
     /// The writer's clock, microseconds since 1970-01-01 UTC.
     pub now_us: i64,
     /// The civil date in the company's zone that rules use.
@@ -78,6 +92,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Refuses whoever has not shown a moment ago that it is them: for what a login left open on a desk must not do.
+    pub fn must_be_fresh(&self) -> Result<(), Rejection> {
+        if self.is_fresh { Ok(()) } else { Err(Rejection::new("access.confirm_first")) }
+    }
+
     /// A new id.
     pub fn fresh_id(&mut self) -> Uuid {
         self.world.fresh_id()

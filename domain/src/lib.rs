@@ -13,6 +13,7 @@ pub mod delivery;
 pub mod document;
 pub mod envelope;
 pub mod event;
+pub mod factor;
 pub mod json;
 pub mod kiosk;
 pub mod log;
@@ -25,6 +26,7 @@ pub mod provision;
 pub mod registration_number;
 pub mod role;
 pub mod sealed;
+pub mod security;
 pub mod series;
 pub mod session;
 pub mod tax;
@@ -58,6 +60,17 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<member::SuspendMember>();
     v.command::<member::ReinstateMember>();
     v.command::<member::RemoveMember>();
+
+    v.aggregate::<factor::Factor>();
+    v.command::<factor::EnrolTotp>();
+    v.command::<factor::RemoveTotp>();
+    v.command::<factor::IssueRecoveryCodes>();
+    v.command::<factor::ResetFactor>();
+    v.command::<factor::UseFactor>();
+
+    v.reading("security.read");
+    v.aggregate::<security::Security>();
+    v.command::<security::ChangeSecurity>();
 
     v.reading("client.read");
     v.aggregate::<client::Client>();
@@ -108,6 +121,8 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<session::Session>();
     v.command::<session::StartSession>();
     v.command::<session::EndSession>();
+    v.command::<session::ConfirmSession>();
+    v.command::<session::RevokeSession>();
     v.command::<session::RefuseLogin>();
 
     v.aggregate::<access::Access>();

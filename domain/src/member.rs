@@ -286,8 +286,10 @@ impl Command for ChangeRole {
     const NAME: &'static str = "change_role";
     const ROUTE: Route = Route::put("/v1/members/{id}/role");
     const PERMISSION: Permission = Permission("member.change_role");
-    const REJECTS: &'static [&'static str] =
-        &["member.unknown", "member.wrong_state", "member.bad_role", "member.owner_only", "member.last_owner"];
+    const REJECTS: &'static [&'static str] = &[
+        "access.confirm_first", "member.unknown", "member.wrong_state", "member.bad_role", "member.owner_only",
+        "member.last_owner",
+    ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])
     }
@@ -316,7 +318,8 @@ fn only_owners_touch_owners(ctx: &Context, from: Role, to: Role) -> Result<(), R
     if touches && !matches!(ctx.actor.role, Role::Owner | Role::System) {
         return Err(Rejection::new("member.owner_only"));
     }
-    Ok(())
+    // Whoever comes and goes among the owners is decided by somebody who is certainly there.
+    if touches { ctx.must_be_fresh() } else { Ok(()) }
 }
 
 /// Shuts a member out for now: sessions, tokens and links end at once.
@@ -333,8 +336,8 @@ impl Command for SuspendMember {
     const ROUTE: Route = Route::post("/v1/members/{id}/suspend");
     const PERMISSION: Permission = Permission("member.suspend");
     const REJECTS: &'static [&'static str] = &[
-        "member.unknown", "member.wrong_state", "member.owner_only", "member.last_owner", "text.required",
-        "text.too_long", "text.control_character",
+        "access.confirm_first", "member.unknown", "member.wrong_state", "member.owner_only", "member.last_owner",
+        "text.required", "text.too_long", "text.control_character",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])
@@ -360,7 +363,8 @@ impl Command for ReinstateMember {
     const NAME: &'static str = "reinstate_member";
     const ROUTE: Route = Route::post("/v1/members/{id}/reinstate");
     const PERMISSION: Permission = Permission("member.suspend");
-    const REJECTS: &'static [&'static str] = &["member.unknown", "member.wrong_state", "member.owner_only"];
+    const REJECTS: &'static [&'static str] =
+        &["access.confirm_first", "member.unknown", "member.wrong_state", "member.owner_only"];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])
     }
@@ -384,7 +388,7 @@ impl Command for RemoveMember {
     const ROUTE: Route = Route::post("/v1/members/{id}/remove");
     const PERMISSION: Permission = Permission("member.remove");
     const REJECTS: &'static [&'static str] =
-        &["member.unknown", "member.wrong_state", "member.owner_only", "member.last_owner"];
+        &["access.confirm_first", "member.unknown", "member.wrong_state", "member.owner_only", "member.last_owner"];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])
     }

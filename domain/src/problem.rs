@@ -20,6 +20,7 @@ pub struct Problem {
 /// Codes whose reason does not say it: 403 not with this role, 404 unknown, 409 in conflict with what has happened, 410
 /// expired, withdrawn or gone.
 const LISTED: &[(&str, u16)] = &[
+    ("access.confirm_first", 403),
     ("client.archived", 409),
     ("delivery.not_due", 409),
     ("delivery.not_issued", 409),
@@ -27,11 +28,16 @@ const LISTED: &[(&str, u16)] = &[
     ("document.cancelled", 409),
     ("document.has_payments", 409),
     ("document.not_issued", 409),
+    ("factor.exists", 409),
+    ("factor.none", 409),
+    ("factor.not_a_member", 403),
+    ("factor.own", 403),
     ("member.invitation_expired", 410),
     ("member.invitation_gone", 410),
     ("member.last_owner", 409),
     ("member.owner_only", 403),
     ("session.inactive_member", 409),
+    ("session.over", 409),
     ("tenant.exists", 409),
     ("tenant.slug_taken", 409),
     ("token.not_a_member", 403),

@@ -10,13 +10,15 @@ use uuid::Uuid;
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::member::{Member, MemberStatus};
-use crate::role::Permission;
+use crate::role::{Permission, Role};
 use crate::{codes, events};
 
 events! {
     /// What happens to a session.
     SessionEvent {
         Started = "session.started" v 1;
+        Confirmed = "session.confirmed" v 1;
+        GlassBroken = "session.glass_broken" v 1;
         Ended = "session.ended" v 1;
         Refused = "session.refused" v 1;
     }
@@ -31,6 +33,18 @@ codes! {
         LoginLink = 2 "login_link",
         /// By accepting an invitation or signing up.
         Joining = 3 "joining",
+    }
+}
+
+codes! {
+    /// How somebody showed that it is still them.
+    Proof {
+        /// Their password.
+        Password = 1 "password",
+        /// A code of their app.
+        Totp = 2 "totp",
+        /// A recovery code.
+        RecoveryCode = 3 "recovery_code",
     }
 }
 
@@ -57,6 +71,10 @@ codes! {
         Inactive = 3 "inactive",
         /// Too many attempts.
         Throttled = 4 "throttled",
+        /// A wrong code of the second factor.
+        WrongCode = 5 "wrong_code",
+        /// From a network that the company does not allow.
+        Network = 6 "network",
     }
 }
 
@@ -67,6 +85,20 @@ pub struct Started {
     pub member_id: Uuid,
     /// How.
     pub method: LoginMethod,
+}
+
+/// Whoever holds the session showed again that it is them: with its login, or later.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// How.
+    pub by: Proof,
+}
+
+/// An owner came in from a network that the company does not allow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GlassBroken {
+    /// Why.
+    pub reason: String,
 }
 
 /// The session is over.
@@ -101,7 +133,7 @@ impl Aggregate for Session {
         match event {
             SessionEvent::Started(e) => self.member_id = Some(e.member_id),
             SessionEvent::Ended(_) => self.ended = true,
-            SessionEvent::Refused(_) => {}
+            SessionEvent::Confirmed(_) | SessionEvent::GlassBroken(_) | SessionEvent::Refused(_) => {}
         }
     }
     #[cfg(test)]
@@ -118,6 +150,13 @@ pub struct StartSession {
     pub member_id: Uuid,
     /// How.
     pub method: LoginMethod,
+    /// The second factor that came with it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub confirmed_by: Option<Proof>,
+    /// Why an owner comes from a network that the company does not allow; empty otherwise.
+    #[serde(default)]
+    pub break_glass: String,
 }
 
 impl Command for StartSession {
@@ -133,7 +172,11 @@ impl Command for StartSession {
         if member.status != Some(MemberStatus::Active) {
             return Err(Rejection::new("session.inactive_member"));
         }
-        Ok(vec![session.emit(Started { member_id: self.member_id, method: self.method })])
+        let started = session.emit(Started { member_id: self.member_id, method: self.method });
+        let confirmed = self.confirmed_by.map(|by| session.emit(Confirmed { by }));
+        let glass = Some(self.break_glass).filter(|reason| !reason.is_empty());
+        let glass = glass.map(|reason| session.emit(GlassBroken { reason }));
+        Ok([started].into_iter().chain(confirmed).chain(glass).collect())
     }
 }
 
@@ -156,6 +199,50 @@ impl Command for EndSession {
             return Err(Rejection::new("session.unknown"));
         }
         Ok(if session.ended { vec![] } else { vec![session.emit(Ended { reason: self.reason })] })
+    }
+}
+
+/// Writes down that whoever holds the session showed again that it is them.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfirmSession {
+    /// How.
+    pub by: Proof,
+}
+
+impl Command for ConfirmSession {
+    type On = On<Session>;
+    const NAME: &'static str = "confirm_session";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("session.confirm");
+    const REJECTS: &'static [&'static str] = &["session.unknown", "session.over"];
+    fn decide(self, session: &On<Session>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        session.member_id.ok_or(Rejection::new("session.unknown"))?;
+        if session.ended {
+            return Err(Rejection::new("session.over"));
+        }
+        Ok(vec![session.emit(Confirmed { by: self.by })])
+    }
+}
+
+/// Ends one of one's own sessions, or as owner or admin anybody's. Over already = nothing to do.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeSession {}
+
+impl Command for RevokeSession {
+    type On = On<Session>;
+    const NAME: &'static str = "revoke_session";
+    const ROUTE: Route = Route::post("/v1/sessions/{id}/revoke");
+    const PERMISSION: Permission = Permission("me.revoke_session");
+    const REJECTS: &'static [&'static str] = &["session.unknown"];
+    fn decide(self, session: &On<Session>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let anybodys = matches!(ctx.actor.role, Role::Owner | Role::Admin | Role::System);
+        // What is not yours is as unknown to you as what does not exist.
+        if session.member_id.is_none() || !(anybodys || session.member_id == ctx.member) {
+            return Err(Rejection::new("session.unknown"));
+        }
+        Ok(if session.ended { vec![] } else { vec![session.emit(Ended { reason: SessionEnd::Revoked })] })
     }
 }
 
@@ -187,13 +274,12 @@ mod tests {
     use super::*;
     use crate::member::{Registered, SuspendMember};
     use crate::owners::{OwnerAdded, Owners};
-    use crate::role::Role;
     use crate::testing::*;
 
     const SESSION: Uuid = Uuid::from_u128(0x5e);
 
     fn start() -> StartSession {
-        StartSession { member_id: ANNA, method: LoginMethod::Password }
+        StartSession { member_id: ANNA, method: LoginMethod::Password, confirmed_by: None, break_glass: String::new() }
     }
 
     fn ready() -> Scene {
@@ -208,6 +294,31 @@ mod tests {
         let s = ready().when(SESSION, start()).then([emit::<Session>(SESSION, started)]);
         let ended = emit::<Session>(SESSION, Ended { reason: SessionEnd::Logout });
         s.when(SESSION, end(SessionEnd::Logout)).then([ended]).when(SESSION, end(SessionEnd::Expired)).then([]);
+    }
+
+    #[test]
+    fn a_session_is_confirmed_with_its_login_or_later_and_not_when_it_is_over() {
+        let confirmed = |by| emit::<Session>(SESSION, Confirmed { by });
+        let glass = GlassBroken { reason: "回線の障害".into() };
+        let emergency = StartSession { break_glass: glass.reason.clone(), ..start() };
+        let started = emit::<Session>(SESSION, Started { member_id: ANNA, method: LoginMethod::Password });
+        ready().when(SESSION, emergency).then([started, emit::<Session>(SESSION, glass)]);
+        let started = Started { member_id: ANNA, method: LoginMethod::Password };
+        let with_code = StartSession { confirmed_by: Some(Proof::Totp), ..start() };
+        let s = ready().when(SESSION, with_code);
+        let s = s.then([emit::<Session>(SESSION, started), confirmed(Proof::Totp)]).by_system();
+        let s = s.when(SESSION, ConfirmSession { by: Proof::Password }).then([confirmed(Proof::Password)]);
+        let s = s.when(SESSION, EndSession { reason: SessionEnd::Logout }).accepted();
+        s.when(SESSION, ConfirmSession { by: Proof::Password }).refused("session.over");
+    }
+
+    #[test]
+    fn one_ends_ones_own_session_and_an_owner_anybodys() {
+        let s = ready().by_system().when(SESSION, start()).accepted();
+        let others = s.clone().by(Role::Member);
+        others.when(SESSION, RevokeSession {}).refused("session.unknown");
+        let ended = emit::<Session>(SESSION, Ended { reason: SessionEnd::Revoked });
+        s.by(Role::Owner).when(SESSION, RevokeSession {}).then([ended]).when(SESSION, RevokeSession {}).then([]);
     }
 
     #[test]
@@ -229,6 +340,13 @@ mod tests {
         scene().when(SESSION, start()).refused("session.inactive_member");
         scene().when(SESSION, EndSession { reason: SessionEnd::Revoked }).refused("session.unknown");
         covered::<StartSession>();
+        scene().when(SESSION, ConfirmSession { by: Proof::Totp }).refused("session.unknown");
+        let s = ready().by_system().when(SESSION, start()).accepted();
+        let s = s.when(SESSION, EndSession { reason: SessionEnd::Logout }).accepted();
+        s.when(SESSION, ConfirmSession { by: Proof::Totp }).refused("session.over");
+        scene().when(SESSION, RevokeSession {}).refused("session.unknown");
+        covered::<ConfirmSession>();
+        covered::<RevokeSession>();
         covered::<EndSession>();
         covered::<RefuseLogin>();
     }
@@ -237,6 +355,8 @@ mod tests {
     pub fn samples() -> Vec<SessionEvent> {
         vec![
             Started { member_id: SAMPLE_ID, method: LoginMethod::Password }.into(),
+            Confirmed { by: Proof::Totp }.into(),
+            GlassBroken { reason: "許可した回線の障害".into() }.into(),
             Ended { reason: SessionEnd::Logout }.into(),
             Refused { member_id: Some(SAMPLE_ID), reason: LoginRefusal::WrongPassword }.into(),
         ]

@@ -13,6 +13,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use uuid::Uuid;
 
@@ -39,7 +40,8 @@ pub const FRESH: Uuid = Uuid::from_u128(0xf001);
 pub fn scene() -> Scene {
     let streams = BTreeMap::new();
     let actor = Actor { kind: actor_kind::MEMBER, id: ME, role: Role::Owner };
-    Scene { streams, actor, member: Some(ME), now_us: 0, world: TestWorld::default() }.at("2026-11-02T09:00:00+09:00")
+    let (from, world) = (None, TestWorld::default());
+    Scene { streams, actor, member: Some(ME), from, is_fresh: true, now_us: 0, world }.at("2026-11-02T09:00:00+09:00")
 }
 
 /// Streams that a command read: kind and id.
@@ -51,6 +53,8 @@ pub struct Scene {
     streams: BTreeMap<(&'static str, Uuid), Vec<Stored>>,
     actor: Actor,
     member: Option<Uuid>,
+    from: Option<IpAddr>,
+    is_fresh: bool,
     now_us: i64,
     /// Secrets, passcodes and passwords so far.
     pub world: TestWorld,
@@ -67,6 +71,16 @@ impl Scene {
     pub fn at(mut self, time: &str) -> Scene {
         self.now_us = us(time);
         self
+    }
+
+    /// From now on nobody has shown for a while that it is them.
+    pub fn stale(self) -> Scene {
+        Scene { is_fresh: false, ..self }
+    }
+
+    /// From now on requests come from this address.
+    pub fn from(self, address: &str) -> Scene {
+        Scene { from: Some(address.parse().expect("an address")), ..self }
     }
 
     /// From now on a member of this role acts, [`ME`].
@@ -119,9 +133,11 @@ impl Scene {
     /// The streams that were read and the events, as `execute` finds them.
     #[allow(clippy::type_complexity)]
     fn decide<C: Command>(&mut self, target: Uuid, command: C) -> Result<(Read, Vec<Emit>), Rejection> {
-        let Scene { streams, actor, member, now_us, world } = self;
+        let Scene { streams, actor, member, from, is_fresh, now_us, world } = self;
         let today = Date::at(*now_us, ZONE_S);
-        let mut ctx = Context { tenant: TENANT, actor: *actor, member: *member, now_us: *now_us, today, world };
+        let (tenant, actor, member) = (TENANT, *actor, *member);
+        let (from, is_fresh, now_us) = (*from, *is_fresh, *now_us);
+        let mut ctx = Context { tenant, actor, member, from, is_fresh, now_us, today, world };
         let past = |kind: &'static str, id: Uuid| (id, streams.get(&(kind, id)).cloned().unwrap_or_default());
         let kinds = C::On::KINDS;
         let decide = |ctx: &mut Context| {
@@ -333,6 +349,8 @@ pub struct TestWorld {
     owners: BTreeMap<(&'static str, String), Uuid>,
     /// Every secret and passcode, oldest first.
     pub secrets: Vec<String>,
+    /// Whose app was set up.
+    pub kept_totp: Vec<Uuid>,
     /// Who has which password.
     pub passwords: BTreeMap<Uuid, String>,
 }
@@ -389,6 +407,16 @@ impl World for TestWorld {
     }
     fn hash(&mut self, secret: &str) -> [u8; 32] {
         hash(secret)
+    }
+    fn recovery_code(&mut self, member: Uuid) -> [u8; 32] {
+        let text = format!("recovery{:08}", self.secrets.len() + 1);
+        hash(&self.keep("rec", text, member))
+    }
+    fn totp_step(&mut self, _: Uuid, _: bool, code: &str, _: i64) -> Option<u64> {
+        code.parse().ok()
+    }
+    fn keep_totp(&mut self, member: Uuid) {
+        self.kept_totp.push(member);
     }
     fn set_password(&mut self, member: Uuid, password: &str) {
         self.passwords.insert(member, password.to_owned());

@@ -223,5 +223,7 @@ async fn write_groups(store: Arc<dyn Store>, mut waiting: mpsc::UnboundedReceive
             // A caller that has gone away finds its append by the id.
             let _ = answer.send(outcome);
         }
+        // Whoever was answered and has more to write gets into the next group, not into the one after it.
+        tokio::task::yield_now().await;
     }
 }

@@ -92,7 +92,7 @@ pub async fn identify(
             Ok(found) => Ok(found),
             Err(problem) => app.limiter.guess(format!("link {ip}")).and(Err(problem)),
         },
-        _ => principal::authenticate(app, &head.headers).await,
+        _ => principal::authenticate(app, &head.headers, call.from()).await,
     };
     match found {
         Ok(principal) => {
@@ -204,6 +204,11 @@ async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Res
             "pas" => "pass",
             "kio" => "kiosk/pair",
             "pat" => "",
+            "rec" => {
+                let codes = body["recovery_codes"].as_array().cloned().unwrap_or_default();
+                body["recovery_codes"] = codes.into_iter().chain([json!(text)]).collect();
+                continue;
+            }
             // Invitations and secure links are for their recipients' eyes.
             _ => continue,
         };

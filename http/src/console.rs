@@ -23,6 +23,7 @@ use crate::locale::Lang;
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::serve::Peer;
+use crate::session::{self, LoggedIn};
 use crate::{ledger, random, session_api};
 
 /// A page: where, which template, which queries its context holds. A query takes what it knows of the path's and the
@@ -46,7 +47,7 @@ const fn page(path: &'static str, template: &'static str, loads: &'static [&'sta
 pub const PAGES: &[Page] = &[
     page("/", "dashboard", &["list_documents", "list_visits", "list_deliveries", "list_events"]),
     page("/members", "members", &["list_members"]),
-    page("/members/{id}", "member", &["get_member"]),
+    page("/members/{id}", "member", &["get_member", "get_factor"]),
     page("/clients", "clients", &["list_clients"]),
     page("/clients/new", "client_new", &[]),
     Page {
@@ -71,7 +72,12 @@ pub const PAGES: &[Page] = &[
     page("/audit", "audit", &["list_events", "list_members"]),
     page("/audit/{position}", "event", &["get_event"]),
     page("/settings", "settings", &["get_tenant"]),
+    page("/security", "security", &["get_security"]),
+    page(ACCOUNT, "account", &["get_my_factor", "list_sessions"]),
 ];
+
+/// The page of one's own login: the only one for somebody who must set a second factor up.
+const ACCOUNT: &str = "/account";
 
 /// Routes of pages and forms.
 pub fn router() -> Router<Arc<App>> {
@@ -113,6 +119,9 @@ async fn show(
     head: Parts,
 ) -> Result<Response, Problem> {
     let (principal, _) = identify(app, &BTreeMap::new(), &head, page.template).await?;
+    if principal.must_enrol && page.path != ACCOUNT {
+        return Err(Problem::new("access.second_factor_required"));
+    }
     let params = query_string(head.uri.query().unwrap_or(""))?;
     let peer = Peer::of(&head);
     let mut context = common(app, head.uri.path(), peer, Some(&principal)).await?;
@@ -135,7 +144,7 @@ async fn load(
         if !principal.may(entry.permission) {
             // The page's own subject is refused; what stands beside it is left out.
             if at == 0 && page.path != "/" {
-                return Err(Problem::new("access.forbidden"));
+                return principal.check(entry.permission);
             }
             continue;
         }
@@ -213,10 +222,32 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
         return Err(Problem::new("idempotency.key_required"));
     }
     let target = target(&path, &principal)?;
+    // A form may bring along what shows that it is still them; then the login's secret changes, whatever comes of the form.
+    let renewed = match hidden("_proof").filter(|proof| !proof.is_empty()) {
+        Some(proof) => {
+            let secret = session_api::own_secret(app, &head, &principal)?;
+            let secret = session::confirm(app, &secret, &principal, proof, &call).await?;
+            let principal = Principal { confirmed_us: Some(call.now_us), ..principal.clone() };
+            Some(LoggedIn { secret, principal })
+        }
+        None => None,
+    };
+    let principal = renewed.as_ref().map_or(&principal, |renewed| &renewed.principal);
     let call = Call { target, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
     let next = hidden("_next").unwrap_or("/").to_owned();
-    let response = api::run::<C>(app, &principal, call, nested(&fields)?).await?;
-    finish(app, peer, &principal, response, &next, fragment).await
+    let done = match nested(&fields) {
+        Ok(body) => api::run::<C>(app, principal, call, body).await,
+        Err(problem) => Err(problem),
+    };
+    let finished = match done {
+        Ok(response) => finish(app, peer, principal, response, &next, fragment).await,
+        Err(problem) => Err(problem),
+    };
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
+    if let Some(renewed) = &renewed {
+        session_api::set_session(app, &mut response, renewed);
+    }
+    Ok(response)
 }
 
 /// Where to go after a form: to its `_next`, with the object's id filled in. An answer that holds a secret is shown at
@@ -234,13 +265,15 @@ async fn finish(
     let next = next.replace("{id}", answer["id"].as_str().unwrap_or(""));
     let next = if is_local(&next) { next.as_str() } else { "/" };
     let (path, query) = next.split_once('?').unwrap_or((next, ""));
-    let Some((page, path_params)) = page_at(path).filter(|_| answer.get("secret").is_some() && !fragment) else {
+    let once = ["secret", "recovery_codes"].iter().any(|name| answer.get(*name).is_some());
+    let Some((page, path_params)) = page_at(path).filter(|_| once && !fragment) else {
         return Ok(redirect(next, fragment));
     };
     let mut context = common(app, path, peer, Some(principal)).await?;
-    context["flash"] = json!({ "secret": answer["secret"] });
-    if let Some(link) = answer.get("link") {
-        context["flash"]["link"] = link.clone();
+    for name in ["secret", "link", "recovery_codes"] {
+        if let Some(value) = answer.get(name) {
+            context["flash"][name] = value.clone();
+        }
     }
     load(app, page, principal, &path_params, &query_string(query)?, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)

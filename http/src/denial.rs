@@ -71,7 +71,7 @@ pub async fn denied_stranger(app: &App, operation: &str, call: &Call) {
         id: Uuid::nil(),
         role: keiin_domain::role::Role::LinkHolder,
     };
-    let nobody = Principal { ledger: ROOT, actor, member: None, session_id: None, scopes: None };
+    let nobody = Principal::new(ROOT, actor);
     denied(app, &nobody, operation, call).await;
 }
 

@@ -6,6 +6,8 @@
 //!   answers a repetition with the first one's positions, and another request under the same key is refused.
 //! * Everything that the events rely on (keys, secrets, password hashes) is durable in the vault before the append.
 
+use std::net::IpAddr;
+
 use keiin_domain::command::{Command, Emit, On, State};
 use keiin_domain::context::Context;
 use keiin_domain::date::Date;
@@ -60,6 +62,11 @@ impl Call {
         Call { now_us, ..Call::default() }
     }
 
+    /// The address it came from.
+    pub fn from(&self) -> Option<IpAddr> {
+        self.origin.as_ref().and_then(|origin| origin.ip.parse().ok())
+    }
+
     /// The same, on an object.
     pub fn on(self, target: Uuid) -> Call {
         Call { target: Some(target), ..self }
@@ -99,6 +106,8 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let mut ctx = Context {
             tenant: ledger,
             actor: principal.actor,
+            from: call.from(),
+            is_fresh: principal.is_fresh(call.now_us),
             now_us: call.now_us,
             today,
             member: principal.member,

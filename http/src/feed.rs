@@ -10,6 +10,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use crate::app::App;
 use crate::ledger::{TRAIL, reader};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
+use crate::serve::Peer;
 
 /// Name of the operation.
 pub const NAME: &str = "stream_events";
@@ -168,7 +170,8 @@ pub async fn stream(State(app): State<Arc<App>>, head: Parts) -> Result<Response
             headers.append(&name, value.clone());
         }
     }
-    let follower = Box::new(Follower::new(seat, principal, headers, params, place));
+    let from = crate::principal::origin(&app, Peer::of(&head).ip, &head.headers).ip.parse().ok();
+    let follower = Box::new(Follower::new(seat, principal, (headers, from), params, place));
     let messages = futures_util::stream::unfold(follower, |mut follower| async move {
         let message = follower.next().await?;
         Some((Ok::<_, Infallible>(message), follower))
@@ -206,8 +209,9 @@ async fn begin(app: &App, principal: &Principal, params: &Params, headers: &Head
 struct Follower {
     seat: Seat,
     principal: Principal,
-    /// The credential.
+    /// The credential, and where it came from.
     headers: HeaderMap,
+    from: Option<IpAddr>,
     params: Params,
     /// Everything up to here is on the page, was sent, or is not for this client.
     place: Place,
@@ -223,11 +227,17 @@ struct Follower {
 }
 
 impl Follower {
-    fn new(seat: Seat, principal: Principal, headers: HeaderMap, params: Params, place: Place) -> Follower {
+    fn new(
+        seat: Seat,
+        principal: Principal,
+        (headers, from): (HeaderMap, Option<IpAddr>),
+        params: Params,
+        place: Place,
+    ) -> Follower {
         let (now, checked) = (Instant::now(), *seat.grown.borrow());
         let (beat_at, page) = (now + HEARTBEAT, VecDeque::new());
         let (unread, greeted, checked_at) = (true, false, now);
-        Follower { seat, principal, headers, params, place, page, unread, greeted, beat_at, checked_at, checked }
+        Follower { seat, principal, headers, from, params, place, page, unread, greeted, beat_at, checked_at, checked }
     }
 
     /// The next piece of the answer; `None` ends it. One message at a time: the connection queues few pieces for a client
@@ -290,7 +300,7 @@ impl Follower {
         self.checked = *self.seat.grown.borrow();
         self.checked_at = Instant::now();
         let (app, before) = (&self.seat.app, &self.principal);
-        let Ok(now) = principal::authenticate_again(app, &self.headers).await else { return false };
+        let Ok(now) = principal::authenticate_again(app, &self.headers, self.from).await else { return false };
         let same = (now.ledger, now.actor, &now.scopes) == (before.ledger, before.actor, &before.scopes);
         let head = app.log.head(before.ledger).await;
         same && now.may(TRAIL) && head.is_ok_and(|head| head.is_some_and(|head| !head.closed))

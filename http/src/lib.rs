@@ -18,6 +18,7 @@ pub mod demo;
 pub mod denial;
 pub mod execute;
 pub mod export;
+pub mod factor;
 pub mod feed;
 pub mod headers;
 pub mod json;

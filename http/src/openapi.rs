@@ -24,7 +24,7 @@ use crate::console::{common, render};
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
-use crate::session_api::Operation;
+use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::{feed, ledger, session_api};
 
 /// Routes.
@@ -96,7 +96,12 @@ impl Document {
 
     /// Operations that no catalog lists.
     fn beside(&mut self) {
-        let bodies = [("sign_up", self.schema::<SignUp>()), ("log_in", self.schema::<Login>())];
+        let bodies = [
+            ("sign_up", self.schema::<SignUp>()),
+            ("log_in", self.schema::<Login>()),
+            ("finish_log_in", self.schema::<LoginCode>()),
+            ("confirm_me", self.schema::<Confirm>()),
+        ];
         for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS) {
             let Operation { name, method, path, .. } = *operation;
             let params = operation.params.iter().map(|param| parameter(param, path));

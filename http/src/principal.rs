@@ -13,6 +13,7 @@ use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::Origin;
+use keiin_domain::security::Security;
 use keiin_domain::token::Token;
 use keiin_projections::query::Who;
 use uuid::Uuid;
@@ -38,7 +39,14 @@ pub struct Principal {
     pub session_id: Option<Uuid>,
     /// Of an access token; `None` = everything the role may.
     pub scopes: Option<Vec<String>>,
+    /// When whoever logged in has last shown that it is them, microseconds UTC; `None` = there is no login.
+    pub confirmed_us: Option<i64>,
+    /// The company requires a second factor and this login has none: it may set one up and nothing else.
+    pub must_enrol: bool,
 }
+
+/// How long somebody who has shown that it is them counts as present.
+pub const FRESH_US: i64 = 10 * 60 * 1_000_000;
 
 /// Proof that a permission was checked for this command.
 pub struct Allowed<C> {
@@ -54,16 +62,27 @@ impl<C> Allowed<C> {
 }
 
 impl Principal {
+    /// Somebody without a login, a member or scopes.
+    pub fn new(ledger: Uuid, actor: Actor) -> Principal {
+        let (member, session_id, scopes, confirmed_us) = (None, None, None, None);
+        Principal { ledger, actor, member, session_id, scopes, confirmed_us, must_enrol: false }
+    }
+
     /// The server itself, acting in a ledger.
     pub fn system(ledger: Uuid) -> Principal {
-        let actor = Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System };
-        Principal { ledger, actor, member: None, session_id: None, scopes: None }
+        Principal::new(ledger, Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System })
     }
 
     /// A member for whom the server does what no permission covers: their own sign-up, login and logout.
     pub fn member(ledger: Uuid, id: Uuid, session_id: Option<Uuid>) -> Principal {
         let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::System };
-        Principal { ledger, actor, member: Some(id), session_id, scopes: None }
+        Principal { member: Some(id), session_id, ..Principal::new(ledger, actor) }
+    }
+
+    /// Has this person shown a moment ago that it is them? The server always has, a token never.
+    pub fn is_fresh(&self, now_us: i64) -> bool {
+        let logged_in = self.confirmed_us.is_some_and(|at| now_us < at + FRESH_US);
+        logged_in || self.actor.role == Role::System && self.session_id.is_none()
     }
 
     /// For queries.
@@ -73,13 +92,20 @@ impl Principal {
 
     /// May they?
     pub fn may(&self, permission: Permission) -> bool {
+        if self.must_enrol && permission.noun() != "me" {
+            return false;
+        }
         let by_scope = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission.scope()));
         by_scope && self.actor.role.permits(permission)
     }
 
     /// The check itself; the caller counts a refusal as a denial.
     pub fn check(&self, permission: Permission) -> Result<(), Problem> {
-        if self.may(permission) { Ok(()) } else { Err(Problem::new("access.forbidden")) }
+        match self.may(permission) {
+            true => Ok(()),
+            false if self.must_enrol => Err(Problem::new("access.second_factor_required")),
+            false => Err(Problem::new("access.forbidden")),
+        }
     }
 
     /// Permission for a command, as the proof that `execute` wants.
@@ -106,31 +132,36 @@ pub fn by_link(app: &App, kind: &str, secret: &str) -> Result<Principal, Problem
     }
     let entry = app.vault.get(kind, &random::hash(secret))?.ok_or_else(Problem::not_found)?;
     let actor = Actor { kind: actor_kind::LINK_HOLDER, id: entry.owner, role: Role::LinkHolder };
-    Ok(Principal { ledger: entry.ledger, actor, member: None, session_id: None, scopes: None })
+    Ok(Principal::new(entry.ledger, actor))
 }
 
 /// Who sends these headers: an access token or a kiosk's secret as bearer, or the cookie of a login or a kiosk.
-pub async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
-    authenticated(app, headers, true).await
+pub async fn authenticate(app: &App, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Principal, Problem> {
+    authenticated(app, headers, from, true).await
 }
 
 /// Whether a request that goes on and on is still made by somebody who may make it. A login does not live on by that.
-pub async fn authenticate_again(app: &App, headers: &HeaderMap) -> Result<Principal, Problem> {
-    authenticated(app, headers, false).await
+pub async fn authenticate_again(app: &App, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Principal, Problem> {
+    authenticated(app, headers, from, false).await
 }
 
-async fn authenticated(app: &App, headers: &HeaderMap, is_use: bool) -> Result<Principal, Problem> {
+async fn authenticated(
+    app: &App,
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
+    is_use: bool,
+) -> Result<Principal, Problem> {
     let unauthenticated = || Problem::new("access.unauthenticated");
     if let Some(value) = headers.get(AUTHORIZATION) {
         let secret = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
         return match random::kind_of(secret) {
-            Some("pat") => by_token(app, secret).await,
+            Some("pat") => by_token(app, secret, from).await,
             Some("kio") => by_kiosk(app, secret).await,
             _ => Err(unauthenticated()),
         };
     }
     if let Some(secret) = cookie(headers, app.config.session_cookie()) {
-        return by_session(app, &secret, is_use).await;
+        return by_session(app, &secret, from, is_use).await;
     }
     match cookie(headers, KIOSK_COOKIE) {
         Some(secret) => by_kiosk(app, &secret).await,
@@ -138,24 +169,37 @@ async fn authenticated(app: &App, headers: &HeaderMap, is_use: bool) -> Result<P
     }
 }
 
-/// A login; its member may have been suspended a moment ago, so the ledger is asked, not a copy.
-async fn by_session(app: &App, secret: &str, is_use: bool) -> Result<Principal, Problem> {
+/// A login. Whether it has ended, its member may still act, and the company lets people come from here, the ledger is
+/// asked and not a copy: each may have changed a moment ago.
+async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get(SESSION, &random::hash(secret))?.ok_or_else(gone)?;
     let session = session::Session::of(&entry).ok_or_else(gone)?;
     if !session.is_live(&entry, clock::now_us()) {
         return Err(gone());
     }
+    let (ledger, member) = (entry.ledger, entry.owner);
+    if load::<keiin_domain::session::Session>(app, ledger, session.id).await?.ended {
+        return Err(gone());
+    }
+    let role = active_role(app, ledger, member).await?.ok_or_else(gone)?;
+    let security: On<Security> = load(app, ledger, ledger).await?;
+    if !session.from_anywhere && !security.allows(from) {
+        return Err(Problem::new("access.network"));
+    }
     if is_use {
         session.touch(app, &entry)?;
     }
-    let role = active_role(app, entry.ledger, entry.owner).await?.ok_or_else(gone)?;
-    let actor = Actor { kind: actor_kind::MEMBER, id: entry.owner, role };
-    let (member, session_id) = (Some(entry.owner), Some(session.id));
-    Ok(Principal { ledger: entry.ledger, actor, member, session_id, scopes: None })
+    Ok(Principal {
+        member: Some(member),
+        session_id: Some(session.id),
+        confirmed_us: Some(session.confirmed_us),
+        must_enrol: security.second_factor_required && !session.second_factor,
+        ..Principal::new(ledger, Actor { kind: actor_kind::MEMBER, id: member, role })
+    })
 }
 
-async fn by_token(app: &App, secret: &str) -> Result<Principal, Problem> {
+async fn by_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get("pat", &random::hash(secret))?.ok_or_else(gone)?;
     let token: On<Token> = load(app, entry.ledger, entry.owner).await?;
@@ -163,9 +207,12 @@ async fn by_token(app: &App, secret: &str) -> Result<Principal, Problem> {
         return Err(gone());
     }
     let role = active_role(app, entry.ledger, token.member_id).await?.ok_or_else(gone)?;
-    let actor = Actor { kind: actor_kind::API_CLIENT, id: entry.owner, role };
+    if !load::<Security>(app, entry.ledger, entry.ledger).await?.allows(from) {
+        return Err(Problem::new("access.network"));
+    }
     let (member, scopes) = (Some(token.member_id), Some(token.scopes.clone()));
-    Ok(Principal { ledger: entry.ledger, actor, member, session_id: None, scopes })
+    let actor = Actor { kind: actor_kind::API_CLIENT, id: entry.owner, role };
+    Ok(Principal { member, scopes, ..Principal::new(entry.ledger, actor) })
 }
 
 /// Which kiosk's secret it is.
@@ -177,7 +224,7 @@ pub async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
         return Err(gone());
     }
     let actor = Actor { kind: actor_kind::DEVICE, id: entry.owner, role: Role::Device };
-    Ok(Principal { ledger: entry.ledger, actor, member: None, session_id: None, scopes: None })
+    Ok(Principal::new(entry.ledger, actor))
 }
 
 /// The role of a member who may act now.

@@ -24,15 +24,18 @@ use crate::console::{common, fields, is_local, redirect, render};
 use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
 use crate::problem::{CODES, Problem};
 use crate::serve::Peer;
-use crate::session::{self, LOGIN_LINK, Login};
-use crate::session_api::{arriving, clear_session, found_company, set_cookie, set_session, visiting};
+use crate::session::{self, LOGIN_LINK, LoggedIn, Login, Step};
+use crate::session_api::{arriving, clear_session, found_company, me, own_secret, set_cookie, set_session, visiting};
 use crate::{clock, random};
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/login", get(login_page).post(login))
+        .route("/login/code", post(login_code))
         .route("/login/{secret}", get(login_by_link))
+        .route("/confirm", get(confirm_page).post(confirm))
+        .route("/account/totp", post(begin_totp))
         .route("/logout", post(logout))
         .route("/signup", get(signup_page).post(signup))
         .route("/invite/{token}", get(invite_page))
@@ -91,17 +94,76 @@ async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response
     let (peer, call) = (Peer::of(&head), arriving(&app, &head)?);
     let values = form(&app, &head, body).await?;
     let field = |name: &str| values.get(name).cloned().unwrap_or_default();
-    let login = Login { email: field("email"), password: field("password"), company: field("tenant") };
+    let login = Login {
+        email: field("email"),
+        password: field("password"),
+        company: field("tenant"),
+        break_glass: field("break_glass"),
+    };
     app.limiter.guess(format!("account {}", login.email.trim().to_lowercase()))?;
     match session::login(&app, &login, &call).await {
         Err(problem) => again(&app, peer, "/login", "login", values, problem).await,
-        Ok(logged_in) => {
-            let next = values.get("_next").filter(|next| is_local(next)).map_or("/", String::as_str);
-            let mut response = redirect(next, false);
-            set_session(&app, &mut response, &logged_in);
-            Ok(response)
+        Ok(Step::In(logged_in)) => Ok(logged_in_to(&app, &values, &logged_in)),
+        Ok(Step::Pending(pending)) => {
+            let next = values.get("_next").cloned().unwrap_or_default();
+            page(&app, &head, "login_code", json!({ "values": { "pending": pending, "_next": next } })).await
         }
     }
+}
+
+/// The second step of a login: a code.
+async fn login_code(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let (peer, call) = (Peer::of(&head), arriving(&app, &head)?);
+    let mut values = form(&app, &head, body).await?;
+    let field = |name: &str| values.get(name).map_or("", String::as_str);
+    match session::second_step(&app, field("pending"), field("code"), &call).await {
+        Ok(logged_in) => Ok(logged_in_to(&app, &values, &logged_in)),
+        Err(problem) => {
+            values.remove("code");
+            again(&app, peer, "/login/code", "login_code", values, problem).await
+        }
+    }
+}
+
+fn logged_in_to(app: &App, values: &Fields, logged_in: &LoggedIn) -> Response {
+    let next = values.get("_next").filter(|next| is_local(next)).map_or("/", String::as_str);
+    let mut response = redirect(next, false);
+    set_session(app, &mut response, logged_in);
+    response
+}
+
+/// Whoever is logged in shows again that it is them, and goes on where they were.
+async fn confirm_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, _) = identify(&app, &BTreeMap::new(), &head, "confirm_me").await?;
+    let me = me(&app, &principal).await?;
+    page(&app, &head, "confirm", json!({ "second_factor": me["second_factor"] })).await
+}
+
+async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "confirm_me").await?;
+    let secret = own_secret(&app, &head, &principal)?;
+    let mut values = form(&app, &head, body).await?;
+    let proof = values.remove("proof").unwrap_or_default();
+    match session::confirm(&app, &secret, &principal, &proof, &call).await {
+        Ok(secret) => Ok(logged_in_to(&app, &values, &LoggedIn { secret, principal })),
+        Err(problem) => {
+            let me = me(&app, &principal).await?;
+            values.insert("second_factor".into(), me["second_factor"].to_string());
+            again(&app, Peer::of(&head), "/confirm", "confirm", values, problem).await
+        }
+    }
+}
+
+/// The page on which an authenticator app is set up: seed, QR code, and the form for its first code.
+async fn begin_totp(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "begin_totp").await?;
+    let totp = crate::factor::begin(&app, &principal, call.now_us).await?;
+    let peer = Peer::of(&head);
+    let mut context = common(&app, "/account", peer, Some(&principal)).await?;
+    context["totp"] = totp;
+    render(&app, peer.lang, "account_totp", &context, StatusCode::OK)
 }
 
 /// The link that `demo` prints: from this machine, once, for a quarter of an hour.
@@ -264,7 +326,7 @@ async fn kiosk(app: &App, head: &Parts) -> Result<Principal, Problem> {
     let secret = cookie(&head.headers, KIOSK_COOKIE).ok_or_else(|| Problem::new("access.unauthenticated"))?;
     let bearer = format!("Bearer {secret}").parse().map_err(|_| Problem::new("access.unauthenticated"))?;
     headers.insert(axum::http::header::AUTHORIZATION, bearer);
-    principal::authenticate(app, &headers).await
+    principal::authenticate(app, &headers, None).await
 }
 
 async fn pair_kiosk(State(app): State<Arc<App>>, Path(secret): Path<String>, head: Parts) -> Result<Response, Problem> {

@@ -31,6 +31,19 @@ pub fn kind_of(secret: &str) -> Option<&str> {
     (shaped && kind.len() <= 4 && kind.bytes().all(|b| b.is_ascii_lowercase())).then_some(kind)
 }
 
+/// A recovery code: 80 random bits in four groups, in letters and digits that are not mistaken for each other.
+pub fn recovery_code() -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+    let mut code = String::new();
+    for (i, byte) in bytes::<16>().into_iter().enumerate() {
+        if i > 0 && i % 4 == 0 {
+            code.push('-');
+        }
+        code.push(char::from(LETTERS[usize::from(byte % 32)]));
+    }
+    code
+}
+
 /// What is kept of a secret.
 pub fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()

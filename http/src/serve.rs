@@ -236,9 +236,14 @@ async fn render_problems(State(app): State<Arc<App>>, request: Request, next: Ne
     *response.body_mut() = body.into();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     response.headers_mut().remove(header::CONTENT_LENGTH);
-    if problem.code == "access.unauthenticated" && wants == Wants::Page {
+    let elsewhere = match problem.code {
+        "access.unauthenticated" => Some(login_page(&asked)),
+        "access.second_factor_required" => Some(HeaderValue::from_static("/account")),
+        _ => None,
+    };
+    if let Some(elsewhere) = elsewhere.filter(|_| wants == Wants::Page) {
         *response.status_mut() = StatusCode::SEE_OTHER;
-        response.headers_mut().insert(header::LOCATION, login_page(&asked));
+        response.headers_mut().insert(header::LOCATION, elsewhere);
     }
     response
 }

@@ -1,9 +1,16 @@
-//! Logins by password. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
+//! Logins: a password, and a code where a second factor is on. Whatever a login began with, it ends in [`begin`]. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
 //! one of the ledger holds anything that logs in.
 
 use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
+use keiin_domain::command::On;
+use keiin_domain::context::{Actor, actor_kind};
+use keiin_domain::factor::{Factor, UseFactor};
 use keiin_domain::member::MemberStatus;
-use keiin_domain::session::{EndSession, LoginMethod, LoginRefusal, RefuseLogin, SessionEnd, StartSession};
+use keiin_domain::role::Role;
+use keiin_domain::security::Security;
+use keiin_domain::session::{
+    ConfirmSession, EndSession, LoginMethod, LoginRefusal, Proof, RefuseLogin, SessionEnd, StartSession,
+};
 use keiin_domain::text;
 use keiin_eventlog::vault::Entry;
 use serde::{Deserialize, Serialize};
@@ -33,8 +40,14 @@ const TOUCH_US: i64 = 60 * 1_000_000;
 pub struct Session {
     /// Also its stream in the ledger.
     pub id: Uuid,
-    /// Microseconds UTC.
+    /// Of its last request, microseconds UTC.
     pub seen_us: i64,
+    /// When its member last showed that it is them, microseconds UTC.
+    pub confirmed_us: i64,
+    /// Did a second factor come with it?
+    pub second_factor: bool,
+    /// The owner's way in when the company's list of networks has become wrong.
+    pub from_anywhere: bool,
 }
 
 impl Session {
@@ -71,6 +84,33 @@ pub struct Login {
     /// The company's short name; needed only where one address belongs to several companies.
     #[serde(default)]
     pub company: String,
+    /// Why an owner must come in from a network that the company does not allow, at most 200 characters. With it, `company`
+    /// and a second factor are needed, and it is recorded.
+    #[serde(default)]
+    pub break_glass: String,
+}
+
+/// What a right password leads to.
+pub enum Step {
+    /// A session.
+    In(LoggedIn),
+    /// The code of a second factor is asked for. The secret stands for the login so far.
+    Pending(String),
+}
+
+/// Entry kind of logins that wait for a code.
+const PENDING: &str = "pending_login";
+/// How long a login waits for its code.
+const PENDING_US: i64 = 10 * 60 * 1_000_000;
+/// Wrong codes that end a login.
+const CODES: u8 = 5;
+
+/// What the vault keeps of a login that waits for a code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Pending {
+    method: LoginMethod,
+    wrong: u8,
+    break_glass: String,
 }
 
 /// A login that succeeded: the secret goes into the cookie, or to the API client.
@@ -83,10 +123,11 @@ pub struct LoggedIn {
 
 /// Checks a login. Unknown address, wrong password, wrong company and a member who may not look the same to the caller
 /// and take as long.
-pub async fn login(app: &App, login: &Login, call: &Call) -> Result<LoggedIn, Problem> {
+pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Problem> {
     let wrong = || Problem::new("access.wrong_credentials");
     let email = text::email(&login.email).unwrap_or_default();
-    let candidates = candidates(app, &email, login.company.trim()).await?;
+    let break_glass = text::optional_line(&login.break_glass, "/break_glass", 200)?;
+    let candidates = candidates(app, &email, login.company.trim(), !break_glass.is_empty(), call).await?;
     let mut matched = vec![];
     let mut known = None;
     for candidate in &candidates {
@@ -106,7 +147,7 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<LoggedIn, Pr
                 refuse(app, Some(one), LoginRefusal::Inactive, call).await?;
                 return Err(wrong());
             }
-            start(app, one.ledger, one.member, LoginMethod::Password, call).await
+            begin(app, one, LoginMethod::Password, break_glass, call).await
         }
         [] => {
             let reason = if known.is_some() { LoginRefusal::WrongPassword } else { LoginRefusal::UnknownMember };
@@ -117,17 +158,157 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<LoggedIn, Pr
     }
 }
 
-/// Whose address this is: in the named company, or in all of them.
-async fn candidates(app: &App, email: &str, slug: &str) -> Result<Vec<TenantMember>, Problem> {
+/// What follows when somebody has shown who they are: a session, or the question for a code.
+pub async fn begin(
+    app: &App,
+    who: TenantMember,
+    method: LoginMethod,
+    break_glass: String,
+    call: &Call,
+) -> Result<Step, Problem> {
+    let factor: On<Factor> = principal::load(app, who.ledger, who.member).await?;
+    if factor.totp.is_some() {
+        let pending = Pending { method, wrong: 0, break_glass };
+        let secret = random::secret("pnd");
+        let (created_us, expires_us) = (call.now_us, Some(call.now_us + PENDING_US));
+        app.vault.put(&[pending.entry(who, random::hash(&secret).to_vec(), created_us, expires_us)?])?;
+        return Ok(Step::Pending(secret));
+    }
+    if !break_glass.is_empty() {
+        refuse(app, Some(who), LoginRefusal::Network, call).await?;
+        return Err(Problem::new("access.network"));
+    }
+    start(app, who.ledger, who.member, method, call).await.map(Step::In)
+}
+
+impl Pending {
+    fn entry(
+        &self,
+        who: TenantMember,
+        lookup: Vec<u8>,
+        created_us: i64,
+        expires_us: Option<i64>,
+    ) -> Result<Entry, Problem> {
+        let value = serde_json::to_vec(self).map_err(Problem::failed)?;
+        let (ledger, owner) = (who.ledger, who.member);
+        Ok(Entry { kind: PENDING.into(), lookup, ledger, owner, value, created_us, expires_us })
+    }
+}
+
+/// The second step of a login: the code. A few wrong ones end it.
+pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Result<LoggedIn, Problem> {
+    let gone = || Problem::at("access.gone", "/pending");
+    if random::kind_of(secret) != Some("pnd") {
+        return Err(gone());
+    }
+    // Taken out while the code is looked at: two guesses at the same time count as two.
+    let entry = app.vault.take(PENDING, &random::hash(secret))?.ok_or_else(gone)?;
+    if entry.expires_us.is_none_or(|at| call.now_us >= at) {
+        return Err(gone());
+    }
+    let mut pending: Pending = serde_json::from_slice(&entry.value).map_err(Problem::failed)?;
+    let who = TenantMember { ledger: entry.ledger, member: entry.owner };
+    app.limiter.guess(format!("code {}", who.member))?;
+    let proof = match use_code(app, who, code, call).await {
+        Ok(proof) => proof,
+        Err(problem) => {
+            pending.wrong += 1;
+            if pending.wrong < CODES {
+                app.vault.put(&[pending.entry(who, entry.lookup, entry.created_us, entry.expires_us)?])?;
+            }
+            refuse(app, Some(who), LoginRefusal::WrongCode, call).await?;
+            return Err(problem);
+        }
+    };
+    let role = principal::active_role(app, who.ledger, who.member).await?;
+    if !pending.break_glass.is_empty() && role != Some(Role::Owner) {
+        refuse(app, Some(who), LoginRefusal::Network, call).await?;
+        return Err(Problem::new("access.network"));
+    }
+    open(app, who, pending.method, Some(proof), pending.break_glass, call).await
+}
+
+/// Uses a code of somebody's second factor.
+async fn use_code(app: &App, who: TenantMember, code: &str, call: &Call) -> Result<Proof, Problem> {
+    let allowed = Principal::system(who.ledger).allow::<UseFactor>()?;
+    let (member_id, code) = (who.member, code.to_owned());
+    let is_totp = code.chars().filter(char::is_ascii_alphanumeric).count() == 6;
+    let call = Call { key: None, target: None, if_match: None, ..call.clone() };
+    let used = execute(app, &allowed, UseFactor { member_id, code }, &call).await;
+    let wrong = |problem: Problem| match problem.code {
+        "factor.wrong_code" | "factor.none" => Problem::at("access.wrong_code", "/code"),
+        _ => problem,
+    };
+    used.map_err(wrong)?;
+    Ok(if is_totp { Proof::Totp } else { Proof::RecoveryCode })
+}
+
+/// Whoever is logged in shows again that it is them: by a code where a second factor is on, else by their password. The
+/// session's secret changes; the old one is worth nothing.
+pub async fn confirm(
+    app: &App,
+    secret: &str,
+    principal: &Principal,
+    proof: &str,
+    call: &Call,
+) -> Result<String, Problem> {
+    let forbidden = || Problem::new("access.forbidden");
+    let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Err(forbidden()) };
+    let who = TenantMember { ledger: principal.ledger, member };
+    app.limiter.guess(format!("code {member}"))?;
+    let factor: On<Factor> = principal::load(app, who.ledger, member).await?;
+    let by = if factor.totp.is_some() {
+        use_code(app, who, proof, call).await?
+    } else if check_password(app, member, proof).await? {
+        Proof::Password
+    } else {
+        refuse(app, Some(who), LoginRefusal::WrongPassword, call).await?;
+        return Err(Problem::at("access.wrong_code", "/proof"));
+    };
+    let entry = app.vault.take(SESSION, &random::hash(secret))?.ok_or_else(forbidden)?;
+    let session = Session::of(&entry).ok_or_else(forbidden)?;
+    let second_factor = session.second_factor || by != Proof::Password;
+    let session = Session { confirmed_us: call.now_us, seen_us: call.now_us, second_factor, ..session };
+    let fresh = random::secret("ses");
+    let value = serde_json::to_vec(&session).map_err(Problem::failed)?;
+    app.vault.put(&[Entry { lookup: random::hash(&fresh).to_vec(), value, ..entry }])?;
+    let allowed = Principal::member(who.ledger, member, Some(id)).allow::<ConfirmSession>()?;
+    let call = Call { key: None, if_match: None, target: Some(id), ..call.clone() };
+    execute(app, &allowed, ConfirmSession { by }, &call).await?;
+    Ok(fresh)
+}
+
+/// Whose address this is: in the named company, or in all of them. Before any password is looked at, companies that let
+/// nobody in from here are left out; one that was named says so to everybody, whoever they are.
+async fn candidates(
+    app: &App,
+    email: &str,
+    slug: &str,
+    break_glass: bool,
+    call: &Call,
+) -> Result<Vec<TenantMember>, Problem> {
     let ledgers = match slug {
         "" => app.tenants().await?,
         slug => app.tenant_by_slug(slug).await?.into_iter().collect(),
     };
     let mut found = vec![];
     for ledger in ledgers {
-        if let Some(member) = app.vault.find_subject(ledger, "member", email)? {
-            found.push(TenantMember { ledger, member });
+        let member = app.vault.find_subject(ledger, "member", email)?;
+        if member.is_none() && slug.is_empty() {
+            continue;
         }
+        let security: On<Security> = principal::load(app, ledger, ledger).await?;
+        let known = member.map(|member| TenantMember { ledger, member });
+        if !security.allows(call.from()) && !(break_glass && !slug.is_empty()) {
+            if known.is_some() {
+                refuse(app, known, LoginRefusal::Network, call).await?;
+            }
+            if !slug.is_empty() {
+                return Err(Problem::new("access.network"));
+            }
+            continue;
+        }
+        found.extend(known);
     }
     Ok(found)
 }
@@ -157,7 +338,7 @@ async fn refuse(app: &App, known: Option<TenantMember>, reason: LoginRefusal, ca
     Ok(())
 }
 
-/// Begins a session for a member who showed who they are.
+/// A session for a member who showed who they are in a way that takes no second factor: by joining, by the server's link.
 pub async fn start(
     app: &App,
     ledger: Uuid,
@@ -165,12 +346,37 @@ pub async fn start(
     method: LoginMethod,
     call: &Call,
 ) -> Result<LoggedIn, Problem> {
+    open(app, TenantMember { ledger, member }, method, None, String::new(), call).await
+}
+
+async fn open(
+    app: &App,
+    who: TenantMember,
+    method: LoginMethod,
+    confirmed_by: Option<Proof>,
+    break_glass: String,
+    call: &Call,
+) -> Result<LoggedIn, Problem> {
+    let TenantMember { ledger, member } = who;
     let role = principal::active_role(app, ledger, member).await?;
     let role = role.ok_or_else(|| Problem::new("access.wrong_credentials"))?;
     let secret = random::secret("ses");
-    let session = Session { id: random::id_at(call.now_us), seen_us: call.now_us };
-    let actor = keiin_domain::context::Actor { kind: keiin_domain::context::actor_kind::MEMBER, id: member, role };
-    let who = Principal { ledger, actor, member: Some(member), session_id: Some(session.id), scopes: None };
+    let session = Session {
+        id: random::id_at(call.now_us),
+        seen_us: call.now_us,
+        confirmed_us: call.now_us,
+        second_factor: confirmed_by.is_some(),
+        from_anywhere: !break_glass.is_empty(),
+    };
+    let security: On<Security> = principal::load(app, ledger, ledger).await?;
+    let actor = Actor { kind: actor_kind::MEMBER, id: member, role };
+    let principal = Principal {
+        member: Some(member),
+        session_id: Some(session.id),
+        confirmed_us: Some(call.now_us),
+        must_enrol: security.second_factor_required && !session.second_factor,
+        ..Principal::new(ledger, actor)
+    };
     // The entry first: a session that nobody was told of is harmless, one that is not in the vault is no session.
     app.vault.put(&[Entry {
         kind: SESSION.into(),
@@ -183,8 +389,8 @@ pub async fn start(
     }])?;
     let allowed = Principal::member(ledger, member, Some(session.id)).allow::<StartSession>()?;
     let call = Call { key: None, if_match: None, target: None, new_id: Some(session.id), ..call.clone() };
-    execute(app, &allowed, StartSession { member_id: member, method }, &call).await?;
-    Ok(LoggedIn { secret, principal: who })
+    execute(app, &allowed, StartSession { member_id: member, method, confirmed_by, break_glass }, &call).await?;
+    Ok(LoggedIn { secret, principal })
 }
 
 /// Ends a session: the entry goes first, so that it is over even if the rest fails.

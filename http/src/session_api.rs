@@ -12,10 +12,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
+use keiin_domain::factor::Factor;
 use keiin_domain::role::Permission;
 use keiin_domain::tenant::SignUp;
 use keiin_projections::query::Param;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use crate::api::{POSITION, identify, read_body};
 use crate::app::App;
@@ -23,7 +26,7 @@ use crate::execute::{Call, request_hash};
 use crate::principal::{Principal, cookie, origin};
 use crate::problem::Problem;
 use crate::serve::Peer;
-use crate::session::{self, LoggedIn, Login};
+use crate::session::{self, LoggedIn, Login, Step};
 use crate::signup::sign_up;
 use crate::{clock, denial, json};
 
@@ -60,8 +63,11 @@ impl Operation {
 pub const OPERATIONS: &[Operation] = &[
     Operation { public: true, status: 201, ..Operation::new("sign_up", "POST", "/v1/tenants") },
     Operation { public: true, status: 201, ..Operation::new("log_in", "POST", "/v1/sessions") },
+    Operation { public: true, status: 201, ..Operation::new("finish_log_in", "POST", "/v1/sessions/code") },
     Operation { status: 204, answer: "", ..Operation::new("log_out", "POST", "/v1/sessions/end") },
     Operation { permission: Some(ME), ..Operation::new("get_me", "GET", "/v1/me") },
+    Operation::new("confirm_me", "POST", "/v1/me/confirm"),
+    Operation::new("begin_totp", "POST", "/v1/me/factor/totp/begin"),
 ];
 
 const ME: Permission = Permission("me.read");
@@ -71,7 +77,10 @@ pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/v1/tenants", post(post_sign_up))
         .route("/v1/sessions", post(post_login))
+        .route("/v1/sessions/code", post(post_code))
         .route("/v1/sessions/end", post(post_logout))
+        .route("/v1/me/confirm", post(post_confirm))
+        .route("/v1/me/factor/totp/begin", post(post_begin_totp))
         .route("/v1/me", get(get_me))
 }
 
@@ -136,18 +145,76 @@ async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Res
     let call = arriving(&app, &head)?;
     let form: Login = json::read(&read_body(&app, &head, body).await?)?;
     app.limiter.guess(format!("account {}", form.email.trim().to_lowercase()))?;
-    let logged_in = session::login(&app, &form, &call).await?;
-    let me = me(&app, &logged_in.principal).await?;
+    match session::login(&app, &form, &call).await? {
+        Step::In(logged_in) => created(&app, &logged_in).await,
+        Step::Pending(pending) => {
+            let answer = json!({ "pending": pending, "factors": ["totp", "recovery_code"] });
+            Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+        }
+    }
+}
+
+async fn created(app: &App, logged_in: &LoggedIn) -> Result<Response, Problem> {
+    let me = me(app, &logged_in.principal).await?;
     let mut response = (StatusCode::CREATED, axum::Json(me)).into_response();
-    set_session(&app, &mut response, &logged_in);
+    set_session(app, &mut response, logged_in);
     Ok(response)
+}
+
+/// The second step of a login.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginCode {
+    /// What the first step answered with.
+    pub pending: String,
+    /// Six digits of the app, or a recovery code.
+    pub code: String,
+}
+
+async fn post_code(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let call = arriving(&app, &head)?;
+    let form: LoginCode = json::read(&read_body(&app, &head, body).await?)?;
+    created(&app, &session::second_step(&app, &form.pending, &form.code, &call).await?).await
+}
+
+/// Whoever is logged in shows again that it is them.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Confirm {
+    /// A code where a second factor is on, else the password.
+    pub proof: String,
+}
+
+async fn post_confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "confirm_me").await?;
+    let secret = own_secret(&app, &head, &principal)?;
+    let form: Confirm = json::read(&read_body(&app, &head, body).await?)?;
+    let secret = session::confirm(&app, &secret, &principal, &form.proof, &call).await?;
+    let principal = Principal { confirmed_us: Some(call.now_us), ..principal };
+    let mut response = axum::Json(me(&app, &principal).await?).into_response();
+    set_session(&app, &mut response, &LoggedIn { secret, principal });
+    Ok(response)
+}
+
+async fn post_begin_totp(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let (principal, call) = identify(&app, &BTreeMap::new(), &head, "begin_totp").await?;
+    own_secret(&app, &head, &principal)?;
+    json::strict_or_empty(&read_body(&app, &head, body).await?)?;
+    Ok(axum::Json(crate::factor::begin(&app, &principal, call.now_us).await?).into_response())
+}
+
+/// The secret of the login that this request came with; tokens and kiosks have none.
+pub fn own_secret(app: &App, head: &Parts, principal: &Principal) -> Result<String, Problem> {
+    let secret = cookie(&head.headers, app.config.session_cookie());
+    secret.filter(|_| principal.session_id.is_some()).ok_or_else(|| Problem::new("access.forbidden"))
 }
 
 async fn post_logout(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, call) = identify(&app, &BTreeMap::new(), &head, "log_out").await?;
-    let secret = cookie(&head.headers, app.config.session_cookie());
-    let secret = secret.filter(|_| principal.session_id.is_some());
-    session::end(&app, &secret.ok_or_else(|| Problem::new("access.forbidden"))?, &principal, &call).await?;
+    session::end(&app, &own_secret(&app, &head, &principal)?, &principal, &call).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     clear_session(&app, &mut response);
     Ok(response)
@@ -172,10 +239,17 @@ pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
         "id": principal.actor.id,
         "role": principal.actor.role,
         "permissions": permissions(app, principal),
+        "is_fresh": principal.is_fresh(clock::now_us()),
+        "must_enrol": principal.must_enrol,
     });
+    if let Some(id) = principal.session_id {
+        me["session_id"] = json!(id);
+    }
     if let Some(member) = principal.member
         && let Some(view) = app.represent(&server, "member", member).await?
     {
+        let factor = crate::principal::load::<Factor>(app, principal.ledger, member).await?;
+        me["second_factor"] = json!(factor.totp.is_some());
         for field in ["name", "email"] {
             if let Some(value) = view.get(field) {
                 me[field] = value.clone();

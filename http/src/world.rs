@@ -10,7 +10,7 @@ use keiin_eventlog::seal::{self, Key, SubjectKeyId};
 use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
 use uuid::Uuid;
 
-use crate::random;
+use crate::{factor, random};
 
 /// Entry kind of password hashes; found by the member's id.
 pub const PASSWORD: &str = "password";
@@ -137,6 +137,24 @@ impl World for Minted<'_> {
 
     fn hash(&mut self, secret: &str) -> [u8; 32] {
         random::hash(secret)
+    }
+
+    fn recovery_code(&mut self, _: Uuid) -> [u8; 32] {
+        let text = random::recovery_code();
+        self.secrets.push(("rec", text.clone()));
+        random::hash(&text.replace('-', ""))
+    }
+
+    fn totp_step(&mut self, member: Uuid, new: bool, code: &str, now_us: i64) -> Option<u64> {
+        let found = factor::totp(self.vault, member, new, now_us);
+        self.or_fail(found, None)?.check(code, u64::try_from(now_us / 1_000_000).ok()?)
+    }
+
+    fn keep_totp(&mut self, member: Uuid) {
+        let found = self.vault.get(factor::TOTP_NEW, member.as_bytes());
+        if let Some(entry) = self.or_fail(found, None) {
+            self.entries.push(Entry { kind: factor::TOTP.into(), expires_us: None, ..entry });
+        }
     }
 
     fn set_password(&mut self, member: Uuid, password: &str) {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 pub use self::changes::Change;
 pub use self::csv::{CsvPages, csv};
-pub use self::detail::{AppendView, ContextView, EventDetail, GetEvent};
+pub use self::detail::{AppendView, ContextView, EventDetail, GetEvent, origin_at};
 pub use self::feed::{FEED_PARAMS, Place, newest, page, place_at};
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};

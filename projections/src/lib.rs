@@ -11,11 +11,14 @@ pub mod delivery;
 pub mod document;
 pub mod event;
 pub mod fact;
+pub mod factor;
 pub mod kiosk;
 pub mod mail;
 pub mod member;
 pub mod query;
 pub mod runner;
+pub mod security;
+pub mod session;
 mod sink;
 pub mod table;
 pub mod tenant;
@@ -33,6 +36,9 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     visit::PROJECTION,
     kiosk::PROJECTION,
     token::PROJECTION,
+    factor::PROJECTION,
+    security::PROJECTION,
+    session::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];
@@ -54,6 +60,11 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<kiosk::GetKiosk>();
     v.query::<token::ListTokens>();
     v.query::<token::GetToken>();
+    v.query::<factor::GetMyFactor>();
+    v.query::<factor::GetFactor>();
+    v.query::<security::GetSecurity>();
+    v.query::<session::ListSessions>();
+    v.query::<session::GetSession>();
     v.query::<mail::ListMails>();
     v.query::<mail::GetMail>();
     v.query::<event::ListEvents>();

@@ -8,7 +8,10 @@ use std::time::Duration;
 use keiin_domain::client::RegisterClient;
 use keiin_domain::delivery::SendDocument;
 use keiin_domain::document::{DraftDocument, IssueDocument};
+use keiin_domain::factor::EnrolTotp;
 use keiin_domain::kiosk::PairKiosk;
+use keiin_domain::security::ChangeSecurity;
+use keiin_domain::session::StartSession;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
 use keiin_domain::visit::RegisterVisit;
@@ -16,7 +19,7 @@ use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
-use keiin_projections::{client, delivery, document, event, kiosk, mail, member, token, visit};
+use keiin_projections::{client, delivery, document, event, kiosk, mail, member, session, token, visit};
 use serde_json::json;
 use support::{Engine, House, Person};
 use uuid::Uuid;
@@ -38,6 +41,9 @@ async fn everything(house: &House, owner: Person) {
         "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
     house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
+    house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
+    house.run::<StartSession>(owner, None, json!({ "member_id": owner.actor.id, "method": "password" })).await;
     house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
 }
 
@@ -79,7 +85,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 9] = [
+    let lists: [(&str, &str); 10] = [
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_documents", &document::FROM),
@@ -87,6 +93,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),
+        ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),
         ("list_visits", &visits),
     ];

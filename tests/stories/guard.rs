@@ -7,8 +7,8 @@ use keiin_tests::operation::{Operation, example, operations};
 use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
 use serde_json::{Value, json};
 
-/// Whoever has an account may end their own login.
-const OWN: &[&str] = &["log_out"];
+/// Whoever has an account may end their own login, confirm it, and begin to set up an app.
+const OWN: &[&str] = &["log_out", "confirm_me", "begin_totp"];
 /// Rules finer than the matrix: roles, operations, the code of the refusal.
 const RULES: &[(&[&str], &[&str], &str)] = &[
     // Others' visits.
@@ -18,6 +18,15 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         "visit.own_only",
     ),
     (&["member", "viewer"], &["get_visit"], "request.not_found"),
+    // Others' sessions.
+    (
+        &["member", "viewer", "accountant", "receptionist", "auditor"],
+        &["get_session", "revoke_session"],
+        "request.not_found",
+    ),
+    // What the example holds is another member's: a code of their app, an app to remove.
+    (ROLES, &["enrol_totp"], "factor.wrong_code"),
+    (ROLES, &["remove_totp", "issue_recovery_codes"], "factor.none"),
     // Others' actions: as if they were not there.
     (&["member", "viewer", "accountant", "receptionist"], &["get_event"], "request.not_found"),
 ];

@@ -208,6 +208,13 @@ fn every_refusal_of_what_is_done_to_a_member() {
     let s = s.by(Role::Owner).when(ANNA, suspend()).accepted();
     s.by(Role::Admin).when(ANNA, ReinstateMember {}).refused("member.owner_only");
 
+    let s = two_owners().stale();
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("access.confirm_first");
+    let s = s.when(ANNA, suspend()).refused("access.confirm_first");
+    s.when(ANNA, RemoveMember {}).refused("access.confirm_first");
+    let s = two_owners().when(ANNA, suspend()).accepted().stale();
+    s.when(ANNA, ReinstateMember {}).refused("access.confirm_first");
+
     one_owner().when(ANNA, ChangeRole { role: Role::Viewer }).refused("member.last_owner");
     one_owner().when(ANNA, suspend()).refused("member.last_owner");
     one_owner().when(ANNA, RemoveMember {}).refused("member.last_owner");

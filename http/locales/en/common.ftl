@@ -201,6 +201,11 @@ n-signed = { $n } signed
 n-bytes = { $n } bytes
 
 ## Done
+done-recovery-codes = New recovery codes were made
+done-factor-on = The second factor is on
+done-factor-removed = The authenticator app was removed
+done-factor-reset = The second factor was reset
+done-session-revoked = Logged out there
 done-saved = Saved
 done-invited = The invitation is in the outbox
 done-invitation-revoked = The invitation was withdrawn

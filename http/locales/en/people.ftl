@@ -51,3 +51,50 @@ client-change = Edit this client
 client-archive = Archive this client
 client-archive-hint = It can no longer be chosen for new documents. Existing documents and records stay.
 client-archive-do = Archive client
+
+### One's own login, second factors, security settings.
+account = Your login
+account-must-enrol = Your company requires a second factor
+account-must-enrol-hint = Set up an authenticator app below. Until then, nothing else is open to you.
+account-factor = Second factor
+account-factor-on = An authenticator app is asked for at every login, since { $time }.
+account-factor-off = Only your password protects this login. With an authenticator app, somebody who learns it still cannot come in.
+account-factor-set-up = Set up an authenticator app
+account-factor-remove = Remove the app
+account-codes-left = { $n ->
+    [one] One recovery code is left.
+   *[other] { $n } recovery codes are left.
+ }
+account-codes-do = Make new recovery codes
+account-codes-new = Your recovery codes
+account-codes-new-hint = Each works once, when the app is not at hand. Keep them apart from your phone. They are shown only now.
+account-sessions = Where you are logged in
+account-session-this = This browser
+account-session-unknown = Unknown program
+account-session-factor = with a second factor
+account-session-end = Log out there
+totp-scan = 1. Scan, 2. type the code
+totp-scan-hint = Open your authenticator app, add an account and scan this code.
+totp-type-hint = No camera? Type this key into the app (time-based, 6 digits):
+totp-first-code = Code that the app shows now
+totp-do = Switch it on
+confirm-title = Is it still you?
+confirm-lead = This needs a fresh confirmation.
+confirm-do = Go on
+confirm-code = Code of your app, to confirm that it is you
+confirm-password = Your password, to confirm that it is you
+login-code-title = Second factor
+login-code-lead = Type the code that your authenticator app shows, or a recovery code.
+login-again = Start again
+f-code = Code
+f-code-hint = 6 digits, or a recovery code. Each code works once.
+member-reset-factor-hint = If the phone and the recovery codes are lost: the next login asks for the password alone.
+member-reset-factor-reason = How you made sure who asked
+member-reset-factor-do = Reset the second factor
+security = Security
+security-factor = Second factor
+security-factor-hint = Whoever has none may only set one up at their next step.
+security-factor-required = Every member needs a second factor
+security-networks = Networks
+security-networks-hint = Members and programs come in from these networks only. Empty = from anywhere. The address you use now must be among them.
+security-network = Network { $n }

@@ -188,6 +188,11 @@ n-signed = { $n }件まで署名済み
 n-bytes = { $n }バイト
 
 ## Done
+done-recovery-codes = リカバリーコードを作り直しました
+done-factor-on = 二段階認証を有効にしました
+done-factor-removed = 認証アプリを解除しました
+done-factor-reset = 二段階認証をリセットしました
+done-session-revoked = その端末をログアウトさせました
 done-saved = 保存しました
 done-invited = 招待メールを送信箱に入れました
 done-invitation-revoked = 招待を取り消しました

@@ -66,7 +66,7 @@ async fn company(app: &App, n: u64) -> Result<String, Problem> {
     let (ledger, _) = signup::sign_up(app, form, &call).await?;
     let id = app.vault.subject_for(ledger, "member", email)?;
     let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::Owner };
-    let owner = Principal { ledger, actor, member: Some(id), session_id: None, scopes: None };
+    let owner = Principal { member: Some(id), ..Principal::new(ledger, actor) };
     let scopes = catalog::scopes().into_iter().collect();
     let issue = IssueToken { name: "bench".into(), scopes, expires_in_days: Some(1) };
     let done = execute(app, &owner.allow::<IssueToken>()?, issue, &call).await?;

@@ -40,7 +40,7 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
 async fn list(place: &Deployment, query: &str, params: &[(&str, &str)]) -> anyhow::Result<Value> {
     let id = Uuid::max();
     let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::Owner };
-    let owner = Principal { ledger: place.ledgers[0], actor, member: Some(id), session_id: None, scopes: None };
+    let owner = Principal { member: Some(id), ..Principal::new(place.ledgers[0], actor) };
     let params: BTreeMap<_, _> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut times = vec![];
     for _ in 0..QUERIES {

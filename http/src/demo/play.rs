@@ -127,6 +127,7 @@ impl Stage<'_> {
                     email: PEOPLE[person].email.into(),
                     password: "not the right one".into(),
                     company: content::SLUG.into(),
+                    break_glass: String::new(),
                 };
                 let outcome = session::login(self.app, &login, &call).await;
                 anyhow::ensure!(outcome.is_err(), "a wrong password is refused");
@@ -313,7 +314,7 @@ impl Stage<'_> {
     /// The first kiosk, as its cookie would say.
     fn kiosk(&mut self) -> (Principal, Call) {
         let actor = Actor { kind: actor_kind::DEVICE, id: self.kiosks[0].0, role: Role::Device };
-        let who = Principal { ledger: self.ledger, actor, member: None, session_id: None, scopes: None };
+        let who = Principal::new(self.ledger, actor);
         (who, self.call(40, "Mozilla/5.0 (iPad; CPU OS 19_0 like Mac OS X) Safari/605.1"))
     }
 

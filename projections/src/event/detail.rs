@@ -3,7 +3,7 @@
 use keiin_domain::envelope::ContextV1;
 use keiin_domain::json::event_json;
 use keiin_domain::role::Permission;
-use keiin_domain::sealed::Open;
+use keiin_domain::sealed::{Open, Origin};
 use keiin_eventlog::record::{Record, is_clear_kind};
 use serde::Serialize;
 use serde_json::Value;
@@ -145,6 +145,13 @@ impl Query for GetEvent {
             history,
         })
     }
+}
+
+/// Where the append came from that begins here; `None` once that was erased.
+pub async fn origin_at(read: &Read, who: &Who, position: u64) -> Result<Option<Origin>, Refusal> {
+    let keys = Opener { vault: &read.vault, ledger: who.ledger };
+    let context = Fact::open(&record_at(read, who, position).await?, &read.vault).ok().and_then(|fact| fact.context);
+    Ok(context.and_then(|context| context.origin).and_then(|origin| origin.open(&keys)))
 }
 
 async fn record_at(read: &Read, who: &Who, position: u64) -> Result<Record, Refusal> {

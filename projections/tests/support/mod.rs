@@ -182,8 +182,16 @@ impl House {
         let mut world = Minted { vault: &self.vault, ledger, new_keys: vec![] };
         let today = Date::at(self.now(), ZONE_S);
         let member = (who.actor.kind == actor_kind::MEMBER).then_some(who.actor.id);
-        let mut ctx =
-            Context { tenant: ledger, actor: who.actor, now_us: self.now(), today, member, world: &mut world };
+        let mut ctx = Context {
+            tenant: ledger,
+            actor: who.actor,
+            from: None,
+            is_fresh: true,
+            now_us: self.now(),
+            today,
+            member,
+            world: &mut world,
+        };
         let mut ids = command.streams(target.unwrap_or_else(fresh), &mut ctx).unwrap();
         let mut parts = vec![];
         for (kind, id) in C::On::KINDS.iter().zip(&ids) {
@@ -357,5 +365,12 @@ impl World for Minted<'_> {
     fn hash(&mut self, secret: &str) -> [u8; 32] {
         Hash::of(secret.as_bytes()).0
     }
+    fn recovery_code(&mut self, _: Uuid) -> [u8; 32] {
+        self.hash("a recovery code")
+    }
+    fn totp_step(&mut self, _: Uuid, _: bool, code: &str, _: i64) -> Option<u64> {
+        code.parse().ok()
+    }
+    fn keep_totp(&mut self, _: Uuid) {}
     fn set_password(&mut self, _: Uuid, _: &str) {}
 }
