@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::store::sqlite::SqliteStore;
 use uuid::Uuid;
 
 use super::Settings;
@@ -19,8 +19,6 @@ use crate::{clock, random};
 const LOG_NAME: &str = "bench.keiin.localhost";
 /// Ledgers that are opened at the same time.
 const SIDE_BY_SIDE: usize = 64;
-/// How long the writer may take to end.
-const CLOSING: Duration = Duration::from_secs(10);
 
 /// Where a measurement takes place: a data directory of its own, and the databases that were named.
 pub struct Site {
@@ -40,6 +38,12 @@ impl Drop for Temporary {
 }
 
 impl Site {
+    /// Bytes of the log's file, `None` where it is not a file.
+    pub async fn bytes(&self) -> Option<u64> {
+        let LogPlace::File(log) = &self.stores.log else { return None };
+        SqliteStore::open_reader(log).ok()?.bytes().await.ok()
+    }
+
     /// Makes the directory. Databases that hold anything of ours are refused, because [`Site::clear`] empties them.
     pub async fn make(settings: &Settings) -> anyhow::Result<Site> {
         let root = std::env::temp_dir().join(format!("keiin-bench-{}", random::digits(12)));
@@ -96,19 +100,4 @@ pub struct Deployment {
     pub app: Arc<App>,
     /// Open ledgers, as many as were asked for.
     pub ledgers: Vec<Uuid>,
-}
-
-impl Deployment {
-    /// Closes the log, so that everything is in its file; the file's bytes, `None` where it is not a file.
-    pub async fn close(self, site: &Site) -> Option<u64> {
-        drop(self);
-        let LogPlace::File(log) = &site.stores.log else { return None };
-        let wal = site.data.root().join("log.db-wal");
-        let deadline = Instant::now() + CLOSING;
-        // The writer moves its write-ahead log into the file before it ends.
-        while wal.exists() && Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        std::fs::metadata(log).ok().filter(|_| !wal.exists()).map(|found| found.len())
-    }
 }

@@ -117,7 +117,7 @@ async fn measure(site: &Site, load: Load, settings: &Settings) -> anyhow::Result
         Load::Http => http::run(&place, settings).await?,
     };
     if load == Load::Append
-        && let Some(bytes) = place.close(site).await
+        && let Some(bytes) = site.bytes().await
     {
         measured.more.push(("bytes_per_event", json!(bytes / measured.events.max(1))));
     }

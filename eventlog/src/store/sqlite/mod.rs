@@ -108,6 +108,16 @@ impl SqliteStore {
         &self.path
     }
 
+    /// Bytes of the file as it will be when the write-ahead log has been moved into it.
+    pub async fn bytes(&self) -> Read<u64> {
+        let pragma = |conn: &Connection, name: &str| conn.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
+        self.query(move |conn| {
+            let (pages, size): (i64, i64) = (pragma(conn, "page_count")?, pragma(conn, "page_size")?);
+            Ok((pages * size) as u64)
+        })
+        .await
+    }
+
     fn readers(path: &Path) -> Result<SqliteStore, OpenError> {
         let readers = (0..READERS).map(|_| sqlite::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
         let shared = Shared { changed: watch::Sender::new(0), dead: AtomicBool::new(false), fatal: OnceLock::new() };
