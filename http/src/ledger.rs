@@ -176,6 +176,10 @@ async fn create_export(State(app): State<Arc<App>>, head: Parts) -> Result<Respo
         denial::denied(&app, &principal, "create_export", &call).await;
         return Err(problem);
     }
+    // A login left open on a desk takes nothing away; a program says what it may by its scopes.
+    if principal.session_id.is_some() && !principal.is_fresh(call.now_us) {
+        return Err(Problem::new("access.confirm_first"));
+    }
     let file = export::to_file(&app, &principal, &call).await?;
     let body = axum::body::Body::from_stream(tokio_util::io::ReaderStream::new(file));
     let mut response = download(vec![], "application/octet-stream", "attachment; filename=\"ledger.keiin\"");

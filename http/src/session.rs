@@ -265,6 +265,10 @@ pub async fn confirm(
         refuse(app, Some(who), LoginRefusal::WrongPassword, call).await?;
         return Err(Problem::at("access.wrong_code", "/proof"));
     };
+    let allowed = Principal::member(who.ledger, member, Some(id)).allow::<ConfirmSession>()?;
+    let step = Call { key: None, if_match: None, target: Some(id), ..call.clone() };
+    execute(app, &allowed, ConfirmSession { by }, &step).await?;
+    // Last, so that whatever fails before leaves the caller with a secret that works.
     let entry = app.vault.take(SESSION, &random::hash(secret))?.ok_or_else(forbidden)?;
     let session = Session::of(&entry).ok_or_else(forbidden)?;
     let second_factor = session.second_factor || by != Proof::Password;
@@ -272,9 +276,6 @@ pub async fn confirm(
     let fresh = random::secret("ses");
     let value = serde_json::to_vec(&session).map_err(Problem::failed)?;
     app.vault.put(&[Entry { lookup: random::hash(&fresh).to_vec(), value, ..entry }])?;
-    let allowed = Principal::member(who.ledger, member, Some(id)).allow::<ConfirmSession>()?;
-    let call = Call { key: None, if_match: None, target: Some(id), ..call.clone() };
-    execute(app, &allowed, ConfirmSession { by }, &call).await?;
     Ok(fresh)
 }
 
