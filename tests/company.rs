@@ -168,6 +168,8 @@ pub struct Company {
     pub token: Credential,
     /// A login of the owner.
     pub login: Credential,
+    /// Of its deployment.
+    pub data: PathBuf,
     counter: Cell<u64>,
 }
 
@@ -187,6 +189,7 @@ impl Company {
             owner: String::new(),
             token: login.clone(),
             login,
+            data: server.log.with_extension(""),
             counter: Cell::new(0),
             client,
         };
@@ -210,6 +213,7 @@ impl Company {
             owner: self.owner.clone(),
             token: self.token.clone(),
             login: self.login.clone(),
+            data: self.data.clone(),
             counter: self.counter.clone(),
         }
     }
@@ -223,6 +227,7 @@ impl Company {
             owner: self.owner.clone(),
             token: self.token.clone(),
             login: self.login.clone(),
+            data: self.data.clone(),
             counter: Cell::new((lane + 1) * 1_000_000),
         }
     }

@@ -13,6 +13,7 @@ pub mod company;
 pub mod decoders;
 pub mod follow;
 pub mod load;
+pub mod mailbox;
 pub mod operation;
 pub mod oracle;
 pub mod server;

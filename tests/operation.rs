@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::client::Call;
 use crate::company::{Company, Credential, PASSWORD, lines, text};
+use crate::mailbox::OTHER_PASSWORD;
 
 /// One operation of the OpenAPI document.
 #[derive(Clone, Debug)]
@@ -200,6 +201,25 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         }
         "revoke_session" => example.sender = company.login.clone(),
         "get_my_factor" | "get_security" => {}
+        "forget_password" => {
+            example.sender = Credential::Nobody;
+            example.body = Some(json!({ "email": format!("owner@{}.example", company.slug) }));
+        }
+        "change_password" => {
+            // Theirs alone, so that whoever else sends this keeps the password that everybody has.
+            example.sender = company.new_member("viewer").1;
+            let body = json!({ "current": PASSWORD, "password": OTHER_PASSWORD });
+            company.client.send(&example.sender.on(Call::new("POST", "/v1/me/password").json(&body))).expect(200);
+            example.body = Some(json!({ "current": OTHER_PASSWORD, "password": "twelve loud otters under a lamp" }));
+        }
+        "reset_password" => example.sender = company.login.clone(),
+        "set_password" => {
+            let member = company.new_member("viewer").0;
+            company.require_reset(&member);
+            example.sender = Credential::Nobody;
+            example.params.insert("token", company.reset_secret(&member));
+            example.body = Some(json!({ "password": OTHER_PASSWORD }));
+        }
         "log_out" => example.sender = company.log_in(&format!("owner@{}.example", company.slug)),
         "change_tenant" => {
             example.body =
@@ -290,7 +310,7 @@ fn object_path(path: &str) -> &str {
 pub fn object_of(company: &Company, name: &str) -> Option<String> {
     let id = match name {
         "get_member" | "change_role" | "revoke_invitation" => company.invite("viewer").0,
-        "suspend_member" | "remove_member" => company.new_member("viewer").0,
+        "suspend_member" | "remove_member" | "reset_password" => company.new_member("viewer").0,
         "reinstate_member" => {
             let id = company.new_member("viewer").0;
             let path = format!("/v1/members/{id}");

@@ -67,8 +67,12 @@ pub trait World: Send {
     fn totp_step(&mut self, member: Uuid, new: bool, code: &str, now_us: i64) -> Option<u64>;
     /// The app that is being set up becomes the member's.
     fn keep_totp(&mut self, member: Uuid);
-    /// Hashes a password and keeps the hash for this member, apart from the ledger.
-    fn set_password(&mut self, member: Uuid, password: &str);
+    /// Hashes a password and keeps the hash for this member under this name, apart from the ledger.
+    fn set_password(&mut self, credential: Uuid, member: Uuid, password: &str);
+    /// Whether this is the password of that name.
+    fn is_password(&mut self, credential: Uuid, password: &str) -> bool;
+    /// Opens a box that [`World::seal`] made; `None` once the person was erased. Only for what stays in this decision.
+    fn open(&mut self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>>;
 }
 
 /// What a decision knows beside the state.
@@ -83,6 +87,10 @@ pub struct Context<'a> {
     pub from: Option<IpAddr>,
     /// Whoever acts has shown a moment ago that it is them. A token never has.
     pub is_fresh: bool,
+    /// The login by which they act.
+    pub session: Option<Uuid>,
+    /// SHA-256 of the secret in the link by which they act.
+    pub link: Option<[u8; 32]>,
     /// The writer's clock, microseconds since 1970-01-01 UTC.
     pub now_us: i64,
     /// The civil date in the company's zone that rules use.

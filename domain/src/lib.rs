@@ -21,6 +21,7 @@ pub mod mail;
 pub mod member;
 pub mod money;
 pub mod owners;
+pub mod password;
 pub mod problem;
 pub mod provision;
 pub mod registration_number;
@@ -60,6 +61,10 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<member::SuspendMember>();
     v.command::<member::ReinstateMember>();
     v.command::<member::RemoveMember>();
+    v.command::<member::password::ChangePassword>();
+    v.command::<member::password::ResetPassword>();
+    v.command::<member::password::RequestPasswordReset>();
+    v.command::<member::password::SetPassword>();
 
     v.aggregate::<factor::Factor>();
     v.command::<factor::EnrolTotp>();

@@ -3,6 +3,7 @@
 //!
 //! Boundary: the last owner cannot go (`owners.rs`).
 
+pub mod password;
 #[cfg(test)]
 mod tests;
 
@@ -15,14 +16,11 @@ use crate::context::Context;
 use crate::owners::Owners;
 use crate::role::{Permission, Role};
 use crate::sealed::{Person, Sealed};
+use crate::tenant::Tenant;
 use crate::{codes, events, text};
 
 /// An invitation can be accepted for this long (ML-41).
 pub const INVITATION_US: i64 = 72 * 3_600 * 1_000_000;
-/// Shortest password, in Unicode code points (NIST SP 800-63B-4: 15 where it is the only factor).
-pub const PASSWORD_MIN: usize = 15;
-/// Longest password, in Unicode code points.
-pub const PASSWORD_MAX: usize = 128;
 
 events! {
     /// What happens to a member.
@@ -35,6 +33,9 @@ events! {
         Suspended = "member.suspended" v 1;
         Reinstated = "member.reinstated" v 1;
         Removed = "member.removed" v 1;
+        PasswordChanged = "member.password_changed" v 1;
+        PasswordResetRequired = "member.password_reset_required" v 1;
+        PasswordResetRequested = "member.password_reset_requested" v 1;
     }
 }
 
@@ -96,6 +97,35 @@ pub struct Reinstated {}
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Removed {}
 
+/// Another password, which is nowhere in the ledger. All logins but this one are over.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PasswordChanged {
+    /// Names its hash, which is kept apart from the ledger.
+    pub credential: Uuid,
+    /// The login by which it was changed; `None` where a mailed link was used.
+    pub kept_session: Option<Uuid>,
+}
+
+/// Somebody who runs the company wants another password: the old one does not log in any more, and all logins are over.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PasswordResetRequired {
+    /// SHA-256 of the link's secret.
+    #[serde(with = "crate::event::hex32")]
+    pub secret_hash: [u8; 32],
+    /// Until when the link works, microseconds UTC.
+    pub expires_at_us: i64,
+}
+
+/// Somebody says that they forgot the password. Until the link is used, the old one is good.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PasswordResetRequested {
+    /// SHA-256 of the link's secret.
+    #[serde(with = "crate::event::hex32")]
+    pub secret_hash: [u8; 32],
+    /// Until when the link works, microseconds UTC.
+    pub expires_at_us: i64,
+}
+
 codes! {
     /// Where a member stands.
     MemberStatus {
@@ -121,6 +151,19 @@ pub struct Member {
     pub role: Option<Role>,
     /// Of the invitation.
     pub expires_at_us: i64,
+    /// How often all logins that were there have ended, because of another password. A login knows the number it began
+    /// with.
+    pub passwords: u32,
+    /// The one login that went on at the last time.
+    pub kept_session: Option<Uuid>,
+    /// Names the hash of the password; `None` = of the one that they joined with, which has the member's id.
+    pub credential: Option<Uuid>,
+    /// Only a new password logs in.
+    pub must_reset: bool,
+    /// The link that is out for a new password.
+    pub reset: Option<password::Reset>,
+    /// Name and address, sealed.
+    pub people: Vec<Sealed<Person>>,
 }
 
 impl Aggregate for Member {
@@ -128,16 +171,38 @@ impl Aggregate for Member {
     const STREAM: &'static str = "member";
     fn apply(&mut self, event: MemberEvent) {
         match event {
-            MemberEvent::Registered(e) => (self.status, self.role) = (Some(MemberStatus::Active), Some(e.role)),
+            MemberEvent::Registered(e) => {
+                (self.status, self.role) = (Some(MemberStatus::Active), Some(e.role));
+                self.people = vec![e.person];
+            }
             MemberEvent::Invited(e) => {
                 (self.status, self.role) = (Some(MemberStatus::Invited), Some(e.role));
                 self.expires_at_us = e.expires_at_us;
+                self.people = vec![e.person];
             }
             MemberEvent::InvitationRevoked(_) => self.status = Some(MemberStatus::Revoked),
-            MemberEvent::Joined(_) | MemberEvent::Reinstated(_) => self.status = Some(MemberStatus::Active),
+            MemberEvent::Joined(e) => {
+                self.status = Some(MemberStatus::Active);
+                self.people.push(e.person);
+                self.credential = None;
+                self.all_logins_end(None);
+            }
+            MemberEvent::Reinstated(_) => self.status = Some(MemberStatus::Active),
             MemberEvent::RoleChanged(e) => self.role = Some(e.to),
             MemberEvent::Suspended(_) => self.status = Some(MemberStatus::Suspended),
             MemberEvent::Removed(_) => self.status = Some(MemberStatus::Removed),
+            MemberEvent::PasswordChanged(e) => {
+                self.credential = Some(e.credential);
+                self.all_logins_end(e.kept_session);
+            }
+            MemberEvent::PasswordResetRequired(e) => {
+                self.all_logins_end(None);
+                self.must_reset = true;
+                self.reset = Some(password::Reset { secret_hash: e.secret_hash, expires_at_us: e.expires_at_us });
+            }
+            MemberEvent::PasswordResetRequested(e) => {
+                self.reset = Some(password::Reset { secret_hash: e.secret_hash, expires_at_us: e.expires_at_us });
+            }
         }
     }
     #[cfg(test)]
@@ -147,6 +212,17 @@ impl Aggregate for Member {
 }
 
 impl Member {
+    fn all_logins_end(&mut self, but: Option<Uuid>) {
+        self.passwords += 1;
+        self.kept_session = but;
+        (self.must_reset, self.reset) = (false, None);
+    }
+
+    /// Whether a login of this member that began when `passwords` was this goes on.
+    pub fn keeps(&self, session: Uuid, passwords: u32) -> bool {
+        self.passwords == passwords || self.kept_session == Some(session)
+    }
+
     fn must_be(&self, allowed: &[MemberStatus]) -> Result<(), Rejection> {
         match self.status {
             None => Err(Rejection::new("member.unknown")),
@@ -238,15 +314,19 @@ pub struct AcceptInvitation {
 }
 
 impl Command for AcceptInvitation {
-    type On = On<Member>;
+    type On = (On<Member>, On<Tenant>);
     const NAME: &'static str = "accept_invitation";
     const ROUTE: Route = Route::post("/v1/invitations/{token}/accept");
     const PERMISSION: Permission = Permission("invitation.accept");
     const REJECTS: &'static [&'static str] = &[
         "member.unknown", "member.invitation_expired", "member.invitation_gone", "member.password_too_short",
-        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
+        "member.password_too_long", "member.password_common", "member.password_personal", "member.password_pattern",
+        "text.required", "text.too_long", "text.control_character",
     ];
-    fn decide(self, member: &On<Member>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![target, ctx.tenant])
+    }
+    fn decide(self, (member, tenant): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         match member.status {
             None => return Err(Rejection::new("member.unknown")),
             Some(MemberStatus::Invited) if ctx.now_us < member.expires_at_us => {}
@@ -254,23 +334,11 @@ impl Command for AcceptInvitation {
             Some(_) => return Err(Rejection::new("member.invitation_gone")),
         }
         let name = text::line(&self.name, "/name", 80)?;
-        check_password(&self.password)?;
-        ctx.world.set_password(member.id, &self.password);
+        password::check(&self.password, member, tenant, &[&name], ctx)?;
+        ctx.world.set_password(member.id, member.id, &self.password);
         // The address is in the invitation; what is empty here stays as it was.
         Ok(vec![member.emit(Joined { person: ctx.seal(member.id, &Person { name, ..Person::default() }) })])
     }
-}
-
-/// NIST SP 800-63B-4: length in code points, no composition rules.
-pub fn check_password(password: &str) -> Result<(), Rejection> {
-    let length = password.chars().count();
-    if length < PASSWORD_MIN {
-        return Err(Rejection::at("member.password_too_short", "/password"));
-    }
-    if length > PASSWORD_MAX {
-        return Err(Rejection::at("member.password_too_long", "/password"));
-    }
-    Ok(())
 }
 
 /// Gives a member another role.

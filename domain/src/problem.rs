@@ -36,6 +36,8 @@ const LISTED: &[(&str, u16)] = &[
     ("member.invitation_gone", 410),
     ("member.last_owner", 409),
     ("member.owner_only", 403),
+    ("member.reset_expired", 410),
+    ("member.reset_gone", 410),
     ("session.inactive_member", 409),
     ("session.over", 409),
     ("tenant.exists", 409),

@@ -6,11 +6,11 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::member::{Member, Registered, check_password};
+use crate::member::{Member, Registered};
 use crate::owners::{OwnerAdded, Owners};
 use crate::role::{Permission, Role};
 use crate::sealed::Person;
-use crate::{events, registration_number, text};
+use crate::{events, password, registration_number, text};
 
 events! {
     /// What happens to the company as a whole.
@@ -49,6 +49,8 @@ pub struct Changed {
 pub struct Tenant {
     /// Registered name.
     pub name: String,
+    /// Short name.
+    pub slug: String,
     /// Normalised, or empty: without it no qualified invoice can be issued.
     pub registration_number: String,
     /// One line.
@@ -62,7 +64,7 @@ impl Aggregate for Tenant {
     const STREAM: &'static str = "tenant";
     fn apply(&mut self, event: TenantEvent) {
         match event {
-            TenantEvent::Opened(e) => self.name = e.name,
+            TenantEvent::Opened(e) => (self.name, self.slug) = (e.name, e.slug),
             TenantEvent::Changed(e) => {
                 self.name = e.name;
                 self.registration_number = e.registration_number;
@@ -114,7 +116,7 @@ impl SignUp {
             return Err(Rejection::at("tenant.bad_slug", "/slug"));
         }
         text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
-        check_password(&self.password)
+        password::check(&self.password, &[&self.company, &self.slug, &self.name, &self.email])
     }
 }
 
@@ -125,7 +127,8 @@ impl Command for SignUp {
     const PERMISSION: Permission = Permission("tenant.sign_up");
     const REJECTS: &'static [&'static str] = &[
         "tenant.bad_slug", "tenant.slug_taken", "tenant.exists", "member.bad_email", "member.password_too_short",
-        "member.password_too_long", "text.required", "text.too_long", "text.control_character",
+        "member.password_too_long", "member.password_common", "member.password_personal", "member.password_pattern",
+        "text.required", "text.too_long", "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
@@ -138,7 +141,7 @@ impl Command for SignUp {
         }
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
         let person = Person { name: text::line(&self.name, "/name", 80)?, email, ..Person::default() };
-        ctx.world.set_password(member.id, &self.password);
+        ctx.world.set_password(member.id, member.id, &self.password);
         Ok(vec![
             tenant.emit(Opened {
                 name: text::line(&self.company, "/company", 80)?,
@@ -272,6 +275,9 @@ mod tests {
         let with = |password: String| SignUp { password, ..sign_up() };
         let s = s.when(TENANT, with("a".repeat(14))).refused_at("member.password_too_short", "/password");
         let s = s.when(TENANT, with("a".repeat(129))).refused_at("member.password_too_long", "/password");
+        let s = s.when(TENANT, with("password12345678".into())).refused_at("member.password_common", "/password");
+        let s = s.when(TENANT, with("hanako-minato-26".into())).refused_at("member.password_personal", "/password");
+        let s = s.when(TENANT, with("123456789012345".into())).refused_at("member.password_pattern", "/password");
         s.when(TENANT, sign_up()).accepted().when(TENANT, sign_up()).refused("tenant.exists");
         // `tenant.slug_taken` is said before, in the root ledger.
 

@@ -40,8 +40,9 @@ pub const FRESH: Uuid = Uuid::from_u128(0xf001);
 pub fn scene() -> Scene {
     let streams = BTreeMap::new();
     let actor = Actor { kind: actor_kind::MEMBER, id: ME, role: Role::Owner };
-    let (from, world) = (None, TestWorld::default());
-    Scene { streams, actor, member: Some(ME), from, is_fresh: true, now_us: 0, world }.at("2026-11-02T09:00:00+09:00")
+    let (from, session, link, world) = Default::default();
+    let (member, is_fresh, now_us) = (Some(ME), true, 0);
+    Scene { streams, actor, member, from, is_fresh, session, link, now_us, world }.at("2026-11-02T09:00:00+09:00")
 }
 
 /// Streams that a command read: kind and id.
@@ -55,6 +56,8 @@ pub struct Scene {
     member: Option<Uuid>,
     from: Option<IpAddr>,
     is_fresh: bool,
+    session: Option<Uuid>,
+    link: Option<[u8; 32]>,
     now_us: i64,
     /// Secrets, passcodes and passwords so far.
     pub world: TestWorld,
@@ -87,6 +90,18 @@ impl Scene {
     pub fn by(self, role: Role) -> Scene {
         let actor = Actor { kind: actor_kind::MEMBER, id: ME, role };
         Scene { actor, member: Some(ME), ..self }
+    }
+
+    /// From now on this member acts, by this login.
+    pub fn by_login(self, member: Uuid, session: Uuid) -> Scene {
+        let actor = Actor { id: member, ..self.actor };
+        Scene { actor, member: Some(member), session: Some(session), ..self }
+    }
+
+    /// From now on whoever holds this link acts.
+    pub fn by_link(self, secret: &str) -> Scene {
+        let actor = Actor { kind: actor_kind::LINK_HOLDER, id: Uuid::nil(), role: Role::LinkHolder };
+        Scene { actor, member: None, session: None, link: Some(hash(secret)), ..self }
     }
 
     /// From now on a token of [`ME`] acts.
@@ -133,11 +148,11 @@ impl Scene {
     /// The streams that were read and the events, as `execute` finds them.
     #[allow(clippy::type_complexity)]
     fn decide<C: Command>(&mut self, target: Uuid, command: C) -> Result<(Read, Vec<Emit>), Rejection> {
-        let Scene { streams, actor, member, from, is_fresh, now_us, world } = self;
+        let Scene { streams, actor, member, from, is_fresh, session, link, now_us, world } = self;
         let today = Date::at(*now_us, ZONE_S);
         let (tenant, actor, member) = (TENANT, *actor, *member);
-        let (from, is_fresh, now_us) = (*from, *is_fresh, *now_us);
-        let mut ctx = Context { tenant, actor, member, from, is_fresh, now_us, today, world };
+        let (from, is_fresh, session, link, now_us) = (*from, *is_fresh, *session, *link, *now_us);
+        let mut ctx = Context { tenant, actor, member, from, is_fresh, session, link, now_us, today, world };
         let past = |kind: &'static str, id: Uuid| (id, streams.get(&(kind, id)).cloned().unwrap_or_default());
         let kinds = C::On::KINDS;
         let decide = |ctx: &mut Context| {
@@ -351,7 +366,7 @@ pub struct TestWorld {
     pub secrets: Vec<String>,
     /// Whose app was set up.
     pub kept_totp: Vec<Uuid>,
-    /// Who has which password.
+    /// Passwords by the name of their hash: the member's id, for the one that they joined with.
     pub passwords: BTreeMap<Uuid, String>,
 }
 
@@ -418,7 +433,13 @@ impl World for TestWorld {
     fn keep_totp(&mut self, member: Uuid) {
         self.kept_totp.push(member);
     }
-    fn set_password(&mut self, member: Uuid, password: &str) {
-        self.passwords.insert(member, password.to_owned());
+    fn set_password(&mut self, credential: Uuid, _: Uuid, password: &str) {
+        self.passwords.insert(credential, password.to_owned());
+    }
+    fn is_password(&mut self, credential: Uuid, password: &str) -> bool {
+        self.passwords.get(&credential).is_some_and(|held| held == password)
+    }
+    fn open(&mut self, _: Uuid, _: u16, sealed: &[u8]) -> Option<Vec<u8>> {
+        Some(sealed.to_vec())
     }
 }

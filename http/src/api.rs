@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
+use keiin_domain::member::password::ChangePassword;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -131,7 +132,21 @@ pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body:
     let request_hash = request_hash(principal, C::NAME, call.target, &canonical);
     let call = Call { request_hash, ..call };
     let command: C = json::typed(body)?;
+    if let Some(member) = principal.member.filter(|_| C::NAME == ChangePassword::NAME) {
+        // The password so far is a guess.
+        app.limiter.guess(format!("code {member}"))?;
+    }
     let done = execute(app, &allowed, command, &call).await;
+    if let Some(member) = principal.member
+        && done.as_ref().is_err_and(|problem| problem.code == "member.wrong_password")
+    {
+        crate::password::refused(app, principal.ledger, member, &call).await?;
+    }
+    if let Ok(done) = &done
+        && crate::password::ends_logins::<C>()
+    {
+        crate::password::tidy(app, principal.ledger, done.id, &call).await?;
+    }
     if C::NAME == "open_link" && done.is_err() {
         crate::link::refused(app, principal, &call).await;
     }
@@ -241,7 +256,7 @@ async fn representation<C: Command>(app: &App, principal: &Principal, done: &Don
     let server = Principal::system(principal.ledger);
     match C::NAME {
         "open_link" => crate::link::opened(app, principal).await,
-        "accept_invitation" => Ok(json!({ "id": done.id, "status": "active" })),
+        "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
         _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
         _ => {
             // The right to do a thing includes seeing what one just did.

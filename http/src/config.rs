@@ -35,6 +35,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// What is too much.
     pub limits: Limits,
+    /// What checking a password costs.
+    pub passwords: Passwords,
     /// Reading the stored records again.
     pub scrub: Scrub,
 }
@@ -65,6 +67,23 @@ impl Tls {
     /// Do our ports speak TLS?
     pub fn is_on(&self) -> bool {
         self.self_signed || !self.cert.as_os_str().is_empty() || !self.key.as_os_str().is_empty()
+    }
+}
+
+/// What checking a password costs (Argon2id). Raised settings apply to a password from its next login on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Memory, KiB.
+    pub memory_kib: u32,
+    /// Passes over it.
+    pub passes: u32,
+}
+
+impl Default for Passwords {
+    /// The least that OWASP's password storage cheat sheet names.
+    fn default() -> Self {
+        Passwords { memory_kib: 19_456, passes: 2 }
     }
 }
 
@@ -111,6 +130,7 @@ impl Default for Config {
             tls: Tls::default(),
             proxy: Proxy::default(),
             limits: Limits::default(),
+            passwords: Passwords::default(),
             scrub: Scrub::default(),
         }
     }
@@ -165,6 +185,10 @@ impl Config {
         })?;
         if !(1..=100).contains(&config.scrub.share_percent) {
             return Err(BadConfig("scrub.share_percent: 1 to 100 percent of one core".to_owned()));
+        }
+        let Passwords { memory_kib, passes } = config.passwords;
+        if !(19_456..=1 << 20).contains(&memory_kib) || !(2..=16).contains(&passes) {
+            return Err(BadConfig("passwords: memory_kib 19456 (19 MiB) to 1048576, passes 2 to 16".to_owned()));
         }
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {

@@ -30,7 +30,7 @@ use crate::session::LOGIN_LINK;
 use crate::{clock, ledger, random};
 
 /// The password of everybody in the demonstration.
-pub const PASSWORD: &str = "minato-demo-2026";
+pub const PASSWORD: &str = "demo-for-everybody-2026";
 /// How long the printed login link works.
 const LOGIN_LINK_US: i64 = 15 * 60 * 1_000_000;
 /// Entry kind and lookup of the mark.

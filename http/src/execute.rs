@@ -100,7 +100,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         return repeated::<C>(app, ledger, span, call).await;
     }
     for _ in 0..ATTEMPTS {
-        let mut minted = Minted::new(&app.vault, ledger, call.now_us);
+        let mut minted = Minted::new(&app.vault, app.config.passwords, ledger, call.now_us);
         let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
         let today = Date::at(call.now_us, crate::clock::JAPAN_S);
         let mut ctx = Context {
@@ -111,6 +111,8 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             now_us: call.now_us,
             today,
             member: principal.member,
+            session: principal.session_id,
+            link: principal.link,
             world: &mut minted,
         };
 

@@ -31,6 +31,7 @@ pub mod mail;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+pub mod password;
 pub mod principal;
 pub mod problem;
 pub mod public;

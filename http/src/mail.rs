@@ -87,6 +87,7 @@ impl Desk {
             "invitation" => ("inv", "invite"),
             "delivery" => ("lnk", "l"),
             "visit_pass" => ("pas", "pass"),
+            "password_reset" | "password_required" => ("rst", "reset"),
             _ => return None,
         };
         let entries = self.vault.list(kind, letter.ledger, Some(letter.object_id)).ok()?;

@@ -21,6 +21,7 @@ use utoipa::openapi::schema::Schema;
 
 use crate::app::App;
 use crate::console::{common, render};
+use crate::password::Forgotten;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
@@ -100,6 +101,7 @@ impl Document {
             ("sign_up", self.schema::<SignUp>()),
             ("log_in", self.schema::<Login>()),
             ("finish_log_in", self.schema::<LoginCode>()),
+            ("forget_password", self.schema::<Forgotten>()),
             ("confirm_me", self.schema::<Confirm>()),
         ];
         for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS) {

@@ -43,6 +43,8 @@ pub struct Principal {
     pub confirmed_us: Option<i64>,
     /// The company requires a second factor and this login has none: it may set one up and nothing else.
     pub must_enrol: bool,
+    /// SHA-256 of the secret in the link that brought them.
+    pub link: Option<[u8; 32]>,
 }
 
 /// How long somebody who has shown that it is them counts as present.
@@ -65,7 +67,7 @@ impl Principal {
     /// Somebody without a login, a member or scopes.
     pub fn new(ledger: Uuid, actor: Actor) -> Principal {
         let (member, session_id, scopes, confirmed_us) = (None, None, None, None);
-        Principal { ledger, actor, member, session_id, scopes, confirmed_us, must_enrol: false }
+        Principal { ledger, actor, member, session_id, scopes, confirmed_us, must_enrol: false, link: None }
     }
 
     /// The server itself, acting in a ledger.
@@ -121,6 +123,7 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
         "links" => Some("lnk"),
         "invitations" => Some("inv"),
         "passes" => Some("pas"),
+        "password_resets" => Some("rst"),
         _ => None,
     }
 }
@@ -130,9 +133,10 @@ pub fn by_link(app: &App, kind: &str, secret: &str) -> Result<Principal, Problem
     if random::kind_of(secret) != Some(kind) {
         return Err(Problem::not_found());
     }
-    let entry = app.vault.get(kind, &random::hash(secret))?.ok_or_else(Problem::not_found)?;
+    let hash = random::hash(secret);
+    let entry = app.vault.get(kind, &hash)?.ok_or_else(Problem::not_found)?;
     let actor = Actor { kind: actor_kind::LINK_HOLDER, id: entry.owner, role: Role::LinkHolder };
-    Ok(Principal::new(entry.ledger, actor))
+    Ok(Principal { link: Some(hash), ..Principal::new(entry.ledger, actor) })
 }
 
 /// Who sends these headers: an access token or a kiosk's secret as bearer, or the cookie of a login or a kiosk.
@@ -182,7 +186,8 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
     if load::<keiin_domain::session::Session>(app, ledger, session.id).await?.ended {
         return Err(gone());
     }
-    let role = active_role(app, ledger, member).await?.ok_or_else(gone)?;
+    let state: On<Member> = load(app, ledger, member).await?;
+    let role = active(&state).filter(|_| state.keeps(session.id, session.passwords)).ok_or_else(gone)?;
     let security: On<Security> = load(app, ledger, ledger).await?;
     if !session.from_anywhere && !security.allows(from) {
         return Err(Problem::new("access.network"));
@@ -230,7 +235,11 @@ pub async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
 /// The role of a member who may act now.
 pub async fn active_role(app: &App, ledger: Uuid, member: Uuid) -> Result<Option<Role>, Problem> {
     let member: On<Member> = load(app, ledger, member).await?;
-    Ok(if member.status == Some(MemberStatus::Active) { member.role } else { None })
+    Ok(active(&member))
+}
+
+fn active(member: &Member) -> Option<Role> {
+    member.role.filter(|_| member.status == Some(MemberStatus::Active))
 }
 
 /// Folds one aggregate as the ledger has it now.

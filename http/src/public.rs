@@ -12,6 +12,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::delivery::Delivery;
 use keiin_domain::kiosk::Kiosk;
+use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::tenant::SignUp;
 use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
@@ -21,11 +22,14 @@ use uuid::Uuid;
 use crate::api::{self, Path, PathParams, identify, query_string};
 use crate::app::App;
 use crate::console::{common, fields, is_local, redirect, render};
+use crate::password::Forgotten;
 use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
 use crate::problem::{CODES, Problem};
 use crate::serve::Peer;
 use crate::session::{self, LOGIN_LINK, LoggedIn, Login, Step};
-use crate::session_api::{arriving, clear_session, found_company, me, own_secret, set_cookie, set_session, visiting};
+use crate::session_api::{
+    arriving, clear_session, forgotten, found_company, me, own_secret, set_cookie, set_session, visiting,
+};
 use crate::{clock, random};
 
 /// Routes.
@@ -39,6 +43,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/logout", post(logout))
         .route("/signup", get(signup_page).post(signup))
         .route("/invite/{token}", get(invite_page))
+        .route("/forgot", get(forgot_page).post(forgot))
+        .route("/reset/{token}", get(reset_page))
         .route("/l/{token}", get(link_page).post(open_link))
         .route("/pass/{token}", get(pass_page))
         .route("/kiosk", get(kiosk_page))
@@ -236,6 +242,33 @@ async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, head: 
     let mut invitation = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
     invitation["tenant"] = tenant(&app, holder.ledger).await?;
     page(&app, &head, "invite", json!({ "invitation": invitation, "token": path.get("token") })).await
+}
+
+async fn forgot_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    page(&app, &head, "forgot", json!({})).await
+}
+
+async fn forgot(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let call = arriving(&app, &head)?;
+    let values = form(&app, &head, body).await?;
+    let field = |name: &str| values.get(name).cloned().unwrap_or_default();
+    forgotten(&app, Forgotten { email: field("email"), company: field("tenant") }, call)?;
+    page(&app, &head, "forgot", json!({ "asked": true })).await
+}
+
+async fn reset_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "rst")?;
+    let member = principal::load::<Member>(&app, holder.ledger, holder.actor.id).await?;
+    let reset = member.reset.filter(|_| member.status == Some(MemberStatus::Active));
+    if Reset::check(reset, holder.link, clock::now_us()).is_err() {
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let view = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    let more =
+        json!({ "tenant": tenant(&app, holder.ledger).await?, "email": view["email"], "token": path.get("token") });
+    page(&app, &head, "reset", more).await
 }
 
 /// The landing page says whose link it is and until when, and nothing of the content: it is opened by a POST, which no

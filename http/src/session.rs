@@ -1,11 +1,10 @@
 //! Logins: a password, and a code where a second factor is on. Whatever a login began with, it ends in [`begin`]. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
 //! one of the ledger holds anything that logs in.
 
-use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
 use keiin_domain::command::On;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::factor::{Factor, UseFactor};
-use keiin_domain::member::MemberStatus;
+use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::role::Role;
 use keiin_domain::security::Security;
 use keiin_domain::session::{
@@ -21,8 +20,7 @@ use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
-use crate::random;
-use crate::world::{self, PASSWORD};
+use crate::{password, random};
 
 /// Entry kind of sessions.
 pub const SESSION: &str = "session";
@@ -48,6 +46,8 @@ pub struct Session {
     pub second_factor: bool,
     /// The owner's way in when the company's list of networks has become wrong.
     pub from_anywhere: bool,
+    /// See [`keiin_domain::member::Member::passwords`]: it belongs to the password that its member had then.
+    pub passwords: u32,
 }
 
 impl Session {
@@ -99,7 +99,7 @@ pub enum Step {
 }
 
 /// Entry kind of logins that wait for a code.
-const PENDING: &str = "pending_login";
+pub const PENDING: &str = "pending_login";
 /// How long a login waits for its code.
 const PENDING_US: i64 = 10 * 60 * 1_000_000;
 /// Wrong codes that end a login.
@@ -111,6 +111,8 @@ struct Pending {
     method: LoginMethod,
     wrong: u8,
     break_glass: String,
+    /// As of the password that was right.
+    passwords: u32,
 }
 
 /// A login that succeeded: the secret goes into the cookie, or to the API client.
@@ -132,18 +134,19 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
     let mut known = None;
     for candidate in &candidates {
         known = Some(*candidate);
-        if check_password(app, candidate.member, &login.password).await? {
-            matched.push(*candidate);
+        let (is_right, state) = password::check(app, candidate.ledger, candidate.member, &login.password).await?;
+        if is_right {
+            let may = state.status == Some(MemberStatus::Active) && !state.must_reset;
+            matched.push((TenantMember { passwords: state.passwords, ..*candidate }, may));
         }
     }
     if candidates.is_empty() {
-        // Hash all the same, so that the time does not tell whether the address exists.
-        verify(nobodys_hash(), login.password.clone()).await;
+        // The same work all the same, so that the time does not tell whether the address exists.
+        password::check(app, Uuid::nil(), Uuid::nil(), &login.password).await?;
     }
     match matched[..] {
-        [one] => {
-            let status = principal::load::<keiin_domain::member::Member>(app, one.ledger, one.member).await?.status;
-            if status != Some(MemberStatus::Active) {
+        [(one, may)] => {
+            if !may {
                 refuse(app, Some(one), LoginRefusal::Inactive, call).await?;
                 return Err(wrong());
             }
@@ -168,7 +171,7 @@ pub async fn begin(
 ) -> Result<Step, Problem> {
     let factor: On<Factor> = principal::load(app, who.ledger, who.member).await?;
     if factor.totp.is_some() {
-        let pending = Pending { method, wrong: 0, break_glass };
+        let pending = Pending { method, wrong: 0, break_glass, passwords: who.passwords };
         let secret = random::secret("pnd");
         let (created_us, expires_us) = (call.now_us, Some(call.now_us + PENDING_US));
         app.vault.put(&[pending.entry(who, random::hash(&secret).to_vec(), created_us, expires_us)?])?;
@@ -207,7 +210,10 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
         return Err(gone());
     }
     let mut pending: Pending = serde_json::from_slice(&entry.value).map_err(Problem::failed)?;
-    let who = TenantMember { ledger: entry.ledger, member: entry.owner };
+    let who = TenantMember { ledger: entry.ledger, member: entry.owner, passwords: pending.passwords };
+    if principal::load::<Member>(app, who.ledger, who.member).await?.passwords != who.passwords {
+        return Err(gone());
+    }
     app.limiter.guess(format!("code {}", who.member))?;
     let proof = match use_code(app, who, code, call).await {
         Ok(proof) => proof,
@@ -254,12 +260,12 @@ pub async fn confirm(
 ) -> Result<String, Problem> {
     let forbidden = || Problem::new("access.forbidden");
     let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Err(forbidden()) };
-    let who = TenantMember { ledger: principal.ledger, member };
+    let who = TenantMember { ledger: principal.ledger, member, passwords: 0 };
     app.limiter.guess(format!("code {member}"))?;
     let factor: On<Factor> = principal::load(app, who.ledger, member).await?;
     let by = if factor.totp.is_some() {
         use_code(app, who, proof, call).await?
-    } else if check_password(app, member, proof).await? {
+    } else if password::check(app, who.ledger, member, proof).await?.0 {
         Proof::Password
     } else {
         refuse(app, Some(who), LoginRefusal::WrongPassword, call).await?;
@@ -299,7 +305,7 @@ async fn candidates(
             continue;
         }
         let security: On<Security> = principal::load(app, ledger, ledger).await?;
-        let known = member.map(|member| TenantMember { ledger, member });
+        let known = member.map(|member| TenantMember { ledger, member, passwords: 0 });
         if !security.allows(call.from()) && !(break_glass && !slug.is_empty()) {
             if known.is_some() {
                 refuse(app, known, LoginRefusal::Network, call).await?;
@@ -314,12 +320,6 @@ async fn candidates(
     Ok(found)
 }
 
-/// A hash that no password matches, of the same cost as any other.
-fn nobodys_hash() -> String {
-    static HASH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    HASH.get_or_init(|| world::hash_password(&random::secret("none"))).clone()
-}
-
 /// A member of a company.
 #[derive(Clone, Copy, Debug)]
 pub struct TenantMember {
@@ -327,9 +327,12 @@ pub struct TenantMember {
     pub ledger: Uuid,
     /// The member.
     pub member: Uuid,
+    /// How many passwords they had had when they showed who they are ([`Session::passwords`]).
+    pub passwords: u32,
 }
 
-async fn refuse(app: &App, known: Option<TenantMember>, reason: LoginRefusal, call: &Call) -> Result<(), Problem> {
+/// Writes down that a login was refused.
+pub async fn refuse(app: &App, known: Option<TenantMember>, reason: LoginRefusal, call: &Call) -> Result<(), Problem> {
     // Unknown callers go to the root ledger; nothing of what they typed is kept.
     let ledger = known.map_or(Uuid::nil(), |k| k.ledger);
     let allowed = Principal::system(ledger).allow::<RefuseLogin>()?;
@@ -347,7 +350,8 @@ pub async fn start(
     method: LoginMethod,
     call: &Call,
 ) -> Result<LoggedIn, Problem> {
-    open(app, TenantMember { ledger, member }, method, None, String::new(), call).await
+    let passwords = principal::load::<Member>(app, ledger, member).await?.passwords;
+    open(app, TenantMember { ledger, member, passwords }, method, None, String::new(), call).await
 }
 
 async fn open(
@@ -358,7 +362,7 @@ async fn open(
     break_glass: String,
     call: &Call,
 ) -> Result<LoggedIn, Problem> {
-    let TenantMember { ledger, member } = who;
+    let TenantMember { ledger, member, .. } = who;
     let role = principal::active_role(app, ledger, member).await?;
     let role = role.ok_or_else(|| Problem::new("access.wrong_credentials"))?;
     let secret = random::secret("ses");
@@ -368,6 +372,7 @@ async fn open(
         confirmed_us: call.now_us,
         second_factor: confirmed_by.is_some(),
         from_anywhere: !break_glass.is_empty(),
+        passwords: who.passwords,
     };
     let security: On<Security> = principal::load(app, ledger, ledger).await?;
     let actor = Actor { kind: actor_kind::MEMBER, id: member, role };
@@ -402,24 +407,4 @@ pub async fn end(app: &App, secret: &str, principal: &Principal, call: &Call) ->
     execute(app, &allowed, EndSession { reason: SessionEnd::Logout }, &Call { target: Some(id), ..call.clone() })
         .await?;
     Ok(())
-}
-
-async fn check_password(app: &App, member: Uuid, password: &str) -> Result<bool, Problem> {
-    let Some(entry) = app.vault.get(PASSWORD, member.as_bytes())? else {
-        verify(nobodys_hash(), password.to_owned()).await;
-        return Ok(false);
-    };
-    let hash = String::from_utf8(entry.value).map_err(Problem::failed)?;
-    Ok(verify(hash, password.to_owned()).await)
-}
-
-/// Argon2id takes tens of milliseconds of one core; a few at once are enough for one machine.
-async fn verify(hash: String, password: String) -> bool {
-    static HASHING: tokio::sync::Semaphore = tokio::sync::Semaphore::const_new(2);
-    let Ok(_turn) = HASHING.acquire().await else { return false };
-    let check = move || {
-        let Ok(hash) = PasswordHash::new(&hash) else { return false };
-        world::argon2().verify_password(password.as_bytes(), &hash).is_ok()
-    };
-    tokio::task::spawn_blocking(check).await.unwrap_or(false)
 }

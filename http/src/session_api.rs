@@ -23,6 +23,7 @@ use utoipa::ToSchema;
 use crate::api::{POSITION, identify, read_body};
 use crate::app::App;
 use crate::execute::{Call, request_hash};
+use crate::password::{self, Forgotten};
 use crate::principal::{Principal, cookie, origin};
 use crate::problem::Problem;
 use crate::serve::Peer;
@@ -64,6 +65,7 @@ pub const OPERATIONS: &[Operation] = &[
     Operation { public: true, status: 201, ..Operation::new("sign_up", "POST", "/v1/tenants") },
     Operation { public: true, status: 201, ..Operation::new("log_in", "POST", "/v1/sessions") },
     Operation { public: true, status: 201, ..Operation::new("finish_log_in", "POST", "/v1/sessions/code") },
+    Operation { public: true, status: 202, ..Operation::new("forget_password", "POST", "/v1/password_resets") },
     Operation { status: 204, answer: "", ..Operation::new("log_out", "POST", "/v1/sessions/end") },
     Operation { permission: Some(ME), ..Operation::new("get_me", "GET", "/v1/me") },
     Operation::new("confirm_me", "POST", "/v1/me/confirm"),
@@ -79,6 +81,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/sessions", post(post_login))
         .route("/v1/sessions/code", post(post_code))
         .route("/v1/sessions/end", post(post_logout))
+        .route("/v1/password_resets", post(post_forgotten))
         .route("/v1/me/confirm", post(post_confirm))
         .route("/v1/me/factor/totp/begin", post(post_begin_totp))
         .route("/v1/me", get(get_me))
@@ -210,6 +213,20 @@ async fn post_begin_totp(State(app): State<Arc<App>>, request: Request) -> Resul
 pub fn own_secret(app: &App, head: &Parts, principal: &Principal) -> Result<String, Problem> {
     let secret = cookie(&head.headers, app.config.session_cookie());
     secret.filter(|_| principal.session_id.is_some()).ok_or_else(|| Problem::new("access.forbidden"))
+}
+
+async fn post_forgotten(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let call = arriving(&app, &head)?;
+    let form: Forgotten = json::read(&read_body(&app, &head, body).await?)?;
+    forgotten(&app, form, call)?;
+    Ok((StatusCode::ACCEPTED, axum::Json(json!({ "status": "accepted" }))).into_response())
+}
+
+/// Has a link mailed to who forgot their password, if there is such a person. Asked for often, it is a way to bother them.
+pub fn forgotten(app: &Arc<App>, form: Forgotten, call: Call) -> Result<(), Problem> {
+    app.limiter.guess(format!("forgotten {}", form.email.trim().to_lowercase()))?;
+    password::forgotten(app, form, call)
 }
 
 async fn post_logout(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {

@@ -3,23 +3,22 @@
 
 use std::collections::HashMap;
 
-use argon2::password_hash::PasswordHasher;
-use argon2::{Algorithm, Argon2, Params, Version};
 use keiin_domain::context::World;
 use keiin_eventlog::seal::{self, Key, SubjectKeyId};
 use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
 use uuid::Uuid;
 
+use crate::config::Passwords;
+use crate::password::{self, PASSWORD};
 use crate::{factor, random};
 
-/// Entry kind of password hashes; found by the member's id.
-pub const PASSWORD: &str = "password";
 /// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
 pub const PASSCODE: &str = "passcode";
 
 /// One command's world.
 pub struct Minted<'a> {
     vault: &'a Vault,
+    passwords: Passwords,
     ledger: Uuid,
     now_us: i64,
     subject_keys: HashMap<Uuid, Key>,
@@ -33,9 +32,9 @@ pub struct Minted<'a> {
 
 impl<'a> Minted<'a> {
     /// An empty one.
-    pub fn new(vault: &'a Vault, ledger: Uuid, now_us: i64) -> Minted<'a> {
+    pub fn new(vault: &'a Vault, passwords: Passwords, ledger: Uuid, now_us: i64) -> Minted<'a> {
         let (subject_keys, new_keys, entries, secrets) = Default::default();
-        Minted { vault, ledger, now_us, subject_keys, new_keys, entries, secrets, failed: None }
+        Minted { vault, passwords, ledger, now_us, subject_keys, new_keys, entries, secrets, failed: None }
     }
 
     /// Makes everything durable that the events will rely on.
@@ -108,7 +107,7 @@ impl World for Minted<'_> {
         let text = random::secret(kind);
         let hash = random::hash(&text);
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
-        let kept = if matches!(kind, "inv" | "lnk" | "pas") { text.clone().into_bytes() } else { vec![] };
+        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "rst") { text.clone().into_bytes() } else { vec![] };
         self.entries.push(self.entry(kind, hash.to_vec(), owner, kept));
         self.secrets.push((kind, text));
         hash
@@ -157,9 +156,24 @@ impl World for Minted<'_> {
         }
     }
 
-    fn set_password(&mut self, member: Uuid, password: &str) {
-        let hash = hash_password(password);
-        self.entries.push(self.entry(PASSWORD, member.as_bytes().to_vec(), member, hash.into_bytes()));
+    fn set_password(&mut self, credential: Uuid, member: Uuid, password: &str) {
+        let hash = password::hash(self.passwords, password);
+        self.entries.push(self.entry(PASSWORD, credential.as_bytes().to_vec(), member, hash.into_bytes()));
+    }
+
+    fn is_password(&mut self, credential: Uuid, password: &str) -> bool {
+        let found = self.vault.get(PASSWORD, credential.as_bytes());
+        let entry = self.or_fail(found, None).filter(|entry| entry.ledger == self.ledger);
+        entry
+            .and_then(|entry| String::from_utf8(entry.value).ok())
+            .is_some_and(|hash| password::matches(&hash, password))
+    }
+
+    fn open(&mut self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>> {
+        let id = SubjectKeyId { ledger: self.ledger, subject, version: key_version };
+        let key = self.vault.subject_key(id.ledger, subject, key_version);
+        let key = self.or_fail(key, None)?;
+        seal::open_value(&key, id, sealed).ok()
     }
 }
 
@@ -169,17 +183,4 @@ impl Minted<'_> {
         let id = self.or_fail(id, Uuid::nil());
         (!id.is_nil()).then(|| id.as_bytes().to_vec())
     }
-}
-
-/// Argon2id with the parameters that OWASP's password storage cheat sheet names: 19 MiB, 2 passes, 1 lane.
-pub fn argon2() -> Argon2<'static> {
-    let params = Params::new(19_456, 2, 1, None).expect("the parameters are in range");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-}
-
-/// PHC string of a password under a fresh salt.
-pub fn hash_password(password: &str) -> String {
-    let salt = random::bytes::<16>();
-    let hash = argon2().hash_password_with_salt(password.as_bytes(), &salt);
-    hash.expect("length and salt are in range").to_string()
 }

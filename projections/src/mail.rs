@@ -47,7 +47,13 @@ pub const PROJECTION: Projection = Projection { name: "mail", revision: 1, table
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     let template = match fact.stream() {
-        Member::STREAM => matches!(fact.read()?, MemberEvent::Invited(_)).then_some("invitation"),
+        Member::STREAM => match fact.read()? {
+            MemberEvent::Invited(_) => Some("invitation"),
+            MemberEvent::PasswordChanged(_) => Some("password_changed"),
+            MemberEvent::PasswordResetRequired(_) => Some("password_required"),
+            MemberEvent::PasswordResetRequested(_) => Some("password_reset"),
+            _ => None,
+        },
         Delivery::STREAM => matches!(fact.read()?, DeliveryEvent::LinkIssued(_)).then_some("delivery"),
         Visit::STREAM => match fact.read()? {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
@@ -86,6 +92,10 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
+/// Texts of mails.
+pub const TEMPLATES: &[&str] =
+    &["invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset"];
+
 /// Everything that a mail's text may need; which fields are there depends on the template.
 #[derive(Clone, Debug, Serialize)]
 pub struct Letter {
@@ -95,7 +105,7 @@ pub struct Letter {
     pub position: u64,
     /// Which of that record's mails.
     pub n: u16,
-    /// `invitation`, `delivery`, `visit_pass` or `arrival`.
+    /// One of [`TEMPLATES`].
     pub template: String,
     /// `member`, `delivery` or `visit`.
     pub object_kind: String,
@@ -148,13 +158,17 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
           m.role, o.number AS document_number, o.title AS document_title, d.message,
-          coalesce(d.expires_at, m.expires_at) AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
+          CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
+            ELSE m.reset_expires_at END AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at,
-          CASE e.template WHEN 'invitation' THEN m.name WHEN 'delivery' THEN d.to_name
-            WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END AS to_name,
-          CASE e.template WHEN 'invitation' THEN m.email WHEN 'delivery' THEN d.to_email
-            WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END AS to_email,
+          CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
+            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
+          CASE e.object_kind WHEN 'member' THEN m.email WHEN 'delivery' THEN d.to_email
+            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
+            WHEN 'password_changed' THEN m.email IS NOT NULL
+            WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
+            WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
             WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
             ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live
@@ -261,7 +275,7 @@ fn attempt(tx: &mut Tx<'_>, Due { letter, attempts }: &Due, next_at_us: i64, bef
 pub struct MailView {
     /// Position of the record that asked for it, and which of its mails: `42-0`.
     pub id: String,
-    /// `invitation`, `delivery`, `visit_pass` or `arrival`.
+    /// One of [`TEMPLATES`].
     pub template: String,
     /// To whom.
     pub to: Recipient,
@@ -304,7 +318,11 @@ fn view(read: &Read, row: &Row) -> Seen<MailView> {
     let letter = letter(row)?;
     let render = |server: &std::sync::Arc<dyn crate::query::Beside>| server.render(&letter);
     // Nothing is written to or about an erased person.
-    let text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
+    let mut text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
+    // A link that sets somebody's password is for their eyes alone, whoever may read mails.
+    if let Some(link) = text.link.take_if(|_| letter.template.starts_with("password_")) {
+        text.body = text.body.replace(&link, "…");
+    }
     Ok(MailView {
         id: format!("{}-{}", letter.position, letter.n),
         template: letter.template,
@@ -331,7 +349,7 @@ impl Query for ListMails {
     const PERMISSION: Permission = Permission("mail.read");
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["queued", "sent", "failed", "dead"]) },
-        Param { name: "template", kind: Kind::OneOf(&["invitation", "delivery", "visit_pass", "arrival"]) },
+        Param { name: "template", kind: Kind::OneOf(TEMPLATES) },
         Param { name: "q", kind: Kind::Text },
     ];
     const LIST: bool = true;

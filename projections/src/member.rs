@@ -27,6 +27,8 @@ pub static MEMBERS: Table = Table {
         int("invited_at"),
         int("joined_at"),
         int("expires_at"),
+        int("must_reset"),
+        int("reset_expires_at"),
         int("since"),
         int("version"),
         int("position"),
@@ -36,7 +38,7 @@ pub static MEMBERS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "member", revision: 1, tables: &[&MEMBERS], fold };
+pub const PROJECTION: Projection = Projection { name: "member", revision: 2, tables: &[&MEMBERS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Member::STREAM {
@@ -63,6 +65,17 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
         MemberEvent::Suspended(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Suspended)]),
         MemberEvent::Reinstated(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Active)]),
         MemberEvent::Removed(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Removed)]),
+        MemberEvent::PasswordChanged(_) => {
+            let done = [("must_reset", cell(None::<bool>)), ("reset_expires_at", cell(None::<i64>))];
+            out.changed(&MEMBERS, fact, done);
+        }
+        MemberEvent::PasswordResetRequired(e) => {
+            let link = [("must_reset", cell(true)), ("reset_expires_at", cell(e.expires_at_us))];
+            out.changed(&MEMBERS, fact, link);
+        }
+        MemberEvent::PasswordResetRequested(e) => {
+            out.changed(&MEMBERS, fact, [("reset_expires_at", cell(e.expires_at_us))]);
+        }
     }
     Ok(())
 }
@@ -101,6 +114,9 @@ pub struct MemberView {
     /// When the invitation was accepted, or the company signed up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined_at: Option<Time>,
+    /// Only a new password logs in; a link for it was mailed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub must_reset_password: bool,
     /// The person was erased.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub erased: bool,
@@ -123,6 +139,7 @@ fn view(row: &Row) -> Seen<MemberView> {
         expires_at: col(row, "expires_at")?,
         invited_at: col(row, "invited_at")?,
         joined_at: col(row, "joined_at")?,
+        must_reset_password: col::<Option<bool>>(row, "must_reset")?.unwrap_or(false),
     })
 }
 

@@ -26,6 +26,7 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     ),
     // What the example holds is another member's: a code of their app, an app to remove.
     (ROLES, &["enrol_totp"], "factor.wrong_code"),
+    (ROLES, &["change_password"], "member.wrong_password"),
     (ROLES, &["remove_totp", "issue_recovery_codes"], "factor.none"),
     // Others' actions: as if they were not there.
     (&["member", "viewer", "accountant", "receptionist"], &["get_event"], "request.not_found"),

@@ -21,6 +21,7 @@ mod layers;
 mod licences;
 mod login;
 mod openapi;
+mod password;
 mod postgres;
 mod rebuild;
 mod retry;

@@ -8,6 +8,7 @@ use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report}
 use serde_json::json;
 
 const PASSWORD: &str = "Xylograph-quokka-77-verglas";
+const NEXT_PASSWORD: &str = "Syzygy-lorikeet-58-gantry";
 const WRONG_PASSWORD: &str = "Zugzwang-nacelle-31-pelmet";
 const UNKNOWN_ADDRESS: &str = "brachiate.umiak@nowhere-canary.example";
 const USER_AGENT: &str = "QuetzalBrowser/74.1717";
@@ -107,6 +108,17 @@ fn live(server: &Server) -> Vec<String> {
     client.post("/v1/sessions", &json!({ "email": UNKNOWN_ADDRESS, "password": WRONG_PASSWORD })).expect(401);
     let form = format!("email={UNKNOWN_ADDRESS}&password={WRONG_PASSWORD}");
     client.send(&Call::new("POST", "/login").bytes("application/x-www-form-urlencoded", form)).expect(401);
+    // ML-17: changed, not changed, forgotten.
+    let change = |current: &str, password: &str| {
+        let body = json!({ "current": current, "password": password });
+        client.send(&login.on(Call::new("POST", "/v1/me/password").json(&body)))
+    };
+    change(WRONG_PASSWORD, NEXT_PASSWORD).expect(422);
+    change(PASSWORD, "password12345678").expect(422);
+    change(PASSWORD, NEXT_PASSWORD).expect(200);
+    for address in [PEOPLE[1], UNKNOWN_ADDRESS] {
+        client.post("/v1/password_resets", &json!({ "email": address })).expect(202);
+    }
     secrets.extend([token, kiosk, pass, invitation, secure_link]);
     secrets
 }
@@ -116,7 +128,7 @@ fn secrets_are_in_no_file_and_people_only_in_the_read_models() {
     let deployment = Deployment::new();
     let server = Server::serve_talkative(&deployment.data());
     let mut hidden = live(&server);
-    hidden.extend([PASSWORD, WRONG_PASSWORD, UNKNOWN_ADDRESS, USER_AGENT, FORWARDED].map(str::to_owned));
+    hidden.extend([PASSWORD, NEXT_PASSWORD, WRONG_PASSWORD, UNKNOWN_ADDRESS, USER_AGENT, FORWARDED].map(str::to_owned));
     let company = Company::sign_up(&server, "bystander");
     company.settle();
 

@@ -44,3 +44,28 @@ mail-arrival-body =
 
     { $visitor } ({ $visitor_company }) arrived at { $arrived }.
     Place: { $location }
+mail-password-changed-subject = Your password was changed
+mail-password-changed-body =
+    Dear { $to },
+
+    The password for your login at { $company } was changed. All other logins have ended.
+
+    If it was not you, set a new password on the login page now and tell an administrator of { $company }.
+mail-password-required-subject = { $company } asks you to set a new password
+mail-password-required-body =
+    Dear { $to },
+
+    An administrator of { $company } asks you to set a new password. Until then you cannot log in.
+    Open this link before { $expires }. It works once:
+
+    { $link }
+mail-password-reset-subject = Set a new password for { $company }
+mail-password-reset-body =
+    Dear { $to },
+
+    Somebody asked for a new password for your login at { $company }.
+    Open this link before { $expires }. It works once:
+
+    { $link }
+
+    If it was not you, ignore this mail. Your password stays as it is.

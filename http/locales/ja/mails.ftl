@@ -44,3 +44,28 @@ mail-arrival-body =
 
     { $visitor } 様（{ $visitor_company }）が{ $arrived }に到着しました。
     場所: { $location }
+mail-password-changed-subject = パスワードが変更されました
+mail-password-changed-body =
+    { $to } 様
+
+    { $company }へのログイン用パスワードが変更されました。ほかのログインはすべて終了しました。
+
+    お心当たりがない場合は、すぐにログインページからパスワードを設定し直し、{ $company }の管理者にお知らせください。
+mail-password-required-subject = { $company }から新しいパスワードの設定のお願い
+mail-password-required-body =
+    { $to } 様
+
+    { $company }の管理者が、新しいパスワードの設定を求めています。設定が済むまでログインできません。
+    { $expires }までに、次のリンクから設定してください。リンクは1回だけ使えます。
+
+    { $link }
+mail-password-reset-subject = { $company }のパスワードの再設定
+mail-password-reset-body =
+    { $to } 様
+
+    { $company }へのログイン用パスワードの再設定が申し込まれました。
+    { $expires }までに、次のリンクから設定してください。リンクは1回だけ使えます。
+
+    { $link }
+
+    お心当たりがない場合は、このメールを破棄してください。パスワードは変わりません。

@@ -1,0 +1,60 @@
+//! What only the recipient of a mail sees: links that set a password are in no answer of the server, so a test reads them
+//! where the server keeps them for sending.
+
+use std::path::Path;
+
+use keiin::config::Config;
+use keiin::datadir::DataDir;
+use keiin::stores::Stores;
+use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::vault::Vault;
+use uuid::Uuid;
+
+use crate::{Answer, Call, Company};
+
+/// What a test changes everybody's password to.
+pub const OTHER_PASSWORD: &str = "eleven quiet otters under a lamp";
+
+/// The vault of a deployment, read beside its server.
+pub fn vault(data: &Path) -> Vault {
+    let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
+    let dir = DataDir::new(data);
+    let stores = Stores::of(&config, &dir).expect("the stores are named");
+    let keyring = Keyring::open(&dir.keys(&config.keys)).expect("the keys are there");
+    Vault::open_reader(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be read")
+}
+
+impl Company {
+    /// The owner makes a member set a new password.
+    pub fn require_reset(&self, member: &str) -> Answer {
+        let path = format!("/v1/members/{member}");
+        let call = Call::new("POST", &format!("{path}/reset_password")).if_match(&self.etag(&path));
+        self.client.send(&self.login.on(call.key(&format!("reset {}", self.next())))).expect(200)
+    }
+
+    /// The newest secret for a new password of a member, waiting until it was mailed.
+    pub fn reset_secret(&self, member: &str) -> String {
+        self.mailed(member, "password_re");
+        let vault = vault(&self.data);
+        let ids = [&self.id, member].map(|id| Uuid::parse_str(id).expect("an id"));
+        let entries = vault.list("rst", ids[0], Some(ids[1])).expect("the vault answers");
+        let newest = entries.into_iter().next_back().expect("a link was mailed");
+        String::from_utf8(newest.value).expect("secrets are text")
+    }
+
+    /// Waits for a mail about an object whose template begins like this.
+    pub fn mailed(&self, object: &str, template: &str) -> serde_json::Value {
+        for _ in 0..1_000 {
+            let mails = self.get("/v1/mails?limit=200");
+            let items = mails["items"].as_array().expect("a list");
+            let about = |mail: &&serde_json::Value| {
+                mail["object"]["id"] == object && mail["template"].as_str().is_some_and(|t| t.starts_with(template))
+            };
+            if let Some(mail) = items.iter().find(about) {
+                return mail.clone();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        panic!("no mail {template} about {object}");
+    }
+}
