@@ -1,6 +1,6 @@
 //! An authenticator app, as a phone has it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret, Totp};
@@ -26,7 +26,7 @@ impl Authenticator {
     /// A code that was not shown before.
     pub fn next_code(&mut self) -> String {
         loop {
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() / STEP_S;
+            let now = keiin::clock::now_us() as u64 / 1_000_000 / STEP_S;
             let step = now.max(self.shown + 1);
             if step <= now + 1 {
                 self.shown = step;

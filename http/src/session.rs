@@ -1,5 +1,6 @@
-//! Logins: a password, and a code where a second factor is on. Whatever a login began with, it ends in [`begin`]. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
-//! one of the ledger holds anything that logs in.
+//! Logins: a password, and a code where a second factor is on. Whatever a login began with, it ends in [`begin`]. A session
+//! is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor one of the ledger holds
+//! anything that logs in.
 
 use keiin_domain::command::On;
 use keiin_domain::context::{Actor, actor_kind};
@@ -306,7 +307,8 @@ async fn candidates(
         }
         let security: On<Security> = principal::load(app, ledger, ledger).await?;
         let known = member.map(|member| TenantMember { ledger, member, passwords: 0 });
-        if !security.allows(call.from()) && !(break_glass && !slug.is_empty()) {
+        let breaks_in = break_glass && !slug.is_empty();
+        if !security.allows(call.from()) && !breaks_in {
             if known.is_some() {
                 refuse(app, known, LoginRefusal::Network, call).await?;
             }

@@ -186,6 +186,8 @@ impl House {
             tenant: ledger,
             actor: who.actor,
             from: None,
+            session: None,
+            link: None,
             is_fresh: true,
             now_us: self.now(),
             today,
@@ -372,5 +374,11 @@ impl World for Minted<'_> {
         code.parse().ok()
     }
     fn keep_totp(&mut self, _: Uuid) {}
-    fn set_password(&mut self, _: Uuid, _: &str) {}
+    fn set_password(&mut self, _: Uuid, _: Uuid, _: &str) {}
+    fn is_password(&mut self, _: Uuid, _: &str) -> bool {
+        false
+    }
+    fn open(&mut self, _: Uuid, _: u16, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
 }
