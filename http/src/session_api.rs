@@ -224,7 +224,14 @@ async fn post_forgotten(State(app): State<Arc<App>>, request: Request) -> Result
 }
 
 /// Has a link mailed to who forgot their password, if there is such a person. Asked for often, it is a way to bother them.
+/// What can be no address and no company is refused: that says nothing of who is here.
 pub fn forgotten(app: &Arc<App>, form: Forgotten, call: Call) -> Result<(), Problem> {
+    if keiin_domain::text::email(&form.email).is_none() {
+        return Err(Problem::at("member.bad_email", "/email"));
+    }
+    if !form.company.trim().is_empty() && !keiin_domain::tenant::is_slug(form.company.trim()) {
+        return Err(Problem::at("tenant.bad_slug", "/company"));
+    }
     app.limiter.guess(format!("forgotten {}", form.email.trim().to_lowercase()))?;
     password::forgotten(app, form, call)
 }
