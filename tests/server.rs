@@ -155,6 +155,18 @@ impl Server {
         server
     }
 
+    /// `keiin serve` with a clock that is off by so much (`-1h`), or starts at an instant in UTC (`@2026-11-23 10:20:00`); the
+    /// monotonic clock is left alone.
+    pub fn serve_at(clock: &str, data: &Path) -> Server {
+        let library = ["x86_64", "aarch64"].map(|cpu| format!("/usr/lib/{cpu}-linux-gnu/faketime/libfaketime.so.1"));
+        let library = library.iter().find(|path| Path::new(path).exists());
+        let library =
+            format!("LD_PRELOAD={}", library.expect("libfaketime is not installed: apt-get install faketime"));
+        let clock = format!("FAKETIME={clock}");
+        let settings = ["TZ=UTC", "FAKETIME_DONT_FAKE_MONOTONIC=1", "FAKETIME_NO_CACHE=1"];
+        Server::serve_under(&[&["/usr/bin/env", &library, &clock], &settings[..]].concat(), data)
+    }
+
     /// The same where the start itself may fail: then its exit code, and the last lines of its log.
     pub fn try_serve_under(wrapper: &[&str], data: &Path) -> Result<Server, (i32, String)> {
         let mut server = Server::try_spawn(data, under(wrapper, &["serve"]))?;

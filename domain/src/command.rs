@@ -1,5 +1,7 @@
 //! Commands: what somebody wants to happen. `decide` is a pure function from state to events or a rejection.
 
+use std::marker::PhantomData;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
@@ -119,6 +121,8 @@ pub trait State: Sized {
     type Object: Aggregate;
     /// Stream kinds, in the order of the ids that [`Command::streams`] gives. The first is the command's object.
     const KINDS: &'static [&'static str];
+    /// Are the streams read, and expected unmoved? See [`To`].
+    const READS: bool = true;
     /// Folds the streams' records, in that order.
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError>;
     /// Version of each stream, in that order.
@@ -133,6 +137,34 @@ impl<A: Aggregate> State for On<A> {
     }
     fn versions(&self) -> Vec<Option<u64>> {
         vec![self.version]
+    }
+}
+
+/// A stream that a command only adds to. Nothing is decided from what it holds, so it is neither read nor expected unmoved:
+/// adding costs the same however long it has become, and two who add at once do not meet.
+#[derive(Debug)]
+pub struct To<A> {
+    /// Stream id.
+    pub id: Uuid,
+    aggregate: PhantomData<fn() -> A>,
+}
+
+impl<A: Aggregate> To<A> {
+    /// An event to be appended to this stream.
+    pub fn emit(&self, event: impl Into<A::Event>) -> Emit {
+        Emit { stream: A::STREAM, id: self.id, event: event.into().store() }
+    }
+}
+
+impl<A: Aggregate> State for To<A> {
+    type Object = A;
+    const KINDS: &'static [&'static str] = &[A::STREAM];
+    const READS: bool = false;
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        Ok(To { id: parts[0].0, aggregate: PhantomData })
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        vec![None]
     }
 }
 

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod client;
 pub mod command;
 pub mod context;
+pub mod data;
 pub mod date;
 pub mod delivery;
 pub mod document;
@@ -132,6 +133,8 @@ pub fn nouns(v: &mut impl catalog::Visit) {
 
     v.aggregate::<access::Access>();
     v.command::<access::RecordDenial>();
+    v.aggregate::<data::Data>();
+    v.command::<data::RecordView>();
 
     v.reading("mail.read");
     v.aggregate::<mail::Mail>();

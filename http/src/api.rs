@@ -284,7 +284,7 @@ async fn query(
     }
     params.extend(path);
     let asked = params.clone();
-    let body = match app.queries.run(app, &principal, name, params).await {
+    let body = match app.queries.run(app, &principal, name, params, &call).await {
         Err(problem) if problem.code == "access.forbidden" => {
             denial::denied(app, &principal, name, &call).await;
             return Err(problem);

@@ -27,6 +27,7 @@ use crate::denial::Denials;
 use crate::feed::Feed;
 use crate::limit::Limiter;
 use crate::locale::Texts;
+use crate::look::Looks;
 use crate::mail::Desk;
 use crate::page::Pages;
 use crate::principal::{self, Principal};
@@ -69,6 +70,8 @@ pub struct App {
     pub pages: Pages,
     /// Refusals that wait for their minute to end.
     pub denials: Denials,
+    /// Who has seen what in this hour.
+    pub looks: Looks,
     /// Who asks too often.
     pub limiter: Limiter,
     /// Reading the stored records again.
@@ -115,6 +118,7 @@ impl App {
         let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
         let app = Arc::new(App {
             denials: Denials::default(),
+            looks: Looks::default(),
             limiter: Limiter::new(&config.limits),
             scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
             feed: Feed::new(),
@@ -143,6 +147,7 @@ impl App {
         tokio::spawn(crate::mail::run(self.clone()));
         tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
+        tokio::spawn(crate::look::run(self.clone()));
         tokio::spawn(crate::scrub::run(self.clone()));
         tokio::spawn(crate::feed::run(self.clone()));
     }
@@ -179,7 +184,7 @@ impl App {
         // A company has one view, without an id.
         let entry = self.queries.get(&name).filter(|entry| entry.params.iter().any(|p| p.name == "id"));
         let params = entry.map(|_| ("id".to_owned(), id.to_string())).into_iter().collect();
-        self.queries.run(self, principal, &name, params).await.map(Some)
+        self.queries.ask(self, principal, &name, params).await.map(Some)
     }
 
     /// What links begin with.

@@ -118,14 +118,14 @@ async fn show(
     path: BTreeMap<String, String>,
     head: Parts,
 ) -> Result<Response, Problem> {
-    let (principal, _) = identify(app, &BTreeMap::new(), &head, page.template).await?;
+    let (principal, call) = identify(app, &BTreeMap::new(), &head, page.template).await?;
     if principal.must_enrol && page.path != ACCOUNT {
         return Err(Problem::new("access.second_factor_required"));
     }
     let params = query_string(head.uri.query().unwrap_or(""))?;
     let peer = Peer::of(&head);
     let mut context = common(app, head.uri.path(), peer, Some(&principal)).await?;
-    load(app, page, &principal, &path, &params, &mut context).await?;
+    load(app, page, (&principal, &call), &path, &params, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)
 }
 
@@ -133,7 +133,7 @@ async fn show(
 async fn load(
     app: &App,
     page: &'static Page,
-    principal: &Principal,
+    (principal, call): (&Principal, &Call),
     path: &BTreeMap<String, String>,
     params: &BTreeMap<String, String>,
     context: &mut Value,
@@ -157,7 +157,7 @@ async fn load(
         // Only the page's own subject is filtered by its query string.
         let given = params.iter().filter(|_| at == 0).chain(path).filter(|(name, _)| knows(name));
         let asked = given.map(|(a, b)| (a.clone(), b.clone())).chain(narrowed).collect();
-        context[*name] = app.queries.run(app, principal, name, asked).await?;
+        context[*name] = app.queries.run(app, principal, name, asked, call).await?;
     }
     Ok(())
 }
@@ -235,12 +235,13 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
     let principal = renewed.as_ref().map_or(&principal, |renewed| &renewed.principal);
     let call = Call { target, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
     let next = hidden("_next").unwrap_or("/").to_owned();
+    let seen = call.clone();
     let done = match nested(&fields) {
         Ok(body) => api::run::<C>(app, principal, call, body).await,
         Err(problem) => Err(problem),
     };
     let finished = match done {
-        Ok(response) => finish(app, peer, principal, response, &next, fragment).await,
+        Ok(response) => finish(app, peer, (principal, &seen), response, &next, fragment).await,
         Err(problem) => Err(problem),
     };
     let mut response = finished.unwrap_or_else(IntoResponse::into_response);
@@ -255,7 +256,7 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
 async fn finish(
     app: &App,
     peer: Peer,
-    principal: &Principal,
+    (principal, call): (&Principal, &Call),
     response: Response,
     next: &str,
     fragment: bool,
@@ -275,7 +276,7 @@ async fn finish(
             context["flash"][name] = value.clone();
         }
     }
-    load(app, page, principal, &path_params, &query_string(query)?, &mut context).await?;
+    load(app, page, (principal, call), &path_params, &query_string(query)?, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)
 }
 

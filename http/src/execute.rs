@@ -52,6 +52,8 @@ pub struct Call {
     pub origin: Option<Origin>,
     /// Position of the record that caused it.
     pub cause: Option<u64>,
+    /// When it happened, microseconds UTC, if it could not be written down at once.
+    pub occurred_at_us: Option<i64>,
     /// The clock's reading, microseconds UTC.
     pub now_us: i64,
 }
@@ -119,7 +121,8 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let mut ids = command.streams(target, &mut ctx)?;
         let mut parts = vec![];
         for (kind, id) in C::On::KINDS.iter().zip(&ids) {
-            parts.push((*id, events(app, ledger, kind, *id).await?));
+            let past = if C::On::READS { events(app, ledger, kind, *id).await? } else { vec![] };
+            parts.push((*id, past));
         }
         let object: On<<C::On as State>::Object> = On::fold(parts[0].0, &parts[0].1).map_err(Problem::failed)?;
         if call.target.is_some() && !object.exists() {
@@ -141,7 +144,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             return Ok(done);
         }
 
-        let expect = expectations(C::On::KINDS, &ids, &state.versions());
+        let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &state.versions()) } else { vec![] };
         let append = append(app, principal, call, append_id, today, expect, emits, &mut minted)?;
         minted.store()?;
         match app.log.append(append).await {
@@ -188,7 +191,7 @@ fn append(
         session_id: principal.session_id,
         request_hash: call.request_hash,
         reason: String::new(),
-        occurred_at_us: None,
+        occurred_at_us: call.occurred_at_us,
         today,
         origin: sealed_origin(app, principal, call, today, minted)?,
     };

@@ -158,7 +158,7 @@ impl Drop for Seat {
 
 /// `GET /v1/events/stream`.
 pub async fn stream(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, TRAIL, NAME).await?;
+    let (principal, _) = reader(&app, &head, TRAIL, NAME).await?;
     let given = query_string(head.uri.query().unwrap_or(""))?;
     let params =
         Params::read(given, &[FEED_PARAMS]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;

@@ -12,6 +12,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use keiin_domain::command::Aggregate;
+use keiin_domain::data::{DataClass, Look};
+use keiin_domain::log::Log;
 use keiin_domain::role::Permission;
 use keiin_eventlog::anchor::AnchorError;
 use keiin_eventlog::note::VerifierKey;
@@ -22,6 +25,8 @@ use uuid::Uuid;
 
 use crate::api::{Path, PathParams, identify, query_string};
 use crate::app::App;
+use crate::execute::Call;
+use crate::look::{self, Seen};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::session_api::Operation;
@@ -96,13 +101,13 @@ impl From<AnchorError> for Problem {
 }
 
 /// Who calls, once they may.
-pub async fn reader(app: &App, head: &Parts, permission: Permission, name: &str) -> Result<Principal, Problem> {
+pub async fn reader(app: &App, head: &Parts, permission: Permission, name: &str) -> Result<(Principal, Call), Problem> {
     let (principal, call) = identify(app, &BTreeMap::new(), head, name).await?;
     if let Err(problem) = principal.check(permission) {
         denial::denied(app, &principal, name, &call).await;
         return Err(problem);
     }
-    Ok(principal)
+    Ok((principal, call))
 }
 
 /// The key that checks this ledger's checkpoints, as the server says it; an auditor pins it from elsewhere.
@@ -129,7 +134,7 @@ pub async fn summary(app: &App, ledger: Uuid) -> Result<Value, Problem> {
 }
 
 async fn proof(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, READ, "get_event_proof").await?;
+    let (principal, _) = reader(&app, &head, READ, "get_event_proof").await?;
     let position = path.get("position").and_then(|p| p.parse().ok()).ok_or_else(Problem::not_found)?;
     let proof = app.anchorer.proof(principal.ledger, position).await?;
     let name = format!("attachment; filename=\"{position}.tlog-proof\"");
@@ -137,13 +142,13 @@ async fn proof(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts)
 }
 
 async fn key(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, READ, "get_log_key").await?;
+    let (principal, _) = reader(&app, &head, READ, "get_log_key").await?;
     let (origin, vkey) = verifier_key(&app, principal.ledger).await?;
     Ok(axum::Json(json!({ "origin": origin, "vkey": vkey })).into_response())
 }
 
 async fn consistency(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, READ, "get_log_consistency").await?;
+    let (principal, _) = reader(&app, &head, READ, "get_log_consistency").await?;
     let params = query_string(head.uri.query().unwrap_or(""))?;
     let number = |name: &'static str| {
         let found = params.get(name).and_then(|text| text.parse::<u64>().ok());
@@ -162,10 +167,12 @@ async fn consistency(State(app): State<Arc<App>>, head: Parts) -> Result<Respons
 }
 
 async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let principal = reader(&app, &head, TRAIL, "list_events_csv").await?;
+    let (principal, call) = reader(&app, &head, TRAIL, "list_events_csv").await?;
     let entry = app.queries.get("list_events").ok_or_else(Problem::not_found)?;
     let params = entry.read_params(query_string(head.uri.query().unwrap_or(""))?)?;
     let bytes = keiin_projections::event::csv(&app.read, &principal.who(), &params)?;
+    let (kind, class) = (Log::STREAM.to_owned(), DataClass::Personal);
+    look::record(&app, &principal, Seen { kind, id: principal.ledger, class, how: Look::Downloaded }, &call).await?;
     Ok(download(bytes, "text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""))
 }
 

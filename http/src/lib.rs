@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod limit;
 pub mod link;
 pub mod locale;
+pub mod look;
 pub mod mail;
 pub mod metrics;
 pub mod openapi;

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
+use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
 use keiin_projections::catalog::{self, VisitQueries};
 use keiin_projections::query::{PAGING, Param, Params, Query};
 use serde_json::Value;
 
 use crate::app::App;
+use crate::execute::Call;
+use crate::look;
 use crate::principal::Principal;
 use crate::problem::Problem;
 
@@ -24,6 +27,8 @@ pub struct Entry {
     pub path: &'static str,
     /// Who may.
     pub permission: Permission,
+    /// The most delicate data that it shows.
+    pub class: DataClass,
     /// Its own parameters.
     pub params: &'static [Param],
     /// Takes [`PAGING`] too.
@@ -46,6 +51,7 @@ impl Queries {
                         name: Q::NAME,
                         path: Q::PATH,
                         permission: Q::PERMISSION,
+                        class: Q::CLASS,
                         params: Q::PARAMS,
                         list: Q::LIST,
                         run: run::<Q>,
@@ -73,8 +79,25 @@ impl Queries {
         self.0.values()
     }
 
-    /// Checks permission and parameters, then asks.
+    /// Asks for somebody who looks: what they see of a person is written down before they see it.
     pub async fn run(
+        &self,
+        app: &App,
+        principal: &Principal,
+        name: &str,
+        params: BTreeMap<String, String>,
+        call: &Call,
+    ) -> Result<Value, Problem> {
+        let answer = self.ask(app, principal, name, params).await?;
+        let entry = self.get(name).filter(|entry| !entry.list && entry.class.is_recorded());
+        if let Some(seen) = entry.and_then(|entry| look::shown(name, entry.class, &answer)) {
+            look::record(app, principal, seen, call).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Checks permission and parameters, then asks.
+    pub async fn ask(
         &self,
         app: &App,
         principal: &Principal,

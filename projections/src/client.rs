@@ -3,6 +3,7 @@
 
 use keiin_domain::client::{Client, ClientEvent, Profile};
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
 use keiin_domain::sealed::{Person, Sealed};
 use serde::Serialize;
@@ -172,6 +173,7 @@ impl Query for ListClients {
     const NAME: &'static str = "list_clients";
     const PATH: &'static str = "/v1/clients";
     const PERMISSION: Permission = Permission("client.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] =
         &[Param { name: "status", kind: Kind::OneOf(&["active", "archived"]) }, Param { name: "q", kind: Kind::Text }];
     const LIST: bool = true;
@@ -191,6 +193,7 @@ impl Query for GetClient {
     const NAME: &'static str = "get_client";
     const PATH: &'static str = "/v1/clients/{id}";
     const PERMISSION: Permission = Permission("client.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = ClientView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

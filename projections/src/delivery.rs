@@ -2,6 +2,7 @@
 //! and is joined; whether time is up is computed when asked.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::role::Permission;
 use keiin_eventlog::sql::Scope;
@@ -171,6 +172,7 @@ impl Query for ListDeliveries {
     const NAME: &'static str = "list_deliveries";
     const PATH: &'static str = "/v1/deliveries";
     const PERMISSION: Permission = Permission("delivery.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["sending", "sent", "failed", "opened", "expired", "revoked"]) },
         Param { name: "document_id", kind: Kind::Id },
@@ -199,6 +201,7 @@ impl Query for GetDelivery {
     const NAME: &'static str = "get_delivery";
     const PATH: &'static str = "/v1/deliveries/{id}";
     const PERMISSION: Permission = Permission("delivery.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = DeliveryView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

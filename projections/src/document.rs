@@ -5,6 +5,7 @@
 use std::sync::LazyLock;
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::date::Date;
 use keiin_domain::document::{Document, DocumentEvent, Line, Sender};
 use keiin_domain::money::Money;
@@ -272,6 +273,7 @@ impl Query for ListDocuments {
     const NAME: &'static str = "list_documents";
     const PATH: &'static str = "/v1/documents";
     const PERMISSION: Permission = Permission("document.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["draft", "issued", "paid", "cancelled", "overdue"]) },
         Param {
@@ -317,6 +319,7 @@ impl Query for GetDocument {
     const NAME: &'static str = "get_document";
     const PATH: &'static str = "/v1/documents/{id}";
     const PERMISSION: Permission = Permission("document.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = DocumentView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

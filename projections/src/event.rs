@@ -6,6 +6,7 @@ mod csv;
 mod detail;
 mod feed;
 
+use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -146,6 +147,15 @@ pub const FROM: &str = concat!(
         WHEN 'kiosk' THEN (SELECT x.name FROM kiosks x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'token' THEN (SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'access' THEN (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'data' THEN coalesce(
+            (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
+            (SELECT x.name FROM clients x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
+            (SELECT x.visitor_name FROM visits x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
+            (SELECT ltrim(coalesce(o.number, '') || ' ' || o.title) FROM documents o
+                WHERE o.ledger = e.ledger AND o.id = e.stream_id),
+            (SELECT ltrim(coalesce(o.number, '') || ' ' || o.title) FROM deliveries x
+                JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
+                WHERE x.ledger = e.ledger AND x.id = e.stream_id))
       END AS label FROM events e)"
 );
 
@@ -198,6 +208,7 @@ impl Query for ListEvents {
     const NAME: &'static str = "list_events";
     const PATH: &'static str = "/v1/events";
     const PERMISSION: Permission = Permission("event.read_own");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "actor", kind: Kind::Id },
         Param { name: "object", kind: Kind::Id },

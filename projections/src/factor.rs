@@ -1,6 +1,7 @@
 //! Second factors: who has one, and how many recovery codes are left.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::factor::{Factor, FactorEvent};
 use keiin_domain::role::Permission;
 use serde::Serialize;
@@ -97,6 +98,7 @@ impl Query for GetMyFactor {
     const NAME: &'static str = "get_my_factor";
     const PATH: &'static str = "/v1/me/factor";
     const PERMISSION: Permission = Permission("me.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[];
     type Answer = FactorView;
     async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {
@@ -111,6 +113,7 @@ impl Query for GetFactor {
     const NAME: &'static str = "get_factor";
     const PATH: &'static str = "/v1/factors/{id}";
     const PERMISSION: Permission = Permission("security.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = FactorView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -1,6 +1,7 @@
 //! Kiosks: the devices at the receptions.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::kiosk::{Kiosk, KioskEvent};
 use keiin_domain::role::Permission;
 use serde::Serialize;
@@ -93,6 +94,7 @@ impl Query for ListKiosks {
     const NAME: &'static str = "list_kiosks";
     const PATH: &'static str = "/v1/kiosks";
     const PERMISSION: Permission = Permission("device.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] =
         &[Param { name: "status", kind: Kind::OneOf(&["paired", "revoked"]) }, Param { name: "q", kind: Kind::Text }];
     const LIST: bool = true;
@@ -112,6 +114,7 @@ impl Query for GetKiosk {
     const NAME: &'static str = "get_kiosk";
     const PATH: &'static str = "/v1/kiosks/{id}";
     const PERMISSION: Permission = Permission("device.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = KioskView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -6,6 +6,7 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::context::{Actor, actor_kind};
+use keiin_domain::data::DataClass;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
@@ -347,6 +348,7 @@ impl Query for ListMails {
     const NAME: &'static str = "list_mails";
     const PATH: &'static str = "/v1/mails";
     const PERMISSION: Permission = Permission("mail.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["queued", "sent", "failed", "dead"]) },
         Param { name: "template", kind: Kind::OneOf(TEMPLATES) },
@@ -371,6 +373,7 @@ impl Query for GetMail {
     const NAME: &'static str = "get_mail";
     const PATH: &'static str = "/v1/mails/{id}";
     const PERMISSION: Permission = Permission("mail.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Text }];
     type Answer = MailView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

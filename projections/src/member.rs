@@ -1,6 +1,7 @@
 //! Members: who belongs to the company, as lists and as the names beside what they did.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::member::{Member, MemberEvent, MemberStatus};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
@@ -150,6 +151,7 @@ impl Query for ListMembers {
     const NAME: &'static str = "list_members";
     const PATH: &'static str = "/v1/members";
     const PERMISSION: Permission = Permission("member.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["invited", "active", "suspended", "removed", "revoked"]) },
         Param { name: "q", kind: Kind::Text },
@@ -171,6 +173,7 @@ impl Query for GetMember {
     const NAME: &'static str = "get_member";
     const PATH: &'static str = "/v1/members/{id}";
     const PERMISSION: Permission = Permission("member.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = MemberView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use keiin_domain::context::Actor;
+use keiin_domain::data::DataClass;
 use keiin_domain::date::{DAY_US, Date, ZONE_S};
 use keiin_domain::role::Permission;
 use keiin_eventlog::log::Log;
@@ -177,6 +178,9 @@ pub trait Query: 'static {
     const PATH: &'static str;
     /// Who may.
     const PERMISSION: Permission;
+    /// The most delicate data that it shows. A look at one thing of the last two classes is an event; a list shows little
+    /// of many, and looking through lists is not recorded.
+    const CLASS: DataClass;
     /// Beside those in the path, which are listed too.
     const PARAMS: &'static [Param];
     /// A list: [`PAGING`] is added.

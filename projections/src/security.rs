@@ -1,6 +1,7 @@
 //! How the company guards its accounts, as its settings page shows it.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
 use keiin_domain::security::{Security, SecurityEvent};
 use serde::Serialize;
@@ -50,6 +51,7 @@ impl Query for GetSecurity {
     const NAME: &'static str = "get_security";
     const PATH: &'static str = "/v1/security";
     const PERMISSION: Permission = Permission("security.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[];
     type Answer = SecurityView;
     async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {

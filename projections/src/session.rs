@@ -1,6 +1,7 @@
 //! Sessions: where somebody is logged in, so that they can end what they do not know.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::session::{Session, SessionEvent};
 use serde::Serialize;
@@ -123,6 +124,7 @@ impl Query for ListSessions {
     const NAME: &'static str = "list_sessions";
     const PATH: &'static str = "/v1/sessions";
     const PERMISSION: Permission = Permission("me.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[];
     const LIST: bool = true;
     type Answer = Listing<SessionView>;
@@ -147,6 +149,7 @@ impl Query for GetSession {
     const NAME: &'static str = "get_session";
     const PATH: &'static str = "/v1/sessions/{id}";
     const PERMISSION: Permission = Permission("me.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = SessionView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -1,6 +1,7 @@
 //! The company itself: what its settings page and its documents show.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
 use keiin_domain::tenant::{Tenant, TenantEvent};
 use serde::Serialize;
@@ -85,6 +86,7 @@ impl Query for GetTenant {
     const NAME: &'static str = "get_tenant";
     const PATH: &'static str = "/v1/tenant";
     const PERMISSION: Permission = Permission("tenant.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[];
     type Answer = TenantView;
     async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {

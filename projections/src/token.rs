@@ -2,6 +2,7 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::context::actor_kind;
+use keiin_domain::data::DataClass;
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::token::{Token, TokenEvent};
 use serde::Serialize;
@@ -112,6 +113,7 @@ impl Query for ListTokens {
     const NAME: &'static str = "list_tokens";
     const PATH: &'static str = "/v1/tokens";
     const PERMISSION: Permission = Permission("token.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[Param { name: "status", kind: Kind::OneOf(&["active", "revoked", "expired"]) }];
     const LIST: bool = true;
     type Answer = Listing<TokenView>;
@@ -128,6 +130,7 @@ impl Query for GetToken {
     const NAME: &'static str = "get_token";
     const PATH: &'static str = "/v1/tokens/{id}";
     const PERMISSION: Permission = Permission("token.read");
+    const CLASS: DataClass = DataClass::Internal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = TokenView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

@@ -2,6 +2,7 @@
 //! day in Japan is over; that is computed when asked.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
@@ -214,6 +215,7 @@ impl Query for ListVisits {
     const NAME: &'static str = "list_visits";
     const PATH: &'static str = "/v1/visits";
     const PERMISSION: Permission = Permission("visit.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(&["expected", "arrived", "left", "cancelled", "no_show"]) },
         Param { name: "host_id", kind: Kind::Id },
@@ -246,6 +248,7 @@ impl Query for GetVisit {
     const NAME: &'static str = "get_visit";
     const PATH: &'static str = "/v1/visits/{id}";
     const PERMISSION: Permission = Permission("visit.read");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = VisitView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {

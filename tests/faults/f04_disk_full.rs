@@ -128,6 +128,12 @@ fn f04_disk_full_refuses_cleanly_and_heals() {
         settle(&mut writers, &server.client(), &targets);
         assert!(started.elapsed() < Duration::from_secs(10), "writing again took {:?}", started.elapsed());
         assert!(companies.iter().all(settles));
+        // Whoever looked meanwhile was shown it; the look is written down once there is room.
+        let looks = format!("/v1/events?object={client}&kind=data.viewed");
+        while companies[0].get(&looks)["items"] == json!([]) {
+            assert!(started.elapsed() < Duration::from_secs(30), "the look at {client} was lost");
+            std::thread::sleep(Duration::from_millis(100));
+        }
         companies.iter().for_each(|company| _ = company.mark());
     }
     assert_eq!(server.stop(), 0);

@@ -20,6 +20,7 @@ mod isolation;
 mod layers;
 mod licences;
 mod login;
+mod looks;
 mod openapi;
 mod password;
 mod postgres;

@@ -1,5 +1,6 @@
 //! One record in full: opened from the log, not from a read model, with everything that a reader needs to check its hash.
 
+use keiin_domain::data::DataClass;
 use keiin_domain::envelope::ContextV1;
 use keiin_domain::json::event_json;
 use keiin_domain::role::Permission;
@@ -97,6 +98,7 @@ impl Query for GetEvent {
     const NAME: &'static str = "get_event";
     const PATH: &'static str = "/v1/events/{position}";
     const PERMISSION: Permission = Permission("event.read_own");
+    const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[Param { name: "position", kind: Kind::Number }];
     type Answer = EventDetail;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
