@@ -45,10 +45,13 @@ pub struct Seen {
     pub how: Look,
 }
 
+/// The hour since 1970, and who (company, actor) has seen what in it.
+type Known = (i64, HashSet<(Uuid, Uuid, Seen)>);
+
 /// Looks of this hour that stand in a ledger, and those that wait for one.
 #[derive(Default)]
 pub struct Looks {
-    known: Mutex<(i64, HashSet<(Uuid, Uuid, Seen)>)>,
+    known: Mutex<Known>,
     waiting: Mutex<Vec<(Principal, Seen, Call)>>,
 }
 
