@@ -10,7 +10,7 @@ use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::vault::Vault;
 use uuid::Uuid;
 
-use crate::{Answer, Call, Company};
+use crate::{Answer, Call, Company, Credential};
 
 /// What a test changes everybody's password to.
 pub const OTHER_PASSWORD: &str = "eleven quiet otters under a lamp";
@@ -30,6 +30,18 @@ impl Company {
         let path = format!("/v1/members/{member}");
         let call = Call::new("POST", &format!("{path}/reset_password")).if_match(&self.etag(&path));
         self.client.send(&self.login.on(call.key(&format!("reset {}", self.next())))).expect(200)
+    }
+
+    /// The secret by which a member says that their newest login was not them, waiting until it was mailed.
+    pub fn alert_secret(&self, member: &str, login: &Credential) -> String {
+        let devices = self.client.send(&login.on(Call::new("GET", "/v1/devices"))).expect(200).json();
+        let device = devices["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{member} has no device: {devices}"));
+        self.mailed(device, "new_device");
+        let vault = vault(&self.data);
+        let ids = [&self.id, device].map(|id| Uuid::parse_str(id).expect("an id"));
+        let entries = vault.list("nme", ids[0], Some(ids[1])).expect("the vault answers");
+        let newest = entries.into_iter().next_back().expect("a link was mailed");
+        String::from_utf8(newest.value).expect("secrets are text")
     }
 
     /// The newest secret for a new password of a member, waiting until it was mailed.

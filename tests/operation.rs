@@ -199,7 +199,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.sender = company.login.clone();
             example.body = Some(json!({ "networks": ["0.0.0.0/0", "::/0"] }));
         }
-        "revoke_session" => example.sender = company.login.clone(),
+        "revoke_session" | "forget_device" => example.sender = company.login.clone(),
         "get_my_factor" | "get_security" => {}
         "forget_password" => {
             example.sender = Credential::Nobody;
@@ -219,6 +219,11 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.sender = Credential::Nobody;
             example.params.insert("token", company.reset_secret(&member));
             example.body = Some(json!({ "password": OTHER_PASSWORD }));
+        }
+        "disown_login" => {
+            let (member, login) = company.new_member("viewer");
+            example.sender = Credential::Nobody;
+            example.params.insert("token", company.alert_secret(&member, &login));
         }
         "log_out" => example.sender = company.log_in(&format!("owner@{}.example", company.slug)),
         "change_tenant" => {
@@ -336,6 +341,10 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         "get_session" | "revoke_session" => {
             company.log_in(&format!("owner@{}.example", company.slug));
             text(&company.client.send(&company.login.on(Call::new("GET", "/v1/sessions"))).json()["items"][0], "id")
+        }
+        "get_device" | "forget_device" => {
+            company.log_in(&format!("owner@{}.example", company.slug));
+            text(&company.client.send(&company.login.on(Call::new("GET", "/v1/devices"))).json()["items"][0], "id")
         }
         "get_token" | "revoke_token" => company.issue_token(&["me:read".to_owned()]).0,
         "get_mail" => {

@@ -11,6 +11,7 @@ pub mod context;
 pub mod data;
 pub mod date;
 pub mod delivery;
+pub mod device;
 pub mod document;
 pub mod envelope;
 pub mod event;
@@ -130,6 +131,10 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<session::ConfirmSession>();
     v.command::<session::RevokeSession>();
     v.command::<session::RefuseLogin>();
+
+    v.aggregate::<device::Device>();
+    v.command::<device::ForgetDevice>();
+    v.command::<device::DisownLogin>();
 
     v.aggregate::<access::Access>();
     v.command::<access::RecordDenial>();

@@ -25,6 +25,8 @@ const LISTED: &[(&str, u16)] = &[
     ("delivery.not_due", 409),
     ("delivery.not_issued", 409),
     ("delivery.view_limit", 410),
+    ("device.alert_expired", 410),
+    ("device.alert_gone", 410),
     ("document.cancelled", 409),
     ("document.has_payments", 409),
     ("document.not_issued", 409),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
+use crate::device::Device;
 use crate::member::{Member, MemberStatus};
 use crate::role::{Permission, Role};
 use crate::{codes, events};
@@ -148,6 +149,8 @@ impl Aggregate for Session {
 pub struct StartSession {
     /// Who.
     pub member_id: Uuid,
+    /// By which device.
+    pub device_id: Uuid,
     /// How.
     pub method: LoginMethod,
     /// The second factor that came with it.
@@ -160,15 +163,15 @@ pub struct StartSession {
 }
 
 impl Command for StartSession {
-    type On = (On<Session>, On<Member>);
+    type On = (On<Session>, On<Member>, On<Device>);
     const NAME: &'static str = "start_session";
     const ROUTE: Route = Route::internal();
     const PERMISSION: Permission = Permission("session.start");
     const REJECTS: &'static [&'static str] = &["session.inactive_member"];
     fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, self.member_id])
+        Ok(vec![target, self.member_id, self.device_id])
     }
-    fn decide(self, (session, member): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (session, member, device): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         if member.status != Some(MemberStatus::Active) {
             return Err(Rejection::new("session.inactive_member"));
         }
@@ -176,7 +179,8 @@ impl Command for StartSession {
         let confirmed = self.confirmed_by.map(|by| session.emit(Confirmed { by }));
         let glass = Some(self.break_glass).filter(|reason| !reason.is_empty());
         let glass = glass.map(|reason| session.emit(GlassBroken { reason }));
-        Ok([started].into_iter().chain(confirmed).chain(glass).collect())
+        let by = device.logged_in(self.member_id, session.id, self.method, ctx);
+        Ok([started].into_iter().chain(confirmed).chain(glass).chain([by]).collect())
     }
 }
 
@@ -278,20 +282,30 @@ mod tests {
 
     const SESSION: Uuid = Uuid::from_u128(0x5e);
 
+    const DEVICE: Uuid = Uuid::from_u128(0xde);
+
     fn start() -> StartSession {
-        StartSession { member_id: ANNA, method: LoginMethod::Password, confirmed_by: None, break_glass: String::new() }
+        let (confirmed_by, break_glass) = (None, String::new());
+        StartSession { member_id: ANNA, device_id: DEVICE, method: LoginMethod::Password, confirmed_by, break_glass }
+    }
+
+    /// The device is known from before.
+    fn used() -> Emit {
+        emit::<Device>(DEVICE, crate::device::Used { session_id: SESSION })
     }
 
     fn ready() -> Scene {
         let anna = Registered { person: sealed(ANNA, &person("佐藤 杏奈", "")), role: Role::Member };
-        scene().given::<Member>(ANNA, anna).given::<Owners>(crate::testing::TENANT, OwnerAdded { member: ME })
+        let seen = crate::device::Seen { member_id: ANNA, session_id: FRESH, alert: None };
+        let scene = scene().given::<Member>(ANNA, anna).given::<Device>(DEVICE, seen);
+        scene.given::<Owners>(crate::testing::TENANT, OwnerAdded { member: ME })
     }
 
     #[test]
     fn a_session_starts_and_ends_once() {
         let started = Started { member_id: ANNA, method: LoginMethod::Password };
         let end = |reason| EndSession { reason };
-        let s = ready().when(SESSION, start()).then([emit::<Session>(SESSION, started)]);
+        let s = ready().when(SESSION, start()).then([emit::<Session>(SESSION, started), used()]);
         let ended = emit::<Session>(SESSION, Ended { reason: SessionEnd::Logout });
         s.when(SESSION, end(SessionEnd::Logout)).then([ended]).when(SESSION, end(SessionEnd::Expired)).then([]);
     }
@@ -302,11 +316,11 @@ mod tests {
         let glass = GlassBroken { reason: "回線の障害".into() };
         let emergency = StartSession { break_glass: glass.reason.clone(), ..start() };
         let started = emit::<Session>(SESSION, Started { member_id: ANNA, method: LoginMethod::Password });
-        ready().when(SESSION, emergency).then([started, emit::<Session>(SESSION, glass)]);
+        ready().when(SESSION, emergency).then([started, emit::<Session>(SESSION, glass), used()]);
         let started = Started { member_id: ANNA, method: LoginMethod::Password };
         let with_code = StartSession { confirmed_by: Some(Proof::Totp), ..start() };
         let s = ready().when(SESSION, with_code);
-        let s = s.then([emit::<Session>(SESSION, started), confirmed(Proof::Totp)]).by_system();
+        let s = s.then([emit::<Session>(SESSION, started), confirmed(Proof::Totp), used()]).by_system();
         let s = s.when(SESSION, ConfirmSession { by: Proof::Password }).then([confirmed(Proof::Password)]);
         let s = s.when(SESSION, EndSession { reason: SessionEnd::Logout }).accepted();
         s.when(SESSION, ConfirmSession { by: Proof::Password }).refused("session.over");

@@ -147,6 +147,9 @@ pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body:
     {
         crate::password::tidy(app, principal.ledger, done.id, &call).await?;
     }
+    if let Ok(done) = &done {
+        crate::device::tidy::<C>(app, principal.ledger, done.id, &call).await?;
+    }
     if C::NAME == "open_link" && done.is_err() {
         crate::link::refused(app, principal, &call).await;
     }
@@ -257,6 +260,7 @@ async fn representation<C: Command>(app: &App, principal: &Principal, done: &Don
     match C::NAME {
         "open_link" => crate::link::opened(app, principal).await,
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
+        "disown_login" => Ok(json!({ "id": done.id, "status": "disowned" })),
         _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
         _ => {
             // The right to do a thing includes seeing what one just did.

@@ -307,6 +307,11 @@ impl Config {
     pub fn session_cookie(&self) -> &'static str {
         if self.is_https() { "__Host-keiin" } else { "keiin" }
     }
+
+    /// Name of the cookie by which a device is known again at its next login.
+    pub fn device_cookie(&self) -> &'static str {
+        if self.is_https() { "__Host-keiin-device" } else { "keiin-device" }
+    }
 }
 
 fn explained(error: &figment::Error) -> String {

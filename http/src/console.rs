@@ -73,7 +73,7 @@ pub const PAGES: &[Page] = &[
     page("/audit/{position}", "event", &["get_event"]),
     page("/settings", "settings", &["get_tenant"]),
     page("/security", "security", &["get_security"]),
-    page(ACCOUNT, "account", &["get_my_factor", "list_sessions"]),
+    page(ACCOUNT, "account", &["get_my_factor", "list_sessions", "list_devices"]),
 ];
 
 /// The page of one's own login: the only one for somebody who must set a second factor up.
@@ -228,7 +228,7 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
             let secret = session_api::own_secret(app, &head, &principal)?;
             let secret = session::confirm(app, &secret, &principal, proof, &call).await?;
             let principal = Principal { confirmed_us: Some(call.now_us), ..principal.clone() };
-            Some(LoggedIn { secret, principal })
+            Some(LoggedIn { secret, principal, device: None })
         }
         None => None,
     };

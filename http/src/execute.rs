@@ -50,6 +50,8 @@ pub struct Call {
     pub request_id: Option<Uuid>,
     /// Where it came from.
     pub origin: Option<Origin>,
+    /// The secret of the device's cookie, where one came along.
+    pub device: Option<String>,
     /// Position of the record that caused it.
     pub cause: Option<u64>,
     /// When it happened, microseconds UTC, if it could not be written down at once.

@@ -16,6 +16,7 @@ pub mod console;
 pub mod datadir;
 pub mod demo;
 pub mod denial;
+pub mod device;
 pub mod execute;
 pub mod export;
 pub mod factor;

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock;
+use crate::device::Kept;
 use crate::execute::{Call, execute};
 use crate::locale::{Lang, Texts};
 use crate::page::format::{self, Style};
@@ -60,6 +61,8 @@ impl Desk {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         let (expires, starts) = (time(&letter.expires_at), time(&letter.starts_at));
         let (arrived, link_text) = (time(&letter.arrived_at), text(link));
+        let asked = time(&Some(letter.queued_at));
+        let (ip, agent) = self.device(letter).map(|kept| (kept.ip, kept.user_agent)).unwrap_or_default();
         let args = [
             ("to", letter.to.name.clone().unwrap_or_default()),
             ("company", text(&letter.company)),
@@ -74,11 +77,20 @@ impl Desk {
             ("starts", starts),
             ("arrived", arrived),
             ("link", link_text),
+            ("time", asked),
+            ("ip", ip),
+            ("agent", agent),
         ];
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let key = format!("mail-{}", letter.template.replace('_', "-"));
         let part = |part: &str| self.texts.get(lang, &format!("{key}-{part}"), &args);
         (part("subject"), part("body"))
+    }
+
+    /// The device that a mail is about.
+    fn device(&self, letter: &Letter) -> Option<Kept> {
+        let found = crate::device::find(&self.vault, letter.ledger, letter.member_id?, letter.object_id);
+        found.ok()?.map(|(_, kept)| kept)
     }
 
     /// The newest secret that leads to the mail's object, as a link.
@@ -88,6 +100,7 @@ impl Desk {
             "delivery" => ("lnk", "l"),
             "visit_pass" => ("pas", "pass"),
             "password_reset" | "password_required" => ("rst", "reset"),
+            "new_device" => ("nme", "alert"),
             _ => return None,
         };
         let entries = self.vault.list(kind, letter.ledger, Some(letter.object_id)).ok()?;

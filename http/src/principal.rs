@@ -124,6 +124,7 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
         "invitations" => Some("inv"),
         "passes" => Some("pas"),
         "password_resets" => Some("rst"),
+        "login_alerts" => Some("nme"),
         _ => None,
     }
 }

@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::delivery::Delivery;
+use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
@@ -30,7 +31,7 @@ use crate::session::{self, LOGIN_LINK, LoggedIn, Login, Step};
 use crate::session_api::{
     arriving, clear_session, forgotten, found_company, me, own_secret, set_cookie, set_session, visiting,
 };
-use crate::{clock, random};
+use crate::{clock, device, random};
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
@@ -45,6 +46,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/invite/{token}", get(invite_page))
         .route("/forgot", get(forgot_page).post(forgot))
         .route("/reset/{token}", get(reset_page))
+        .route("/alert/{token}", get(alert_page))
         .route("/l/{token}", get(link_page).post(open_link))
         .route("/pass/{token}", get(pass_page))
         .route("/kiosk", get(kiosk_page))
@@ -153,7 +155,7 @@ async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     let mut values = form(&app, &head, body).await?;
     let proof = values.remove("proof").unwrap_or_default();
     match session::confirm(&app, &secret, &principal, &proof, &call).await {
-        Ok(secret) => Ok(logged_in_to(&app, &values, &LoggedIn { secret, principal })),
+        Ok(secret) => Ok(logged_in_to(&app, &values, &LoggedIn { secret, principal, device: None })),
         Err(problem) => {
             let me = me(&app, &principal).await?;
             values.insert("second_factor".into(), me["second_factor"].to_string());
@@ -269,6 +271,22 @@ async fn reset_page(State(app): State<Arc<App>>, Path(path): PathParams, head: P
     let more =
         json!({ "tenant": tenant(&app, holder.ledger).await?, "email": view["email"], "token": path.get("token") });
     page(&app, &head, "reset", more).await
+}
+
+/// The page behind "this was not me": which login it is about, and the button. Opening it changes nothing.
+async fn alert_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "nme")?;
+    let device = principal::load::<Device>(&app, holder.ledger, holder.actor.id).await?;
+    if Alert::check(device.alert, holder.link, clock::now_us()).is_err() {
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let view = app.represent(&server, "device", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    let kept = device::find(&app.vault, holder.ledger, device.member_id.unwrap_or_default(), holder.actor.id)?;
+    let (ip, user_agent) = kept.map(|(_, kept)| (kept.ip, kept.user_agent)).unwrap_or_default();
+    let login = json!({ "time": view["seen_at"], "ip": ip, "user_agent": user_agent });
+    let tenant = tenant(&app, holder.ledger).await?;
+    page(&app, &head, "alert", json!({ "tenant": tenant, "login": login, "token": path.get("token") })).await
 }
 
 /// The landing page says whose link it is and until when, and nothing of the content: it is opened by a POST, which no

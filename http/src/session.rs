@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
-use crate::{password, random};
+use crate::{device, password, random};
 
 /// Entry kind of sessions.
 pub const SESSION: &str = "session";
@@ -122,6 +122,8 @@ pub struct LoggedIn {
     pub secret: String,
     /// Who.
     pub principal: Principal,
+    /// For the device's cookie; `None` where that stays as it is.
+    pub device: Option<String>,
 }
 
 /// Checks a login. Unknown address, wrong password, wrong company and a member who may not look the same to the caller
@@ -396,9 +398,11 @@ async fn open(
         expires_us: Some(call.now_us + ABSOLUTE_US),
     }])?;
     let allowed = Principal::member(ledger, member, Some(session.id)).allow::<StartSession>()?;
+    let device = device::recognise(app, who, call)?;
     let call = Call { key: None, if_match: None, target: None, new_id: Some(session.id), ..call.clone() };
-    execute(app, &allowed, StartSession { member_id: member, method, confirmed_by, break_glass }, &call).await?;
-    Ok(LoggedIn { secret, principal })
+    let start = StartSession { member_id: member, device_id: device.id, method, confirmed_by, break_glass };
+    execute(app, &allowed, start, &call).await?;
+    Ok(LoggedIn { secret, principal, device: Some(device.secret) })
 }
 
 /// Ends a session: the entry goes first, so that it is over even if the rest fails.

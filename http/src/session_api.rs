@@ -29,7 +29,7 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn, Login, Step};
 use crate::signup::sign_up;
-use crate::{clock, denial, json};
+use crate::{clock, denial, device, json};
 
 /// One operation that is not in a catalog, for the OpenAPI document and the sweeps.
 #[derive(Clone, Copy)]
@@ -105,6 +105,7 @@ pub fn visiting(app: &App, head: &Parts) -> Result<Call, Problem> {
     Ok(Call {
         request_id: Some(peer.request_id),
         origin: Some(origin),
+        device: cookie(&head.headers, app.config.device_cookie()),
         key,
         now_us: clock::now_us(),
         ..Call::default()
@@ -197,7 +198,7 @@ async fn post_confirm(State(app): State<Arc<App>>, request: Request) -> Result<R
     let secret = session::confirm(&app, &secret, &principal, &form.proof, &call).await?;
     let principal = Principal { confirmed_us: Some(call.now_us), ..principal };
     let mut response = axum::Json(me(&app, &principal).await?).into_response();
-    set_session(&app, &mut response, &LoggedIn { secret, principal });
+    set_session(&app, &mut response, &LoggedIn { secret, principal, device: None });
     Ok(response)
 }
 
@@ -306,6 +307,9 @@ fn permissions(app: &App, principal: &Principal) -> Vec<&'static str> {
 /// Puts a login into the browser.
 pub fn set_session(app: &App, response: &mut Response, logged_in: &LoggedIn) {
     set_cookie(app, response, app.config.session_cookie(), &logged_in.secret, session::ABSOLUTE_US / 1_000_000);
+    if let Some(device) = &logged_in.device {
+        set_cookie(app, response, app.config.device_cookie(), device, device::KEPT_US / 1_000_000);
+    }
 }
 
 /// Takes a login out of the browser.

@@ -8,6 +8,7 @@ pub mod client;
 pub mod cursor;
 pub mod database;
 pub mod delivery;
+pub mod device;
 pub mod document;
 pub mod event;
 pub mod fact;
@@ -39,6 +40,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     factor::PROJECTION,
     security::PROJECTION,
     session::PROJECTION,
+    device::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];
@@ -65,6 +67,8 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<security::GetSecurity>();
     v.query::<session::ListSessions>();
     v.query::<session::GetSession>();
+    v.query::<device::ListDevices>();
+    v.query::<device::GetDevice>();
     v.query::<mail::ListMails>();
     v.query::<mail::GetMail>();
     v.query::<event::ListEvents>();

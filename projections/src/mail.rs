@@ -8,6 +8,7 @@ use keiin_domain::command::Aggregate;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::data::DataClass;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
+use keiin_domain::device::{Device, DeviceEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
 use keiin_domain::role::{Permission, Role};
@@ -56,6 +57,10 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             _ => None,
         },
         Delivery::STREAM => matches!(fact.read()?, DeliveryEvent::LinkIssued(_)).then_some("delivery"),
+        Device::STREAM => match fact.read()? {
+            DeviceEvent::Seen(e) => e.alert.map(|_| "new_device"),
+            _ => None,
+        },
         Visit::STREAM => match fact.read()? {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
             VisitEvent::CheckedIn(_) => Some("arrival"),
@@ -94,8 +99,10 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
 }
 
 /// Texts of mails.
-pub const TEMPLATES: &[&str] =
-    &["invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset"];
+pub const TEMPLATES: &[&str] = &[
+    "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
+    "new_device",
+];
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
 #[derive(Clone, Debug, Serialize)]
@@ -108,9 +115,11 @@ pub struct Letter {
     pub n: u16,
     /// One of [`TEMPLATES`].
     pub template: String,
-    /// `member`, `delivery` or `visit`.
+    /// When it was asked for.
+    pub queued_at: Time,
+    /// `member`, `delivery`, `visit` or `device`.
     pub object_kind: String,
-    /// The invited member, the delivery, the visit: whose secret a link needs.
+    /// The invited member, the delivery, the visit, the device: whose secret a link needs.
     pub object_id: Uuid,
     /// To whom.
     pub to: Recipient,
@@ -140,6 +149,8 @@ pub struct Letter {
     pub ends_at: Option<Time>,
     /// When they came.
     pub arrived_at: Option<Time>,
+    /// Who logged in by a device.
+    pub member_id: Option<Uuid>,
 }
 
 /// A mail's text in one language.
@@ -162,12 +173,13 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
           CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
             ELSE m.reset_expires_at END AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at,
-          CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
+          g.member_id, CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
+            WHEN 'device' THEN gm.name ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email WHEN 'delivery' THEN d.to_email
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
+            WHEN 'device' THEN gm.email ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
+            WHEN 'new_device' THEN gm.email IS NOT NULL
             WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
@@ -180,7 +192,9 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         LEFT JOIN deliveries d ON d.ledger = e.ledger AND d.id = e.object_id
         LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
         LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
-        LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id) f
+        LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id
+        LEFT JOIN devices g ON g.ledger = e.ledger AND g.id = e.object_id
+        LEFT JOIN members gm ON gm.ledger = g.ledger AND gm.id = g.member_id) f
       WHERE f.to_email IS NULL OR f.to_email <> '')";
 
 fn letter(row: &Row) -> Seen<Letter> {
@@ -189,6 +203,7 @@ fn letter(row: &Row) -> Seen<Letter> {
         position: col(row, "position")?,
         n: col(row, "n")?,
         template: col(row, "template")?,
+        queued_at: col(row, "queued_at")?,
         object_kind: col(row, "object_kind")?,
         object_id: col(row, "object_id")?,
         to: Recipient::read(row, "to_name", "to_email")?,
@@ -205,6 +220,7 @@ fn letter(row: &Row) -> Seen<Letter> {
         starts_at: col(row, "starts_at")?,
         ends_at: col(row, "ends_at")?,
         arrived_at: col(row, "arrived_at")?,
+        member_id: col(row, "member_id")?,
     })
 }
 
@@ -309,7 +325,7 @@ pub struct MailView {
 /// What a mail is about.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ObjectOf {
-    /// `member`, `delivery` or `visit`.
+    /// `member`, `delivery`, `visit` or `device`.
     pub kind: String,
     /// Its id.
     pub id: Uuid,
@@ -320,8 +336,8 @@ fn view(read: &Read, row: &Row) -> Seen<MailView> {
     let render = |server: &std::sync::Arc<dyn crate::query::Beside>| server.render(&letter);
     // Nothing is written to or about an erased person.
     let mut text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
-    // A link that sets somebody's password is for their eyes alone, whoever may read mails.
-    if let Some(link) = text.link.take_if(|_| letter.template.starts_with("password_")) {
+    // A link to somebody's own login is for their eyes alone, whoever may read mails.
+    if let Some(link) = text.link.take_if(|_| letter.template.starts_with("password_") || letter.template == "new_device") {
         text.body = text.body.replace(&link, "…");
     }
     Ok(MailView {

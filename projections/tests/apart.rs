@@ -19,7 +19,7 @@ use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
-use keiin_projections::{client, delivery, document, event, kiosk, mail, member, session, token, visit};
+use keiin_projections::{client, delivery, device, document, event, kiosk, mail, member, session, token, visit};
 use serde_json::json;
 use support::{Engine, House, Person};
 use uuid::Uuid;
@@ -43,7 +43,8 @@ async fn everything(house: &House, owner: Person) {
     house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
     house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
-    house.run::<StartSession>(owner, None, json!({ "member_id": owner.actor.id, "method": "password" })).await;
+    let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
+    house.run::<StartSession>(owner, None, login).await;
     house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
 }
 
@@ -56,7 +57,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     everything(&house, theirs).await;
     runner.catch_up().await.unwrap();
     let read = house.read();
-    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 4, "the deployment's own work sees every company");
+    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 6, "the deployment's own work sees every company");
 
     let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
     tables.extend(["positions", "effect_attempts"]);
@@ -85,9 +86,10 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 10] = [
+    let lists: [(&str, &str); 11] = [
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
+        ("list_devices", device::FROM),
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
         ("list_kiosks", kiosk::FROM),

@@ -18,10 +18,10 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         "visit.own_only",
     ),
     (&["member", "viewer"], &["get_visit"], "request.not_found"),
-    // Others' sessions.
+    // Others' sessions and devices.
     (
         &["member", "viewer", "accountant", "receptionist", "auditor"],
-        &["get_session", "revoke_session"],
+        &["get_session", "revoke_session", "get_device", "forget_device"],
         "request.not_found",
     ),
     // What the example holds is another member's: a code of their app, an app to remove.

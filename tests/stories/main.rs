@@ -11,6 +11,7 @@ mod browser_factor;
 mod browser_pages;
 mod browser_verify;
 mod demo;
+mod device;
 mod erase;
 mod factor;
 mod feed;

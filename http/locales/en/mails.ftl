@@ -69,3 +69,17 @@ mail-password-reset-body =
     { $link }
 
     If it was not you, ignore this mail. Your password stays as it is.
+mail-new-device-subject = New login at { $company }
+mail-new-device-body =
+    Dear { $to },
+
+    Somebody logged in to your account at { $company } by a device that was not seen before.
+
+    Time: { $time }
+    From: { $ip }
+    Browser or program: { $agent }
+
+    If it was you, there is nothing to do.
+    If it was not you, open this link and say so. That login ends, and you set a new password:
+
+    { $link }

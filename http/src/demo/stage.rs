@@ -104,7 +104,8 @@ impl Stage<'_> {
         if let Some((login, _)) = self.people[person].login.as_ref().filter(|(_, since)| now_us < since + LOGIN_US) {
             return Ok(login.principal.clone());
         }
-        let call = self.browser(person);
+        let device = self.people[person].login.as_ref().and_then(|(login, _)| login.device.clone());
+        let call = Call { device, ..self.browser(person) };
         let (email, password) = (PEOPLE[person].email.into(), PASSWORD.into());
         let login = Login { email, password, company: String::new(), break_glass: String::new() };
         // Hashing is slow on purpose: once a person is enough to know that the password is right.
