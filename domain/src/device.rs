@@ -105,10 +105,8 @@ impl On<Device> {
             return self.emit(Used { session_id: session });
         }
         let is_asked_for = method != LoginMethod::Joining;
-        let alert = is_asked_for.then(|| Alert {
-            secret_hash: ctx.world.secret("nme", self.id),
-            expires_at_us: ctx.now_us + ALERT_US,
-        });
+        let alert = is_asked_for
+            .then(|| Alert { secret_hash: ctx.world.secret("nme", self.id), expires_at_us: ctx.now_us + ALERT_US });
         self.emit(Seen { member_id: member, session_id: session, alert })
     }
 }

@@ -107,7 +107,8 @@ impl World for Minted<'_> {
         let text = random::secret(kind);
         let hash = random::hash(&text);
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
-        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme") { text.clone().into_bytes() } else { vec![] };
+        let kept =
+            if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme") { text.clone().into_bytes() } else { vec![] };
         self.entries.push(self.entry(kind, hash.to_vec(), owner, kept));
         self.secrets.push((kind, text));
         hash

@@ -337,7 +337,9 @@ fn view(read: &Read, row: &Row) -> Seen<MailView> {
     // Nothing is written to or about an erased person.
     let mut text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
     // A link to somebody's own login is for their eyes alone, whoever may read mails.
-    if let Some(link) = text.link.take_if(|_| letter.template.starts_with("password_") || letter.template == "new_device") {
+    if let Some(link) =
+        text.link.take_if(|_| letter.template.starts_with("password_") || letter.template == "new_device")
+    {
         text.body = text.body.replace(&link, "…");
     }
     Ok(MailView {
