@@ -155,7 +155,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
                 return Ok(Done { span: Some(span), secrets, ..done });
             }
             Outcome::Known(span) => return repeated::<C>(app, ledger, span, call).await,
-            Outcome::Moved { .. } => continue,
+            Outcome::Moved { .. } => minted.take_back()?,
             Outcome::Refused(_) if app.log.has_ended(ledger) => return Err(Problem::new("service.moved")),
             Outcome::Refused(reason) => return Err(Problem::failed(reason)),
             Outcome::Busy => return Err(Problem::new("service.unavailable")),

@@ -24,6 +24,8 @@ pub struct Minted<'a> {
     subject_keys: HashMap<Uuid, Key>,
     new_keys: Vec<NewSubjectKey>,
     entries: Vec<Entry>,
+    /// Kind and lookup of the secrets that are stored.
+    stored: Vec<(&'static str, [u8; 32])>,
     /// The secrets of this command, for its answer: kind and text.
     pub secrets: Vec<(&'static str, String)>,
     /// `World` cannot fail, so the first failure waits here.
@@ -33,8 +35,8 @@ pub struct Minted<'a> {
 impl<'a> Minted<'a> {
     /// An empty one.
     pub fn new(vault: &'a Vault, passwords: Passwords, ledger: Uuid, now_us: i64) -> Minted<'a> {
-        let (subject_keys, new_keys, entries, secrets) = Default::default();
-        Minted { vault, passwords, ledger, now_us, subject_keys, new_keys, entries, secrets, failed: None }
+        let (subject_keys, new_keys, entries, stored, secrets) = Default::default();
+        Minted { vault, passwords, ledger, now_us, subject_keys, new_keys, entries, stored, secrets, failed: None }
     }
 
     /// Makes everything durable that the events will rely on.
@@ -47,6 +49,11 @@ impl<'a> Minted<'a> {
         self.new_keys.clear();
         self.entries.clear();
         Ok(())
+    }
+
+    /// Takes the secrets out again, because nothing was written that relies on them: mails lead by the newest secret.
+    pub fn take_back(&mut self) -> Result<(), VaultError> {
+        self.stored.drain(..).try_for_each(|(kind, hash)| self.vault.delete(kind, &hash).map(|_| ()))
     }
 
     /// The first failure, if there was one: what was decided on top of it must not be used.
@@ -111,6 +118,7 @@ impl World for Minted<'_> {
             if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme") { text.clone().into_bytes() } else { vec![] };
         self.entries.push(self.entry(kind, hash.to_vec(), owner, kept));
         self.secrets.push((kind, text));
+        self.stored.push((kind, hash));
         hash
     }
 

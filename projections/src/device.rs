@@ -1,6 +1,7 @@
 //! Devices: by which browsers and programs somebody has logged in, so that they can forget what they do not know.
 
 use keiin_domain::command::Aggregate;
+use keiin_domain::data::DataClass;
 use keiin_domain::device::{Device, DeviceEvent};
 use keiin_domain::role::{Permission, Role};
 use serde::Serialize;
@@ -107,6 +108,7 @@ pub struct ListDevices;
 impl Query for ListDevices {
     const NAME: &'static str = "list_devices";
     const PATH: &'static str = "/v1/devices";
+    const CLASS: DataClass = DataClass::Personal;
     const PERMISSION: Permission = Permission("me.read");
     const PARAMS: &'static [Param] = &[];
     const LIST: bool = true;
@@ -128,6 +130,7 @@ pub struct GetDevice;
 impl Query for GetDevice {
     const NAME: &'static str = "get_device";
     const PATH: &'static str = "/v1/devices/{id}";
+    const CLASS: DataClass = DataClass::Personal;
     const PERMISSION: Permission = Permission("me.read");
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = DeviceView;
