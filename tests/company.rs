@@ -80,7 +80,7 @@ impl Deployment {
         let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
         let text = format!(
             "{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n\
-                            streams_a_person = 10000\nstreams_a_company = 10000\n"
+                            requests_a_minute_company = 10000000\nstreams_a_person = 10000\nstreams_a_company = 10000\n"
         );
         std::fs::write(&settings, text).expect("the settings can be written");
         self

@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
+use keiin_domain::factor::ResetFactor;
 use keiin_domain::member::password::ChangePassword;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::execute::{Call, Done, execute, request_hash};
+use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::serve::Peer;
@@ -98,6 +100,7 @@ pub async fn identify(
     match found {
         Ok(principal) => {
             app.limiter.request(format!("{} {}", principal.ledger, principal.actor.id))?;
+            app.limiter.company(principal.ledger)?;
             Ok((principal, call))
         }
         Err(problem) => {
@@ -132,11 +135,16 @@ pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body:
     let request_hash = request_hash(principal, C::NAME, call.target, &canonical);
     let call = Call { request_hash, ..call };
     let command: C = json::typed(body)?;
-    if let Some(member) = principal.member.filter(|_| C::NAME == ChangePassword::NAME) {
-        // The password so far is a guess.
-        app.limiter.guess(format!("code {member}"))?;
-    }
+    // The password so far is a guess.
+    let guess = principal.member.filter(|_| C::NAME == ChangePassword::NAME);
+    let guess = guess.map(|member| Target::proof(principal.ledger, member));
+    guess.map_or(Ok(()), |guess| guess.guess(app, call.now_us))?;
     let done = execute(app, &allowed, command, &call).await;
+    if let Some(guess) = guess
+        && done.as_ref().map_or_else(|problem| problem.code.starts_with("member.password_"), |_| true)
+    {
+        guess.forget(app)?;
+    }
     if let Some(member) = principal.member
         && done.as_ref().is_err_and(|problem| problem.code == "member.wrong_password")
     {
@@ -149,6 +157,11 @@ pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body:
     }
     if let Ok(done) = &done {
         crate::device::tidy::<C>(app, principal.ledger, done.id, &call).await?;
+    }
+    if let Ok(done) = &done
+        && C::NAME == ResetFactor::NAME
+    {
+        Target::proof(principal.ledger, done.id).forget(app)?;
     }
     if C::NAME == "open_link" && done.is_err() {
         crate::link::refused(app, principal, &call).await;

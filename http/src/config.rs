@@ -105,6 +105,10 @@ pub struct Limits {
     pub request_s: u64,
     /// Requests a minute for one login, token or address.
     pub requests_a_minute: u32,
+    /// Requests a minute for one company, over all its people, programs and kiosks.
+    pub requests_a_minute_company: u32,
+    /// Commands and queries of one company that are worked on at once; more of them wait for each other.
+    pub at_once_a_company: usize,
     /// Login attempts a minute for one address.
     pub logins_a_minute: u32,
     /// Event streams that one person has open at once, over all logins and tokens.
@@ -148,6 +152,8 @@ impl Default for Limits {
             body: 1 << 20,
             request_s: 30,
             requests_a_minute: 3_000,
+            requests_a_minute_company: 30_000,
+            at_once_a_company: 32,
             logins_a_minute: 20,
             streams_a_person: 20,
             streams_a_company: 200,

@@ -29,6 +29,7 @@ pub mod limit;
 pub mod link;
 pub mod locale;
 pub mod look;
+pub mod lockout;
 pub mod mail;
 pub mod metrics;
 pub mod openapi;

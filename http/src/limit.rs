@@ -1,10 +1,15 @@
-//! Rate limits per principal, and per address for those without one (governor). Keys are ours to make: no caller can
-//! invent new ones by writing headers.
+//! What is too much: rates per principal, per company, and per address for those without either (governor); and how much
+//! of one company is worked on at once, so that a company that asks for a lot waits for itself and others do not wait for
+//! it (RN-C44, FM-03). Keys are ours to make: no caller can invent new ones by writing headers.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
 
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
 
 use crate::config::Limits;
 use crate::problem::Problem;
@@ -13,6 +18,9 @@ use crate::problem::Problem;
 pub struct Limiter {
     requests: DefaultKeyedRateLimiter<String>,
     logins: DefaultKeyedRateLimiter<String>,
+    companies: DefaultKeyedRateLimiter<Uuid>,
+    at_once: usize,
+    turns: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
 }
 
 impl Limiter {
@@ -22,7 +30,26 @@ impl Limiter {
         Limiter {
             requests: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute)),
             logins: DefaultKeyedRateLimiter::keyed(a_minute(limits.logins_a_minute)),
+            companies: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute_company)),
+            at_once: limits.at_once_a_company.clamp(1, Semaphore::MAX_PERMITS),
+            turns: Mutex::default(),
         }
+    }
+
+    /// Any request of somebody in a company, counted for the company.
+    pub fn company(&self, ledger: Uuid) -> Result<(), Problem> {
+        check(&self.companies, ledger)
+    }
+
+    /// Waits until less than `at_once_a_company` of this company is being worked on. First come, first served; the turn
+    /// ends when it is dropped.
+    pub async fn turn(&self, ledger: Uuid) -> Option<OwnedSemaphorePermit> {
+        let turns = {
+            let mut all = self.turns.lock().unwrap_or_else(|e| e.into_inner());
+            all.entry(ledger).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))).clone()
+        };
+        // It is never closed; if it were, nobody would have to wait.
+        turns.acquire_owned().await.ok()
     }
 
     /// Any request of a principal or an address.
@@ -39,12 +66,42 @@ impl Limiter {
     pub fn tidy(&self) {
         self.requests.retain_recent();
         self.logins.retain_recent();
+        self.companies.retain_recent();
+        let mut turns = self.turns.lock().unwrap_or_else(|e| e.into_inner());
+        // Whoever has or waits for a turn holds the semaphore, too.
+        turns.retain(|_, turns| Arc::strong_count(turns) > 1);
     }
 }
 
-fn check(limiter: &DefaultKeyedRateLimiter<String>, key: String) -> Result<(), Problem> {
+fn check<K: Clone + std::hash::Hash + Eq>(limiter: &DefaultKeyedRateLimiter<K>, key: K) -> Result<(), Problem> {
     limiter.check_key(&key).map_err(|until| {
         let wait = until.wait_time_from(DefaultClock::default().now());
         Problem { retry_after: Some(wait.as_secs() + 1), ..Problem::new("request.too_many") }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rn_c44_a_company_waits_for_itself_and_not_for_another() {
+        let limiter = Limiter::new(&Limits { at_once_a_company: 2, requests_a_minute_company: 3, ..Limits::default() });
+        let [noisy, quiet] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let (first, _second) = (limiter.turn(noisy).await, limiter.turn(noisy).await);
+        let third = limiter.turn(noisy);
+        tokio::pin!(third);
+        assert!(third.as_mut().now_or_never().is_none(), "both turns are taken");
+        assert!(limiter.turn(quiet).now_or_never().is_some());
+        limiter.tidy();
+        drop(first);
+        assert!(third.as_mut().now_or_never().is_some(), "the same turns, tidied or not");
+
+        let codes: Vec<_> =
+            (0..4).map(|_| limiter.company(noisy).map_err(|p| (p.code, p.retry_after.is_some()))).collect();
+        assert_eq!(codes, [Ok(()), Ok(()), Ok(()), Err(("request.too_many", true))]);
+        assert!(limiter.company(quiet).is_ok());
+    }
 }

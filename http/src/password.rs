@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::config::Passwords;
 use crate::execute::{Call, execute};
+use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::random;
@@ -118,6 +119,10 @@ pub async fn tidy(app: &App, ledger: Uuid, member: Uuid, call: &Call) -> Result<
         }
     }
     app.vault.delete_owned(ledger, member, PENDING)?;
+    let view = app.represent(&Principal::system(ledger), "member", member).await?;
+    if let Some(email) = view.as_ref().and_then(|view| view["email"].as_str()) {
+        Target::password(app, email)?.forget(app)?;
+    }
     for entry in app.vault.list(SESSION, ledger, Some(member))? {
         let Some(session) = Session::of(&entry).filter(|session| !state.keeps(session.id, session.passwords)) else {
             continue;

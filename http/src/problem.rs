@@ -35,6 +35,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.second_factor_required", 403),
     ("access.network", 403),
     ("access.gone", 410),
+    ("access.locked", 403),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
     ("service.moved", 410),

@@ -107,6 +107,7 @@ impl Queries {
         let entry = self.get(name).ok_or_else(|| Problem::failed(format!("no query is called {name}")))?;
         principal.check(entry.permission)?;
         let params = entry.read_params(params)?;
+        let _turn = app.limiter.turn(principal.ledger).await;
         (entry.run)(app, principal, params).await
     }
 }

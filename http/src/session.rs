@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::execute::{Call, execute};
+use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::{device, password, random};
@@ -133,6 +134,8 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
     let email = text::email(&login.email).unwrap_or_default();
     let break_glass = text::optional_line(&login.break_glass, "/break_glass", 200)?;
     let candidates = candidates(app, &email, login.company.trim(), !break_glass.is_empty(), call).await?;
+    let password = Target::password(app, &email)?;
+    password.guess(app, call.now_us)?;
     let mut matched = vec![];
     let mut known = None;
     for candidate in &candidates {
@@ -146,6 +149,9 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
     if candidates.is_empty() {
         // The same work all the same, so that the time does not tell whether the address exists.
         password::check(app, Uuid::nil(), Uuid::nil(), &login.password).await?;
+    }
+    if !matched.is_empty() {
+        password.forget(app)?;
     }
     match matched[..] {
         [(one, may)] => {
@@ -217,7 +223,11 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
     if principal::load::<Member>(app, who.ledger, who.member).await?.passwords != who.passwords {
         return Err(gone());
     }
-    app.limiter.guess(format!("code {}", who.member))?;
+    let asked = Target::proof(who.ledger, who.member);
+    if let Err(problem) = asked.guess(app, call.now_us) {
+        app.vault.put(&[entry])?;
+        return Err(problem);
+    }
     let proof = match use_code(app, who, code, call).await {
         Ok(proof) => proof,
         Err(problem) => {
@@ -229,6 +239,7 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
             return Err(problem);
         }
     };
+    asked.forget(app)?;
     let role = principal::active_role(app, who.ledger, who.member).await?;
     if !pending.break_glass.is_empty() && role != Some(Role::Owner) {
         refuse(app, Some(who), LoginRefusal::Network, call).await?;
@@ -264,7 +275,8 @@ pub async fn confirm(
     let forbidden = || Problem::new("access.forbidden");
     let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Err(forbidden()) };
     let who = TenantMember { ledger: principal.ledger, member, passwords: 0 };
-    app.limiter.guess(format!("code {member}"))?;
+    let asked = Target::proof(who.ledger, member);
+    asked.guess(app, call.now_us)?;
     let factor: On<Factor> = principal::load(app, who.ledger, member).await?;
     let by = if factor.totp.is_some() {
         use_code(app, who, proof, call).await?
@@ -274,6 +286,7 @@ pub async fn confirm(
         refuse(app, Some(who), LoginRefusal::WrongPassword, call).await?;
         return Err(Problem::at("access.wrong_code", "/proof"));
     };
+    asked.forget(app)?;
     let allowed = Principal::member(who.ledger, member, Some(id)).allow::<ConfirmSession>()?;
     let step = Call { key: None, if_match: None, target: Some(id), ..call.clone() };
     execute(app, &allowed, ConfirmSession { by }, &step).await?;

@@ -53,7 +53,14 @@ fn rn_23_a_login_asks_for_a_code_and_takes_each_code_once() {
 
     // A pending login is worth five wrong codes, and a right one afterwards is too late.
     let pending = company.pending(&email);
-    let answers: Vec<u16> = (0..6).map(|_| code(&company, &pending, "000000").status).collect();
+    let patiently = |_| loop {
+        let status = code(&company, &pending, "000000").status;
+        if status != 429 {
+            break status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    };
+    let answers: Vec<u16> = (0..6).map(patiently).collect();
     assert_eq!(answers, [401, 401, 401, 401, 401, 410]);
     assert_eq!(code(&company, "keiin_pnd_x", "000000").expect(410).code(), "access.gone");
     company.mark();

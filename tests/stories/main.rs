@@ -20,6 +20,7 @@ mod headers;
 mod isolation;
 mod layers;
 mod licences;
+mod lockout;
 mod login;
 mod looks;
 mod openapi;

@@ -79,6 +79,8 @@ problem-event-cursor-gone = This place in the feed is gone
 problem-event-cursor-gone-detail = The ledger was put back to an earlier state and went on differently. Compare what you have with the list of events, then follow anew.
 problem-access-gone = This link no longer works
 problem-access-gone-detail = It has expired, was revoked, or was used up. Ask the sender for a new one.
+problem-access-locked = Stopped after too many attempts
+problem-access-locked-detail = There were 100 wrong attempts in a row. If it was the password, choose a new one with “Forgot your password?”. If it was a code, ask whoever runs your company to reset the second factor.
 problem-proof-not-yet = The proof is not ready yet
 problem-proof-not-yet-detail = Wait a few seconds until the next checkpoint is signed.
 

@@ -79,6 +79,8 @@ problem-event-cursor-gone = 配信のこの位置は、もうありません
 problem-event-cursor-gone-detail = 台帳が以前の状態に戻され、その後は別の記録が続いています。手元の記録を一覧と見比べてから、あらためて購読してください。
 problem-access-gone = このリンクはもう使えません
 problem-access-gone-detail = 期限が切れたか、停止されたか、使い終わっています。送り主に新しいリンクを頼んでください。
+problem-access-locked = 試行が多すぎたため止めています
+problem-access-locked-detail = このアカウントへの誤った入力が 100 回続きました。パスワードなら「パスワードを忘れた方」から新しく決めてください。認証コードなら、会社の管理者に二段階認証の解除を頼んでください。
 problem-proof-not-yet = 証明はまだできていません
 problem-proof-not-yet-detail = 次のチェックポイントに署名するまで、数秒お待ちください。
 

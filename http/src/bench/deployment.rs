@@ -47,7 +47,12 @@ impl Site {
     /// Makes the directory. Databases that hold anything of ours are refused, because [`Site::clear`] empties them.
     pub async fn make(settings: &Settings) -> anyhow::Result<Site> {
         let root = std::env::temp_dir().join(format!("keiin-bench-{}", random::digits(12)));
-        let limits = Limits { requests_a_minute: u32::MAX, logins_a_minute: u32::MAX, ..Limits::default() };
+        let limits = Limits {
+            requests_a_minute: u32::MAX,
+            requests_a_minute_company: u32::MAX,
+            logins_a_minute: u32::MAX,
+            ..Limits::default()
+        };
         let config = Config { log_name: LOG_NAME.into(), limits, ..settings.config.clone() };
         let data = DataDir::new(&root);
         let stores = Stores::of(&config, &data)?;
