@@ -68,8 +68,13 @@ fn is_common(password: &str) -> bool {
     spellings.iter().any(|word| !word.is_empty() && (listed(word) || listed(&unit(word))))
 }
 
+/// Words that are refused however they are stretched.
+pub fn common() -> impl Iterator<Item = &'static str> {
+    COMMON.lines().filter(|line| !line.starts_with('#'))
+}
+
 fn listed(word: &str) -> bool {
-    COMMON.lines().any(|line| line == word)
+    common().any(|line| line == word)
 }
 
 fn letters(text: &str) -> String {
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_list_holds_words_in_the_form_in_which_they_are_looked_up() {
-        let words: Vec<&str> = COMMON.lines().filter(|line| !line.starts_with('#')).collect();
+        let words: Vec<&str> = common().collect();
         assert!(words.len() > 20_000 && words.is_sorted());
         let wrong: Vec<_> = words.iter().filter(|word| normalised(&letters(word)).to_lowercase() != **word).collect();
         assert!(wrong.is_empty(), "{wrong:?}");

@@ -14,7 +14,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
-use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
 use keiin_domain::factor::ResetFactor;
 use keiin_domain::member::password::ChangePassword;
@@ -23,7 +22,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::execute::{Call, Done, execute, request_hash};
+use crate::command::{ENTRIES, Entry};
+use crate::execute::{Call, Done, request_hash};
 use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
@@ -50,24 +50,18 @@ pub type PathParams = Path<BTreeMap<String, String>>;
 
 /// Routes of every command and query.
 pub fn router(app: &App) -> Router<Arc<App>> {
-    struct Mount(Router<Arc<App>>);
-    impl Visit for Mount {
-        fn command<C: Command>(&mut self) {
-            let handler = |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
-                command::<C>(&app, path, request).await
-            };
-            let method: MethodRouter<Arc<App>> = match C::ROUTE.method {
-                "POST" => post(handler),
-                "PUT" => put(handler),
-                "PATCH" => patch(handler),
-                _ => return,
-            };
-            self.0 = std::mem::take(&mut self.0).route(C::ROUTE.path, method);
-        }
+    let mut router = Router::new();
+    for entry in ENTRIES.iter() {
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+            command(&app, entry, path, request).await
+        };
+        let method: MethodRouter<Arc<App>> = match entry.route.method {
+            "POST" => post(handler),
+            "PUT" => put(handler),
+            _ => patch(handler),
+        };
+        router = router.route(entry.route.path, method);
     }
-    let mut mount = Mount(Router::new());
-    catalog(&mut mount);
-    let mut router = mount.0;
     for entry in app.queries.iter() {
         let (name, link) = (entry.name, entry.path);
         let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, head: Parts| async move {
@@ -111,35 +105,48 @@ pub async fn identify(
     }
 }
 
-async fn command<C: Command>(app: &App, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
+async fn command(
+    app: &App,
+    entry: &Entry,
+    path: BTreeMap<String, String>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let (principal, call) = identify(app, &path, &head, C::NAME).await?;
-    let Ok(_) = principal.allow::<C>() else {
-        denial::denied(app, &principal, C::NAME, &call).await;
+    let (principal, call) = identify(app, &path, &head, entry.name).await?;
+    if principal.check(entry.permission).is_err() {
+        denial::denied(app, &principal, entry.name, &call).await;
         return Err(Problem::new("access.forbidden"));
-    };
+    }
     let call = Call {
         target: target(&path, &principal)?,
-        key: idempotency_key(&head.headers, C::NEEDS_KEY)?,
-        if_match: if_match(&head.headers, needs_version::<C>())?,
+        key: idempotency_key(&head.headers, entry.needs_key)?,
+        if_match: if_match(&head.headers, entry.needs_version())?,
         ..call
     };
     let body = read_body(app, &head, body).await?;
-    run::<C>(app, &principal, call, json::strict_or_empty(&body)?).await
+    run(app, entry, &principal, call, json::strict_or_empty(&body)?).await
 }
 
 /// A command whose request was read: the API and the console's forms meet here.
-pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body: Value) -> Result<Response, Problem> {
-    let allowed = principal.allow::<C>()?;
+pub async fn run(
+    app: &App,
+    entry: &Entry,
+    principal: &Principal,
+    call: Call,
+    body: Value,
+) -> Result<Response, Problem> {
+    principal.check(entry.permission)?;
     let canonical = serde_json::to_vec(&body).map_err(Problem::failed)?;
-    let request_hash = request_hash(principal, C::NAME, call.target, &canonical);
+    let request_hash = request_hash(principal, entry.name, call.target, &canonical);
     let call = Call { request_hash, ..call };
-    let command: C = json::typed(body)?;
-    // The password so far is a guess.
-    let guess = principal.member.filter(|_| C::NAME == ChangePassword::NAME);
+    let guess = principal.member.filter(|_| entry.name == ChangePassword::NAME);
     let guess = guess.map(|member| Target::proof(principal.ledger, member));
-    guess.map_or(Ok(()), |guess| guess.guess(app, call.now_us))?;
-    let done = execute(app, &allowed, command, &call).await;
+    if let Some(guess) = guess {
+        // The password so far is a guess, once there is one.
+        json::typed::<ChangePassword>(body.clone())?;
+        guess.guess(app, call.now_us)?;
+    }
+    let done = entry.run(app, principal, &call, body).await;
     if let Some(guess) = guess
         && done.as_ref().map_or_else(|problem| problem.code.starts_with("member.password_"), |_| true)
     {
@@ -150,29 +157,24 @@ pub async fn run<C: Command>(app: &App, principal: &Principal, call: Call, body:
     {
         crate::password::refused(app, principal.ledger, member, &call).await?;
     }
-    if let Ok(done) = &done
-        && crate::password::ends_logins::<C>()
-    {
-        crate::password::tidy(app, principal.ledger, done.id, &call).await?;
-    }
     if let Ok(done) = &done {
-        crate::device::tidy::<C>(app, principal.ledger, done.id, &call).await?;
+        follow(app, entry.name, principal.ledger, done.id, &call).await?;
     }
-    if let Ok(done) = &done
-        && C::NAME == ResetFactor::NAME
-    {
-        Target::proof(principal.ledger, done.id).forget(app)?;
-    }
-    if C::NAME == "open_link" && done.is_err() {
+    if entry.name == "open_link" && done.is_err() {
         crate::link::refused(app, principal, &call).await;
     }
-    answer::<C>(app, principal, done?).await
+    answer(app, entry, principal, done?).await
 }
 
-/// Does this command need If-Match?
-pub fn needs_version<C: Command>() -> bool {
-    let route = C::ROUTE;
-    !route.creates && (route.path.contains("{id}") || matches!(route.method, "PUT" | "PATCH"))
+/// What the vault must be rid of when a command is done.
+async fn follow(app: &App, command: &str, ledger: Uuid, id: Uuid, call: &Call) -> Result<(), Problem> {
+    if crate::password::ends_logins(command) {
+        crate::password::tidy(app, ledger, id, call).await?;
+    }
+    if command == ResetFactor::NAME {
+        Target::proof(ledger, id).forget(app)?;
+    }
+    crate::device::tidy(app, command, ledger, id, call).await
 }
 
 /// The object: its id in the path, or what the secret in the path leads to. What is no id leads nowhere.
@@ -225,11 +227,11 @@ pub async fn whole(app: &App, head: &Parts, body: Body) -> Result<Bytes, Problem
     to_bytes(body, limit).await.map_err(|_| Problem::new("request.too_large"))
 }
 
-async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Result<Response, Problem> {
+async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> Result<Response, Problem> {
     if let Some(span) = done.span {
         app.wait(principal.ledger, span.last).await?;
     }
-    let mut body = representation::<C>(app, principal, &done).await?;
+    let mut body = representation(app, entry.name, principal, &done).await?;
     for (kind, text) in &done.secrets {
         let page = match *kind {
             "pas" => "pass",
@@ -249,8 +251,8 @@ async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Res
         }
     }
     let version = body.get("version").and_then(Value::as_u64);
-    let location = format!("{}/{}", C::ROUTE.path, done.id);
-    let status = if C::ROUTE.creates { StatusCode::CREATED } else { StatusCode::OK };
+    let location = format!("{}/{}", entry.route.path, done.id);
+    let status = if entry.route.creates { StatusCode::CREATED } else { StatusCode::OK };
     let mut response = (status, axum::Json(body)).into_response();
     let headers = response.headers_mut();
     if let Some(span) = done.span {
@@ -259,7 +261,7 @@ async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Res
     if let Some(tag) = version.and_then(|v| HeaderValue::from_str(&format!("\"v{v}\"")).ok()) {
         headers.insert(ETAG, tag);
     }
-    if C::ROUTE.creates
+    if entry.route.creates
         && let Ok(location) = HeaderValue::from_str(&location)
     {
         headers.insert(LOCATION, location);
@@ -268,9 +270,9 @@ async fn answer<C: Command>(app: &App, principal: &Principal, done: Done) -> Res
 }
 
 /// The object as its own query shows it. Who holds a link or stands at a kiosk is shown what that is for and no more.
-async fn representation<C: Command>(app: &App, principal: &Principal, done: &Done) -> Result<Value, Problem> {
+async fn representation(app: &App, name: &str, principal: &Principal, done: &Done) -> Result<Value, Problem> {
     let server = Principal::system(principal.ledger);
-    match C::NAME {
+    match name {
         "open_link" => crate::link::opened(app, principal).await,
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
         "disown_login" => Ok(json!({ "id": done.id, "status": "disowned" })),

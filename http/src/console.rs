@@ -11,13 +11,12 @@ use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
-use keiin_domain::catalog::{Visit, catalog};
-use keiin_domain::command::Command;
+use axum::routing::{get, post};
 use serde_json::{Map, Value, json};
 
 use crate::api::{self, Path, PathParams, identify, query_string, target};
 use crate::app::App;
+use crate::command::{ENTRIES, Entry};
 use crate::execute::Call;
 use crate::locale::Lang;
 use crate::principal::Principal;
@@ -88,24 +87,14 @@ pub fn router() -> Router<Arc<App>> {
         };
         router = router.route(page.path, get(handler));
     }
-    struct Forms(Router<Arc<App>>);
-    impl Visit for Forms {
-        fn command<C: Command>(&mut self) {
-            if C::ROUTE.method.is_empty() {
-                return;
-            }
-            let handler = |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
-                form::<C>(&app, path, request).await
-            };
-            // Browsers' forms only POST, whatever method the API has for this command.
-            let path = format!("/do{}", C::ROUTE.path);
-            let post: MethodRouter<Arc<App>> = post(handler);
-            self.0 = std::mem::take(&mut self.0).route(&path, post);
-        }
+    for entry in ENTRIES.iter() {
+        let handler = move |State(app): State<Arc<App>>, Path(path): PathParams, request: Request| async move {
+            form(&app, entry, path, request).await
+        };
+        // Browsers' forms only POST, whatever method the API has for this command.
+        router = router.route(&format!("/do{}", entry.route.path), post(handler));
     }
-    let mut forms = Forms(router);
-    catalog(&mut forms);
-    forms.0
+    router
 }
 
 async fn asset(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
@@ -199,26 +188,26 @@ pub fn problem_page(app: &App, lang: Lang, template: &str, problem: &Value) -> S
     })
 }
 
-async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
+async fn form(app: &App, entry: &Entry, path: BTreeMap<String, String>, request: Request) -> Result<Response, Problem> {
     let (mut head, body) = request.into_parts();
     let fragment = head.headers.contains_key("hx-request");
     let peer = Peer::of(&head);
     // Forms of link holders carry their secret in the path, like the API.
     let api_path = head.uri.path().strip_prefix("/do").unwrap_or("").to_owned();
     head.uri = api_path.parse().map_err(|_| Problem::not_found())?;
-    let (principal, call) = identify(app, &path, &head, C::NAME).await?;
-    let Ok(_) = principal.allow::<C>() else {
-        crate::denial::denied(app, &principal, C::NAME, &call).await;
+    let (principal, call) = identify(app, &path, &head, entry.name).await?;
+    if principal.check(entry.permission).is_err() {
+        crate::denial::denied(app, &principal, entry.name, &call).await;
         return Err(Problem::new("access.forbidden"));
-    };
+    }
     let fields = fields(app, &head, body).await?;
     let hidden = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
     let version = hidden("_if_match").and_then(|text| text.strip_prefix('v')?.parse().ok());
-    if version.is_none() && api::needs_version::<C>() {
+    if version.is_none() && entry.needs_version() {
         return Err(Problem::new("request.version_required"));
     }
     let key = hidden("_key").filter(|key| (1..=255).contains(&key.len())).map(str::to_owned);
-    if key.is_none() && C::NEEDS_KEY {
+    if key.is_none() && entry.needs_key {
         return Err(Problem::new("idempotency.key_required"));
     }
     let target = target(&path, &principal)?;
@@ -233,11 +222,11 @@ async fn form<C: Command>(app: &App, path: BTreeMap<String, String>, request: Re
         None => None,
     };
     let principal = renewed.as_ref().map_or(&principal, |renewed| &renewed.principal);
-    let call = Call { target, if_match: version.filter(|_| api::needs_version::<C>()), key, ..call };
+    let call = Call { target, if_match: version.filter(|_| entry.needs_version()), key, ..call };
     let next = hidden("_next").unwrap_or("/").to_owned();
     let seen = call.clone();
     let done = match nested(&fields) {
-        Ok(body) => api::run::<C>(app, principal, call, body).await,
+        Ok(body) => api::run(app, entry, principal, call, body).await,
         Err(problem) => Err(problem),
     };
     let finished = match done {

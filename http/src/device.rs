@@ -74,12 +74,12 @@ pub fn find(vault: &Vault, ledger: Uuid, member: Uuid, device: Uuid) -> Result<O
 }
 
 /// Takes out of the vault what the ledger has ended already.
-pub async fn tidy<C: Command>(app: &App, ledger: Uuid, device: Uuid, call: &Call) -> Result<(), Problem> {
-    if ![ForgetDevice::NAME, DisownLogin::NAME].contains(&C::NAME) {
+pub async fn tidy(app: &App, command: &str, ledger: Uuid, device: Uuid, call: &Call) -> Result<(), Problem> {
+    if ![ForgetDevice::NAME, DisownLogin::NAME].contains(&command) {
         return Ok(());
     }
     let Some(member) = principal::load::<Device>(app, ledger, device).await?.member_id else { return Ok(()) };
-    if C::NAME == DisownLogin::NAME {
+    if command == DisownLogin::NAME {
         password::tidy(app, ledger, member, call).await?;
     }
     if let Some((entry, _)) = find(&app.vault, ledger, member, device)? {

@@ -16,11 +16,11 @@ use crate::random;
 /// Entry kind of a guess.
 const GUESS: &str = "guess";
 /// Wrong ones after which nobody waits yet.
-const FREE: usize = 5;
+pub const FREE: usize = 5;
 /// Wrong ones after which there is no next.
-const MOST: usize = 100;
+pub const MOST: usize = 100;
 /// The longest wait, seconds.
-const LONGEST_S: i64 = 15 * 60;
+pub const LONGEST_S: i64 = 15 * 60;
 /// A guess is forgotten after this time.
 const REMEMBERED_US: i64 = 90 * 24 * 3_600 * 1_000_000;
 

@@ -26,7 +26,7 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
-use crate::{feed, ledger, session_api};
+use crate::{feed, ledger, session_api, trust};
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
@@ -104,7 +104,7 @@ impl Document {
             ("forget_password", self.schema::<Forgotten>()),
             ("confirm_me", self.schema::<Confirm>()),
         ];
-        for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS) {
+        for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS).chain(trust::OPERATIONS) {
             let Operation { name, method, path, .. } = *operation;
             let params = operation.params.iter().map(|param| parameter(param, path));
             let content = if operation.answer.is_empty() { json!({}) } else { json!({ operation.answer: {} }) };
@@ -147,7 +147,7 @@ impl Visit for Document {
             let about = "A retry with the same key is answered like the first request and changes nothing.";
             parameters.push(header("Idempotency-Key", C::NEEDS_KEY, about));
         }
-        if crate::api::needs_version::<C>() {
+        if crate::command::Entry::of::<C>().needs_version() {
             parameters.push(header("If-Match", true, "\"v<version>\" of the object as it was read."));
         }
         let public = route.path.contains("{token}");

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use keiin_domain::delivery::Delivery;
+use keiin_domain::delivery::{Delivery, OpenLink};
 use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::api::{self, Path, PathParams, identify, query_string};
 use crate::app::App;
+use crate::command::Entry;
 use crate::console::{common, fields, is_local, redirect, render};
 use crate::password::Forgotten;
 use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
@@ -313,7 +314,7 @@ async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, head: Pa
     let holder = holder(&app, &path, &head, "lnk")?;
     let peer = Peer::of(&head);
     let call = crate::execute::Call { target: Some(holder.actor.id), ..visiting(&app, &head)? };
-    let response = api::run::<keiin_domain::delivery::OpenLink>(&app, &holder, call, json!({})).await?;
+    let response = api::run(&app, &Entry::of::<OpenLink>(), &holder, call, json!({})).await?;
     let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
     let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
     let mut context = common(&app, head.uri.path(), peer, None).await?;
@@ -412,7 +413,7 @@ async fn kiosk_form<C: keiin_domain::command::Command>(
         .collect::<serde_json::Map<_, _>>()
         .into();
     let key = values.get("_key").cloned();
-    let outcome = api::run::<C>(&app, &principal, crate::execute::Call { key, ..call }, body).await;
+    let outcome = api::run(&app, &Entry::of::<C>(), &principal, crate::execute::Call { key, ..call }, body).await;
     let status = match outcome {
         Ok(response) => {
             let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.map_err(Problem::failed)?;

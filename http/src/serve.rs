@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
-use crate::{api, clock, console, headers, ledger, openapi, principal, random, session_api};
+use crate::{api, clock, console, headers, ledger, openapi, principal, random, session_api, trust};
 
 pub use self::listen::{Sockets, run};
 
@@ -60,6 +60,7 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = api::router(&app)
         .merge(session_api::router())
         .merge(ledger::router())
+        .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())
         .route("/livez", get(|| async { "alive\n" }))

@@ -66,6 +66,23 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
+/// One of the suites that we agree to.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Suite {
+    version: &'static str,
+    name: String,
+}
+
+/// What we agree to, best first.
+pub fn suites() -> Vec<Suite> {
+    let provider = provider();
+    let suites = provider.cipher_suites.iter().map(|suite| {
+        let version = if suite.tls13().is_some() { "1.3" } else { "1.2" };
+        Suite { version, name: suite.suite().as_str().unwrap_or_default().to_owned() }
+    });
+    suites.collect()
+}
+
 impl Tls {
     /// Reads the certificate that the settings name, or makes one; `None` when TLS is off. Whatever cannot be used is
     /// refused with what to do.

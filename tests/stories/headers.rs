@@ -23,9 +23,9 @@ const EXACT: &[(&str, &str)] = &[
 
 /// Pages that no table lists: reached without a login.
 const PUBLIC: &[&str] = &[
-    "/login", "/login/keiin_log_x", "/signup", "/invite/keiin_inv_x", "/l/keiin_lnk_x", "/pass/keiin_pas_x", "/kiosk",
-    "/kiosk/pair/keiin_kio_x", "/problems/request.not_found", "/problems/none", "/docs", "/openapi.json", "/livez",
-    "/readyz",
+    "/login", "/login/keiin_log_x", "/signup", "/trust", "/invite/keiin_inv_x", "/l/keiin_lnk_x", "/pass/keiin_pas_x",
+    "/kiosk", "/kiosk/pair/keiin_kio_x", "/problems/request.not_found", "/problems/none", "/docs", "/openapi.json",
+    "/livez", "/readyz",
 ];
 
 /// Statuses that were seen, and how often.

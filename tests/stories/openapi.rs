@@ -51,7 +51,9 @@ fn catalogs_and_document_hold_the_same_operations() {
     let mut known = Names::default();
     catalog(&mut known);
     queries(&mut known);
-    for operation in keiin::session_api::OPERATIONS.iter().chain(keiin::ledger::OPERATIONS) {
+    for operation in
+        keiin::session_api::OPERATIONS.iter().chain(keiin::ledger::OPERATIONS).chain(keiin::trust::OPERATIONS)
+    {
         known.add(operation.name, operation.method, operation.path);
     }
     let documented: BTreeSet<_> = documented().into_iter().map(|o| [o.name, o.method, o.path]).collect();

@@ -215,6 +215,9 @@ fn ml_18_rn_14_a_password_is_hashed_again_when_the_settings_have_risen() {
     std::fs::write(&settings, format!("{before}\n[passwords]\nmemory_kib = 20480\npasses = 3\n")).expect("written");
     let server = deployment.serve();
     let company = company.at(&server);
+    let trust = company.client.get("/v1/trust").expect(200).json();
+    assert_eq!((&trust["passwords"]["memory_kib"], &trust["passwords"]["passes"]), (&json!(20_480), &json!(3)));
+    assert!(company.client.get("/trust?lang=en").expect(200).text().contains("20 MiB, 3 passes"));
     log_in(&company, &email, "not the password").expect(401);
     assert_eq!(stored(&company, &id), first, "a wrong guess changes nothing");
     log_in(&company, &email, PASSWORD).expect(201);

@@ -24,6 +24,7 @@ ledger-records = { $n ->
        *[other] { $n } records
     }
 ledger-signed = { $n } signed · unwitnessed
+public-trust = How this is kept safe
 public-foot = Keiin records every operation in a signed ledger. A change shows.
 
 ## Verdicts: fixed terms
@@ -253,3 +254,42 @@ refused-hint = Go back in the browser to correct what you typed.
 problem-about = This code means the same in the API and in the pages.
 not-found-title = Page not found
 not-found-text = The address is wrong, it has expired, or it belongs to another company.
+
+# Trust
+trust = How this is kept safe
+trust-lead = Made from the settings that this server runs with, not typed by anybody.
+trust-ledger = Ledger
+trust-ledger-text = Every operation is in an append-only, signed ledger. What is exported can be verified without this server.
+trust-signature = Signature and hash
+trust-origin = Name of the ledger
+trust-key = Public key for verifying
+trust-rest = Encryption at rest
+trust-rest-text = Records are sealed with the company’s own key, personal data besides with the person’s own. Destroying a person’s key makes their data unreadable and leaves every proof intact.
+trust-cipher = Cipher
+trust-transport = Encryption in transit
+trust-transport-tls = TLS 1.2 and 1.3 with authenticated encryption only. Plain connections are led to HTTPS.
+trust-transport-proxy = The server in front of this one speaks TLS.
+trust-transport-loopback = This server is set up for trying out: it can be reached from its own machine only.
+trust-suites = Cipher suites
+trust-passwords = Passwords
+trust-hash = Kept as
+trust-hash-value = Argon2id ({ $memory } MiB, { $passes } passes). Nobody can read a password back.
+trust-length = Length
+trust-length-value = { $shortest } to { $longest } characters
+trust-common = Common words
+trust-common-value = { $count } are refused
+trust-guesses = Wrong attempts
+trust-guesses-value = After { $free } in a row each waits twice as long as the last ({ $minutes } minutes at most); after { $most } there is no next
+trust-sessions = Logins
+trust-idle = End without use after
+trust-longest = End in any case after
+trust-fresh = A confirmation counts for
+trust-invitation = An invitation is good for
+trust-hours = { $hours } hours
+trust-minutes = { $minutes } minutes
+trust-limits = Limits
+trust-requests = Requests a minute
+trust-requests-value = { $each } for one login, { $company } for a whole company
+trust-turns = Worked on at once
+trust-turns-value = { $count } for one company; what is more waits within that company
+trust-version = Keiin { $version }

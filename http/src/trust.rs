@@ -1,0 +1,90 @@
+//! How this deployment is kept, for anybody who wants to know: taken from what it runs with, never typed (RN-C33, MN-16,
+//! ML-18).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keiin_domain::member::INVITATION_US;
+use keiin_domain::password;
+use serde_json::{Value, json};
+
+use crate::app::{App, ROOT};
+use crate::console::{common, render};
+use crate::principal::FRESH_US;
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::session::{ABSOLUTE_US, IDLE_US};
+use crate::session_api::{Operation, visiting};
+use crate::{ledger, lockout, tls};
+
+/// Operations of this file.
+pub const OPERATIONS: &[Operation] = &[Operation { public: true, ..Operation::new("get_trust", "GET", "/v1/trust") }];
+
+/// Routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new().route("/v1/trust", get(get_trust)).route("/trust", get(page))
+}
+
+async fn get_trust(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    visiting(&app, &head)?;
+    Ok(axum::Json(facts(&app).await?).into_response())
+}
+
+async fn page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    visiting(&app, &head)?;
+    let peer = Peer::of(&head);
+    let mut context = common(&app, "/trust", peer, None).await?;
+    context["trust"] = facts(&app).await?;
+    render(&app, peer.lang, "trust", &context, StatusCode::OK)
+}
+
+async fn facts(app: &App) -> Result<Value, Problem> {
+    let seconds = |us: i64| us / 1_000_000;
+    let (passwords, limits) = (app.config.passwords, &app.config.limits);
+    let (origin, vkey) = ledger::verifier_key(app, ROOT).await?;
+    let transport = match (app.config.tls.is_on(), app.config.proxy.trusted.is_empty()) {
+        (true, _) => "tls",
+        (false, false) => "proxy",
+        (false, true) => "loopback",
+    };
+    Ok(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "passwords": {
+            "hash": "argon2id",
+            "memory_kib": passwords.memory_kib,
+            "passes": passwords.passes,
+            "shortest": password::MIN,
+            "longest": password::MAX,
+            "common_refused": password::common().count(),
+        },
+        "guesses": {
+            "free": lockout::FREE,
+            "longest_wait_s": lockout::LONGEST_S,
+            "most": lockout::MOST,
+            "a_minute": limits.logins_a_minute,
+        },
+        "sessions": {
+            "idle_s": seconds(IDLE_US),
+            "longest_s": seconds(ABSOLUTE_US),
+            "fresh_s": seconds(FRESH_US),
+            "invitation_s": seconds(INVITATION_US),
+        },
+        "transport": {
+            "by": transport,
+            "suites": tls::suites(),
+        },
+        "at_rest": { "cipher": "AES-256-GCM", "derivation": "HKDF-SHA-256" },
+        "ledger": { "hash": "SHA-256", "signature": "Ed25519", "origin": origin, "vkey": vkey },
+        "limits": {
+            "requests_a_minute": limits.requests_a_minute,
+            "requests_a_minute_company": limits.requests_a_minute_company,
+            "at_once_a_company": limits.at_once_a_company,
+            "body": limits.body,
+        },
+    }))
+}
