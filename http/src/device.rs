@@ -40,15 +40,9 @@ pub struct Known {
 
 /// The device that this call comes from: the one whose cookie it brought, or a new one.
 pub fn recognise(app: &App, who: TenantMember, call: &Call) -> Result<Known, Problem> {
-    let brought = call.device.clone().filter(|secret| random::kind_of(secret) == Some("dev"));
-    let secret = brought.unwrap_or_else(|| random::secret("dev"));
-    let mut lookup = Sha256::new();
-    lookup.update(random::hash(&secret));
-    lookup.update(who.ledger);
-    lookup.update(who.member);
-    let lookup = lookup.finalize().to_vec();
-    let entry = app.vault.get(DEVICE, &lookup)?.filter(|entry| entry.expires_us.is_some_and(|at| call.now_us < at));
-    let (created_us, kept) = match entry {
+    let secret = brought(call).map_or_else(|| random::secret("dev"), str::to_owned);
+    let lookup = lookup(&secret, who);
+    let (created_us, kept) = match entry(app, &lookup, call)? {
         Some(entry) => (entry.created_us, kept(&entry)),
         None => {
             let origin = call.origin.clone().unwrap_or_default();
@@ -61,6 +55,29 @@ pub fn recognise(app: &App, who: TenantMember, call: &Call) -> Result<Known, Pro
     let expires_us = Some(call.now_us + KEPT_US);
     app.vault.put(&[Entry { kind: DEVICE.into(), lookup, ledger, owner, value, created_us, expires_us }])?;
     Ok(Known { id: kept.id, secret })
+}
+
+/// The device that this call comes from, if this member has logged in by it.
+pub fn known(app: &App, who: TenantMember, call: &Call) -> Result<Option<Uuid>, Problem> {
+    let Some(secret) = brought(call) else { return Ok(None) };
+    Ok(entry(app, &lookup(secret, who), call)?.map(|entry| kept(&entry).id))
+}
+
+fn brought(call: &Call) -> Option<&str> {
+    call.device.as_deref().filter(|secret| random::kind_of(secret) == Some("dev"))
+}
+
+fn lookup(secret: &str, who: TenantMember) -> Vec<u8> {
+    let mut lookup = Sha256::new();
+    lookup.update(random::hash(secret));
+    lookup.update(who.ledger);
+    lookup.update(who.member);
+    lookup.finalize().to_vec()
+}
+
+fn entry(app: &App, lookup: &[u8], call: &Call) -> Result<Option<Entry>, Problem> {
+    let entry = app.vault.get(DEVICE, lookup)?;
+    Ok(entry.filter(|entry| entry.expires_us.is_some_and(|at| call.now_us < at)))
 }
 
 fn kept(entry: &Entry) -> Kept {

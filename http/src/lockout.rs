@@ -10,8 +10,10 @@ use keiin_eventlog::vault::Entry;
 use uuid::Uuid;
 
 use crate::app::{App, ROOT};
+use crate::execute::Call;
 use crate::problem::Problem;
-use crate::random;
+use crate::session::TenantMember;
+use crate::{device, random};
 
 /// Entry kind of a guess.
 const GUESS: &str = "guess";
@@ -67,6 +69,21 @@ impl Target {
         app.vault.delete_owned(self.ledger, self.owner, GUESS)?;
         Ok(())
     }
+}
+
+/// Counts a guess at a password. A device by which its member has logged in before has a count of its own, so that nobody is
+/// kept out of their own browser by guesses from elsewhere (OWASP, device cookies); used up, it is one like any other.
+pub fn guess_password(app: &App, email: &str, whose: &[TenantMember], call: &Call) -> Result<Target, Problem> {
+    for who in whose {
+        let Some(device) = device::known(app, *who, call)? else { continue };
+        let own = Target { ledger: who.ledger, owner: device };
+        if own.guess(app, call.now_us).is_ok() {
+            return Ok(own);
+        }
+    }
+    let anybodys = Target::password(app, email)?;
+    anybodys.guess(app, call.now_us)?;
+    Ok(anybodys)
 }
 
 /// Seconds from one guess to the next, after this many wrong ones.

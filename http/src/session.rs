@@ -22,7 +22,7 @@ use crate::execute::{Call, execute};
 use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
-use crate::{device, password, random};
+use crate::{device, lockout, password, random};
 
 /// Entry kind of sessions.
 pub const SESSION: &str = "session";
@@ -134,8 +134,7 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
     let email = text::email(&login.email).unwrap_or_default();
     let break_glass = text::optional_line(&login.break_glass, "/break_glass", 200)?;
     let candidates = candidates(app, &email, login.company.trim(), !break_glass.is_empty(), call).await?;
-    let password = Target::password(app, &email)?;
-    password.guess(app, call.now_us)?;
+    let password = lockout::guess_password(app, &email, &candidates, call)?;
     let mut matched = vec![];
     let mut known = None;
     for candidate in &candidates {

@@ -11,7 +11,7 @@ use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::vault::{Entry, Vault};
 use keiin_tests::company::{PASSWORD, text};
 use keiin_tests::mailbox::OTHER_PASSWORD;
-use keiin_tests::{Answer, Company, Deployment};
+use keiin_tests::{Answer, Call, Company, Deployment};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -80,6 +80,10 @@ fn mn_10_after_a_hundred_there_is_no_next_until_there_is_a_new_password() {
     let company = Company::sign_up(&server, "hundred");
     let (id, _) = company.new_member("viewer");
     let known = text(&company.get(&format!("/v1/members/{id}")), "email");
+    let first = log_in(&company, &known, PASSWORD).expect(201);
+    let mut cookies = first.headers_of("set-cookie").into_iter();
+    let browser = cookies.find(|set| set.starts_with("keiin-device=")).expect("a cookie for the device");
+    let browser = browser.split(';').next().unwrap_or_default().to_owned();
     drop(server);
     for email in [known.as_str(), "nobody@hundred.example"] {
         let login = |vault: &Vault| vault.fingerprint(Uuid::nil(), "login", email).expect("the vault answers");
@@ -91,6 +95,10 @@ fn mn_10_after_a_hundred_there_is_no_next_until_there_is_a_new_password() {
         assert_eq!(refusal(&log_in(&company, email, WRONG)), (401, "access.wrong_credentials".into(), None));
         assert_eq!(refusal(&log_in(&company, email, PASSWORD)), (403, "access.locked".into(), None), "{email}");
     }
+    // Who guesses elsewhere keeps nobody out of the browser that they always use.
+    let body = json!({ "email": known, "password": PASSWORD });
+    let usual = Call::new("POST", "/v1/sessions").json(&body).header("Cookie", &browser);
+    company.client.send(&usual).expect(201);
     company.require_reset(&id);
     let secret = company.reset_secret(&id);
     let accept = format!("/v1/password_resets/{secret}/accept");
