@@ -17,11 +17,21 @@ pub const OTHER_PASSWORD: &str = "eleven quiet otters under a lamp";
 
 /// The vault of a deployment, read beside its server.
 pub fn vault(data: &Path) -> Vault {
+    let (stores, keyring) = kept(data);
+    Vault::open_reader(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be read")
+}
+
+/// The same, to change what stands in it while there is no server.
+pub fn vault_at_rest(data: &Path) -> Vault {
+    let (stores, keyring) = kept(data);
+    Vault::open(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be opened")
+}
+
+fn kept(data: &Path) -> (Stores, Keyring) {
     let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
     let dir = DataDir::new(data);
     let stores = Stores::of(&config, &dir).expect("the stores are named");
-    let keyring = Keyring::open(&dir.keys(&config.keys)).expect("the keys are there");
-    Vault::open_reader(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be read")
+    (stores, Keyring::open(&dir.keys(&config.keys)).expect("the keys are there"))
 }
 
 impl Company {

@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use keiin::session::{SESSION, Session};
+use keiin_eventlog::vault::{Entry, Vault};
+use keiin_tests::mailbox::vault_at_rest;
 use keiin_tests::operation::{Operation, example, operations};
 use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Whoever has an account may end their own login, confirm it, and begin to set up an app.
 const OWN: &[&str] = &["log_out", "confirm_me", "begin_totp"];
@@ -148,10 +152,37 @@ fn a_token_may_only_what_its_scopes_say() {
     report!("guard scopes={} forbidden={forbidden} never_by_token={never}", without.len());
 }
 
+/// As if the logins of a member had been used last, and begun, this long ago.
+fn age(vault: &Vault, ledger: Uuid, member: Uuid, unused_us: i64, since_us: i64) {
+    let entries = vault.list(SESSION, ledger, Some(member)).expect("the vault answers");
+    let aged = entries.into_iter().map(|entry| {
+        let mut session = Session::of(&entry).expect("a login");
+        session.seen_us -= unused_us;
+        let (value, expires_us) =
+            (serde_json::to_vec(&session).expect("JSON"), entry.expires_us.map(|at| at - since_us));
+        Entry { value, expires_us, ..entry }
+    });
+    let aged: Vec<Entry> = aged.collect();
+    assert_eq!(aged.len(), 1);
+    vault.put(&aged).expect("the vault takes them");
+}
+
 #[test]
 fn whoever_is_no_active_member_is_nobody() {
-    let (_deployment, _server, company) = company("nobody");
-    let mut nobodies: Vec<(&str, Credential)> = Vec::new();
+    let (deployment, server, company) = company("nobody");
+    let (idle, idle_login) = company.new_member("admin");
+    let (old, old_login) = company.new_member("admin");
+    assert_eq!(server.stop(), 0);
+    let ids = [&company.id, &idle, &old].map(|id| Uuid::parse_str(id).expect("an id"));
+    let (longest, unused) = (keiin::session::ABSOLUTE_US, keiin::session::IDLE_US);
+    age(&vault_at_rest(&deployment.data()), ids[0], ids[1], unused, 0);
+    age(&vault_at_rest(&deployment.data()), ids[0], ids[2], 0, longest);
+    let server = deployment.serve();
+    let company = company.at(&server);
+    let mut nobodies = vec![("an idle login", idle_login), ("an old login", old_login)];
+    for (who, login) in &nobodies {
+        assert_eq!(company.client.send(&login.on(Call::new("GET", "/v1/me"))).status, 401, "{who}");
+    }
     let scopes = json!(keiin_domain::catalog::scopes());
     for (verb, body) in [("suspend", json!({ "reason": "For now" })), ("remove", json!({}))] {
         let (id, login) = company.new_member("admin");

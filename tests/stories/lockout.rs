@@ -4,13 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keiin::config::Config;
-use keiin::datadir::DataDir;
-use keiin::stores::Stores;
-use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::vault::{Entry, Vault};
 use keiin_tests::company::{PASSWORD, text};
-use keiin_tests::mailbox::OTHER_PASSWORD;
+use keiin_tests::mailbox::{OTHER_PASSWORD, vault_at_rest};
 use keiin_tests::{Answer, Call, Company, Deployment};
 use serde_json::json;
 use uuid::Uuid;
@@ -55,11 +51,7 @@ fn ml_22_after_five_wrong_ones_the_next_waits_for_known_and_unknown_alike() {
 
 /// As if so many wrong guesses had been made a day ago.
 fn plant(data: &Path, ledger: Uuid, owner: impl Fn(&Vault) -> Uuid, count: u8) {
-    let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
-    let dir = DataDir::new(data);
-    let stores = Stores::of(&config, &dir).expect("the stores are named");
-    let keyring = Keyring::open(&dir.keys(&config.keys)).expect("the keys are there");
-    let vault = Vault::open(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault opens");
+    let vault = vault_at_rest(data);
     let (owner, at) = (owner(&vault), keiin::clock::now_us() - 86_400_000_000);
     let guess = |n| Entry {
         kind: "guess".into(),
