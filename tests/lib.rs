@@ -1,9 +1,11 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
-//! [`server`], certificates for it in [`authority`], a client for its API in [`client`], companies in [`company`], an app
-//! that shows codes in [`authenticator`], its event feed in [`follow`], a request for every operation in [`operation`], a
-//! real browser in [`browser`], a search through files in [`canary`]; writers that keep what they were told in [`load`],
-//! and what holds a store against it in [`oracle`]; every decoder in [`decoders`].
+//! [`server`], certificates for it in [`authority`], a client for its API in [`client`], companies in [`company`], what an
+//! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
+//! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], a search through files in
+//! [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
+//! decoder in [`decoders`].
 
+pub mod access;
 pub mod authenticator;
 pub mod authority;
 pub mod browser;

@@ -134,9 +134,19 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         example.params.insert("id", object);
     }
     match name {
-        "get_me" | "get_trust" | "get_log_key" | "create_export" | "revoke_invitation" | "reinstate_member"
-        | "remove_member" | "archive_client" | "issue_document" | "receive_visitor" | "release_visitor"
-        | "revoke_kiosk" => {}
+        "get_me"
+        | "get_trust"
+        | "get_log_key"
+        | "create_export"
+        | "revoke_invitation"
+        | "reinstate_member"
+        | "remove_member"
+        | "archive_client"
+        | "issue_document"
+        | "receive_visitor"
+        | "release_visitor"
+        | "revoke_kiosk"
+        | "delete_permission_set" => {}
         list if list.starts_with("list_") => {}
         one if one.starts_with("get_") && operation.path.ends_with("/{id}") => {}
         "get_tenant" => {}
@@ -247,6 +257,11 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         "suspend_member" | "cancel_document" | "revoke_link" | "cancel_visit" => {
             example.body = Some(json!({ "reason": format!("Because of {}", company.slug) }));
         }
+        "define_permission_set" | "change_permission_set" => {
+            let name = format!("Set {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "name": name, "permissions": ["document.read", "document.draft"] }));
+        }
+        "record_phone_check" => example.body = Some(company.phone_check()),
         "register_client" | "change_client" => {
             let client = format!("Client {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "name": client, "honorific": "sama", "postal_code": "105-0011" }));
@@ -319,12 +334,20 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
     let id = match name {
         "get_member" | "change_role" | "revoke_invitation" => company.invite("viewer").0,
         "suspend_member" | "remove_member" | "reset_password" => company.new_member("viewer").0,
+        "record_phone_check" => {
+            let id = company.new_member("viewer").0;
+            company.suspend(&id, true);
+            id
+        }
         "reinstate_member" => {
             let id = company.new_member("viewer").0;
             let path = format!("/v1/members/{id}");
             let call = Call::new("POST", &format!("{path}/suspend")).if_match(&company.etag(&path));
             company.ok(call.json(&json!({ "reason": "For now" })));
             id
+        }
+        "get_permission_set" | "change_permission_set" | "delete_permission_set" => {
+            company.new_permission_set(&["visit.read"])
         }
         "get_client" | "change_client" | "archive_client" => company.new_client(),
         "get_document" | "set_lines" | "change_document" | "issue_document" => company.new_draft(),

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::command::Rejection;
 use crate::date::Date;
-use crate::role::Role;
+use crate::role::{Permission, Permissions, Role};
 use crate::sealed::{Personal, Sealed};
 
 /// Frozen codes of who can act (leaf field "actor kind").
@@ -36,6 +36,20 @@ pub struct Actor {
     pub id: Uuid,
     /// What it may do.
     pub role: Role,
+    /// What it may beside that: of [`Role::Custom`], the company's own set.
+    pub own: Option<Permissions>,
+}
+
+impl Actor {
+    /// Somebody with one of the fixed roles.
+    pub const fn new(kind: u8, id: Uuid, role: Role) -> Actor {
+        Actor { kind, id, role, own: None }
+    }
+
+    /// The matrix, or their own set.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.role.permits(permission) || self.own.is_some_and(|own| own.has(permission))
+    }
 }
 
 /// What the layer below supplies. One command has one of it; ids, keys and secrets that a decision mints live in memory

@@ -15,6 +15,7 @@ use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::date::DAY_US;
 use crate::document::{Document, DocumentStatus};
+use crate::member::Member;
 use crate::role::Permission;
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events, text};
@@ -29,7 +30,7 @@ pub const VIEW_LIMIT_MAX: u32 = 1_000;
 events! {
     /// What happens to a delivery.
     DeliveryEvent {
-        LinkIssued = "delivery.link_issued" v 1;
+        LinkIssued = "delivery.link_issued" v 2, was LinkIssuedV1 v 1;
         LinkOpened = "delivery.link_opened" v 1;
         LinkExpired = "delivery.link_expired" v 1;
         LinkRevoked = "delivery.link_revoked" v 1;
@@ -53,6 +54,27 @@ pub struct LinkIssued {
     pub expires_at_us: i64,
     /// How often it may be opened.
     pub view_limit: Option<u32>,
+    /// Which member sent it, also by a token.
+    pub sent_by: Option<Uuid>,
+}
+
+/// Frozen: as it was written before it said who sent it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkIssuedV1 {
+    document_id: Uuid,
+    revision: u32,
+    recipient: Sealed<Person>,
+    #[serde(with = "crate::event::hex32")]
+    secret_hash: [u8; 32],
+    expires_at_us: i64,
+    view_limit: Option<u32>,
+}
+
+impl From<LinkIssuedV1> for LinkIssued {
+    fn from(old: LinkIssuedV1) -> LinkIssued {
+        let LinkIssuedV1 { document_id, revision, recipient, secret_hash, expires_at_us, view_limit } = old;
+        LinkIssued { document_id, revision, recipient, secret_hash, expires_at_us, view_limit, sent_by: None }
+    }
 }
 
 /// The recipient looked.
@@ -89,6 +111,8 @@ codes! {
         Revoked = 2 "revoked",
         /// Opened as often as allowed.
         ViewLimit = 3 "view_limit",
+        /// Who sent it was suspended in an emergency.
+        OnHold = 4 "on_hold",
     }
 }
 
@@ -98,6 +122,7 @@ impl Closed {
             Closed::Expired => "delivery.expired",
             Closed::Revoked => "delivery.revoked",
             Closed::ViewLimit => "delivery.view_limit",
+            Closed::OnHold => "delivery.on_hold",
         })
     }
 }
@@ -113,6 +138,8 @@ pub struct Delivery {
     pub view_limit: Option<u32>,
     /// How often it was.
     pub views: u32,
+    /// Which member sent it.
+    pub sent_by: Option<Uuid>,
     /// Was seen to be over.
     pub expired: bool,
     /// Withdrawn.
@@ -127,6 +154,7 @@ impl Aggregate for Delivery {
             DeliveryEvent::LinkIssued(e) => {
                 (self.document_id, self.expires_at_us, self.view_limit) =
                     (e.document_id, e.expires_at_us, e.view_limit);
+                self.sent_by = e.sent_by;
             }
             DeliveryEvent::LinkOpened(e) => self.views = e.view,
             DeliveryEvent::LinkExpired(_) => self.expired = true,
@@ -141,7 +169,13 @@ impl Aggregate for Delivery {
 }
 
 impl Delivery {
-    /// Why it does not open at this time; `None` if it does. The first reason that held stays the answer.
+    /// Why it does not open at this time for its recipient, `sender` being who sent it; `None` if it does. As long as
+    /// somebody else may be acting in the sender's name, nothing that they sent opens (FM-29).
+    pub fn closed_to_recipient(&self, sender: &Member, now_us: i64) -> Option<Closed> {
+        self.closed(now_us).or(sender.emergency.then_some(Closed::OnHold))
+    }
+
+    /// Why it is over at this time; `None` if it is not. The first reason that held stays the answer.
     pub fn closed(&self, now_us: i64) -> Option<Closed> {
         match () {
             () if self.expired => Some(Closed::Expired),
@@ -222,6 +256,7 @@ impl Command for SendDocument {
             secret_hash: ctx.world.secret("lnk", delivery.id),
             expires_at_us: ctx.now_us + i64::from(days) * DAY_US,
             view_limit: self.view_limit,
+            sent_by: ctx.member,
         })])
     }
 }
@@ -249,7 +284,7 @@ impl Command for RevokeLink {
         match delivery.closed(ctx.now_us) {
             Some(Closed::Revoked) => return Err(Rejection::new("delivery.already_revoked")),
             Some(Closed::Expired) => return Err(Rejection::new("delivery.already_expired")),
-            Some(Closed::ViewLimit) | None => {}
+            Some(Closed::ViewLimit | Closed::OnHold) | None => {}
         }
         Ok(vec![delivery.emit(LinkRevoked { reason: text::optional_line(&self.reason, "/reason", 400)? })])
     }
@@ -261,15 +296,18 @@ impl Command for RevokeLink {
 pub struct OpenLink {}
 
 impl Command for OpenLink {
-    type On = On<Delivery>;
+    type On = (On<Delivery>, On<Member>);
     const NAME: &'static str = "open_link";
     const ROUTE: Route = Route::post("/v1/links/{token}/open");
     const PERMISSION: Permission = Permission("link.open");
     const REJECTS: &'static [&'static str] =
-        &["delivery.unknown", "delivery.expired", "delivery.revoked", "delivery.view_limit"];
-    fn decide(self, delivery: &On<Delivery>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        &["delivery.unknown", "delivery.expired", "delivery.revoked", "delivery.view_limit", "delivery.on_hold"];
+    fn linked(&self, delivery: &On<Delivery>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![delivery.sent_by.unwrap_or_default()])
+    }
+    fn decide(self, (delivery, sender): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_exist()?;
-        match delivery.closed(ctx.now_us) {
+        match delivery.closed_to_recipient(sender, ctx.now_us) {
             Some(closed) => Err(closed.rejection()),
             None => Ok(vec![delivery.emit(LinkOpened { view: delivery.views + 1 })]),
         }
@@ -283,14 +321,17 @@ impl Command for OpenLink {
 pub struct RefuseOpen {}
 
 impl Command for RefuseOpen {
-    type On = On<Delivery>;
+    type On = (On<Delivery>, On<Member>);
     const NAME: &'static str = "refuse_open";
     const ROUTE: Route = Route::internal();
     const PERMISSION: Permission = Permission("link.open");
     const REJECTS: &'static [&'static str] = &["delivery.unknown"];
-    fn decide(self, delivery: &On<Delivery>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn linked(&self, delivery: &On<Delivery>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![delivery.sent_by.unwrap_or_default()])
+    }
+    fn decide(self, (delivery, sender): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_exist()?;
-        let Some(reason) = delivery.closed(ctx.now_us) else { return Ok(vec![]) };
+        let Some(reason) = delivery.closed_to_recipient(sender, ctx.now_us) else { return Ok(vec![]) };
         let first_seen = reason == Closed::Expired && !delivery.expired;
         let expired = first_seen.then(|| delivery.emit(LinkExpired {}));
         Ok(expired.into_iter().chain([delivery.emit(OpenRefused { reason })]).collect())

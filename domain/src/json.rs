@@ -125,8 +125,14 @@ mod tests {
 
     fn invited() -> Stored {
         let person = Person { name: "田中 花子".into(), email: "hanako@example.jp".into(), ..Person::default() };
-        let event =
-            Invited { person: sealed(ANNA, &person), role: Role::Admin, secret_hash: [10; 32], expires_at_us: 1 };
+        let event = Invited {
+            person: sealed(ANNA, &person),
+            role: Role::Admin,
+            permission_set: None,
+            invited_by: None,
+            secret_hash: [10; 32],
+            expires_at_us: 1,
+        };
         MemberEvent::from(event).store()
     }
 

@@ -16,6 +16,7 @@ pub mod document;
 pub mod envelope;
 pub mod event;
 pub mod factor;
+pub mod identity;
 pub mod json;
 pub mod kiosk;
 pub mod log;
@@ -24,6 +25,7 @@ pub mod member;
 pub mod money;
 pub mod owners;
 pub mod password;
+pub mod permission_set;
 pub mod problem;
 pub mod provision;
 pub mod registration_number;
@@ -44,6 +46,7 @@ pub mod visit;
 pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Person>();
     v.personal::<sealed::Origin>();
+    v.personal::<identity::PhoneCall>();
     v.reading("me.read");
 
     v.aggregate::<provision::Slug>();
@@ -62,11 +65,21 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<member::ChangeRole>();
     v.command::<member::SuspendMember>();
     v.command::<member::ReinstateMember>();
+    v.aggregate::<identity::Identity>();
+    v.command::<identity::RecordPhoneCheck>();
     v.command::<member::RemoveMember>();
+    v.command::<member::ExpireInvitation>();
     v.command::<member::password::ChangePassword>();
     v.command::<member::password::ResetPassword>();
     v.command::<member::password::RequestPasswordReset>();
     v.command::<member::password::SetPassword>();
+
+    v.reading("permission_set.read");
+    v.aggregate::<permission_set::PermissionSet>();
+    v.aggregate::<permission_set::PermissionSets>();
+    v.command::<permission_set::DefinePermissionSet>();
+    v.command::<permission_set::ChangePermissionSet>();
+    v.command::<permission_set::DeletePermissionSet>();
 
     v.aggregate::<factor::Factor>();
     v.command::<factor::EnrolTotp>();

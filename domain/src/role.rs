@@ -1,6 +1,8 @@
 //! Roles and what they may do. The matrix is printed into `docs/permissions.md`; a test holds the file to this code.
 
-use crate::codes;
+use std::sync::LazyLock;
+
+use crate::{catalog, codes};
 
 /// `noun.verb`, named by the command or query that asks for it. The scope of an access token follows from it:
 /// `<nouns>:read` for `noun.read…`, else `<nouns>:write`.
@@ -21,7 +23,7 @@ impl Permission {
     /// Not for people with an account: the server's own, or asked for with a link, a pass or a kiosk's secret.
     pub fn is_outside(self) -> bool {
         matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
-            || matches!(self.0, "mail.record" | "delivery.expire" | "tenant.sign_up")
+            || matches!(self.0, "mail.record" | "delivery.expire" | "member.expire_invitation" | "tenant.sign_up")
     }
 
     /// Reads only?
@@ -64,6 +66,8 @@ codes! {
         LinkHolder = 9 "link_holder",
         /// The server itself.
         System = 10 "system",
+        /// What one of the company's own permission sets says, and what everybody in the company may.
+        Custom = 11 "custom",
     }
 }
 
@@ -72,7 +76,7 @@ impl Role {
     pub const OF_MEMBERS: [Role; 7] =
         [Role::Owner, Role::Admin, Role::Member, Role::Viewer, Role::Accountant, Role::Receptionist, Role::Auditor];
 
-    /// Can a person with an account have it?
+    /// Can a person with an account be given it? [`Role::Custom`] comes with a permission set and never by its name.
     pub fn is_for_members(self) -> bool {
         Role::OF_MEMBERS.contains(&self)
     }
@@ -93,8 +97,63 @@ impl Role {
             Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
             Role::Accountant => everybody || matches!(noun, "client" | "document" | "delivery" | "mail"),
             Role::Receptionist => everybody || noun == "visit",
+            Role::Custom => everybody,
             Role::Auditor => reads && noun != "mail" || permission.0 == "log.export",
         }
+    }
+}
+
+/// Nouns over which a company's own permission sets can give rights. Rights over people, over rights and over security stay
+/// with owners and admins: whoever cannot be given them cannot pass them on either.
+const GRANTABLE: &[&str] =
+    &["client", "document", "delivery", "visit", "mail", "device", "token", "event", "log", "tenant"];
+
+impl Permission {
+    /// Can a permission set hold it? Never what only an owner may, what everybody in a company may anyway, or what is not
+    /// for people.
+    pub fn is_grantable(self) -> bool {
+        GRANTABLE.contains(&self.noun())
+            && !self.is_outside()
+            && Role::Admin.permits(self)
+            && !Role::Custom.permits(self)
+    }
+
+    /// Every permission that a set can hold, sorted.
+    pub fn grantable() -> impl Iterator<Item = Permission> {
+        CATALOG.iter().copied().filter(|permission| permission.is_grantable())
+    }
+
+    /// The permission to see what this one changes, where a set must hold it too.
+    pub fn needs(self) -> Option<Permission> {
+        let read = CATALOG.iter().copied().find(|p| p.noun() == self.noun() && p.verb() == "read")?;
+        (self != read && read.is_grantable()).then_some(read)
+    }
+}
+
+/// All permissions, sorted; the place of each is its bit in [`Permissions`].
+static CATALOG: LazyLock<Vec<Permission>> = LazyLock::new(|| catalog::permissions().into_iter().collect());
+
+/// Permissions of somebody with a set of their own. For the memory of one process: bits move when the catalog grows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Permissions([u64; 4]);
+
+impl Permissions {
+    /// From names. One that this build does not know, or that no set may hold any more, gives nothing.
+    pub fn named<'a>(names: impl IntoIterator<Item = &'a str>) -> Permissions {
+        let mut all = Permissions::default();
+        for name in names {
+            let place = CATALOG.binary_search_by(|permission| permission.0.cmp(name)).ok();
+            if let Some(place) = place.filter(|place| CATALOG[*place].is_grantable()) {
+                all.0[place / 64] |= 1 << (place % 64);
+            }
+        }
+        all
+    }
+
+    /// Is it among them?
+    pub fn has(self, permission: Permission) -> bool {
+        let place = CATALOG.binary_search(&permission).ok();
+        place.is_some_and(|place| self.0[place / 64] & (1 << (place % 64)) != 0)
     }
 }
 
@@ -121,7 +180,8 @@ mod tests {
         receptionist  -       -         -       W      o   -      -
         auditor       R       R         R       R      R   W      R
         device        -       -         -       -      -   -      -
-        link_holder   -       -         -       -      -   -      -";
+        link_holder   -       -         -       -      -   -      -
+        custom        -       -         -       -      o   -      -";
 
     #[test]
     fn roles_may_what_the_matrix_says() {
@@ -158,7 +218,7 @@ mod tests {
                 check(own, matches!(*cell, "W" | "R" | "o"));
             }
         }
-        assert_eq!(checked, 9 * 23, "rows × permissions");
+        assert_eq!(checked, 10 * 23, "rows × permissions");
     }
 
     #[test]
@@ -176,6 +236,25 @@ mod tests {
             let may: Vec<Role> = Role::ALL.iter().copied().filter(|r| r.permits(Permission(permission))).collect();
             assert_eq!(may, [Role::System], "{permission}");
         }
+    }
+
+    #[test]
+    fn el_22_no_set_holds_what_makes_rights() {
+        assert!(CATALOG.len() <= 256, "Permissions has a bit for each");
+        let all: Vec<&str> = Permission::grantable().map(|p| p.0).collect();
+        assert!(all.len() > 20 && all.contains(&"document.issue") && all.contains(&"event.read"), "{all:?}");
+        for never in ["member.invite", "member.change_role", "permission_set.define", "security.change", "me.read"] {
+            assert!(!all.contains(&never) && !Permissions::named([never]).has(Permission(never)), "{never}");
+        }
+        for permission in Permission::grantable() {
+            assert!(Role::Admin.permits(permission) && Permissions::named([permission.0]).has(permission));
+        }
+        let reads = Permissions::named(["document.read", "no.such"]);
+        assert!(reads.has(Permission("document.read")) && !reads.has(Permission("document.issue")));
+        assert!(!reads.has(Permission("no.such")));
+        assert_eq!(Permission("document.issue").needs(), Some(Permission("document.read")));
+        assert_eq!(Permission("document.read").needs(), None);
+        assert_eq!(Permission("tenant.change").needs(), None, "everybody reads it");
     }
 
     #[test]

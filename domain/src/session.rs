@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_login_meets_a_suspension() {
-        let suspend = SuspendMember { reason: "端末の紛失".into() };
+        let suspend = SuspendMember { reason: "端末の紛失".into(), emergency: false };
         ready().race((ANNA, suspend), (SESSION, start())).refused("session.inactive_member");
     }
 

@@ -39,7 +39,7 @@ pub const FRESH: Uuid = Uuid::from_u128(0xf001);
 /// A company in which nothing has happened. It is Monday, 2026-11-02, 09:00 in Japan, and its owner acts.
 pub fn scene() -> Scene {
     let streams = BTreeMap::new();
-    let actor = Actor { kind: actor_kind::MEMBER, id: ME, role: Role::Owner };
+    let actor = Actor::new(actor_kind::MEMBER, ME, Role::Owner);
     let (from, session, link, world) = Default::default();
     let (member, is_fresh, now_us) = (Some(ME), true, 0);
     Scene { streams, actor, member, from, is_fresh, session, link, now_us, world }.at("2026-11-02T09:00:00+09:00")
@@ -88,7 +88,7 @@ impl Scene {
 
     /// From now on a member of this role acts, [`ME`].
     pub fn by(self, role: Role) -> Scene {
-        let actor = Actor { kind: actor_kind::MEMBER, id: ME, role };
+        let actor = Actor::new(actor_kind::MEMBER, ME, role);
         Scene { actor, member: Some(ME), ..self }
     }
 
@@ -100,7 +100,7 @@ impl Scene {
 
     /// From now on whoever holds this link acts.
     pub fn by_link(self, secret: &str) -> Scene {
-        let actor = Actor { kind: actor_kind::LINK_HOLDER, id: Uuid::nil(), role: Role::LinkHolder };
+        let actor = Actor::new(actor_kind::LINK_HOLDER, Uuid::nil(), Role::LinkHolder);
         Scene { actor, member: None, session: None, link: Some(hash(secret)), ..self }
     }
 
@@ -112,13 +112,13 @@ impl Scene {
 
     /// From now on this kiosk acts.
     pub fn by_kiosk(self, kiosk: Uuid) -> Scene {
-        let actor = Actor { kind: actor_kind::DEVICE, id: kiosk, role: Role::Device };
+        let actor = Actor::new(actor_kind::DEVICE, kiosk, Role::Device);
         Scene { actor, member: None, ..self }
     }
 
     /// From now on the server acts.
     pub fn by_system(self) -> Scene {
-        let actor = Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System };
+        let actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);
         Scene { actor, member: None, ..self }
     }
 

@@ -17,6 +17,7 @@ use axum::routing::{MethodRouter, get, patch, post, put};
 use keiin_domain::command::Command;
 use keiin_domain::factor::ResetFactor;
 use keiin_domain::member::password::ChangePassword;
+use keiin_domain::member::{AcceptInvitation, ReinstateMember};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -117,6 +118,9 @@ async fn command(
         denial::denied(app, &principal, entry.name, &call).await;
         return Err(Problem::new("access.forbidden"));
     }
+    if entry.name == AcceptInvitation::NAME {
+        crate::invitation::is_for_caller(app, &principal, &head.headers, call.from()).await?;
+    }
     let call = Call {
         target: target(&path, &principal)?,
         key: idempotency_key(&head.headers, entry.needs_key)?,
@@ -146,6 +150,9 @@ pub async fn run(
         json::typed::<ChangePassword>(body.clone())?;
         guess.guess(app, call.now_us)?;
     }
+    if let Some(member) = call.target.filter(|_| entry.name == ReinstateMember::NAME) {
+        crate::password::tidy(app, principal.ledger, member, &call).await?;
+    }
     let done = entry.run(app, principal, &call, body).await;
     if let Some(guess) = guess
         && done.as_ref().map_or_else(|problem| problem.code.starts_with("member.password_"), |_| true)
@@ -158,7 +165,7 @@ pub async fn run(
         crate::password::refused(app, principal.ledger, member, &call).await?;
     }
     if let Ok(done) = &done {
-        follow(app, entry.name, principal.ledger, done.id, &call).await?;
+        follow(app, entry.name, principal.ledger, done, &call).await?;
     }
     if entry.name == "open_link" && done.is_err() {
         crate::link::refused(app, principal, &call).await;
@@ -167,8 +174,12 @@ pub async fn run(
 }
 
 /// What the vault must be rid of when a command is done.
-async fn follow(app: &App, command: &str, ledger: Uuid, id: Uuid, call: &Call) -> Result<(), Problem> {
+async fn follow(app: &App, command: &str, ledger: Uuid, done: &Done, call: &Call) -> Result<(), Problem> {
+    let id = done.id;
     if crate::password::ends_logins(command) {
+        if let Some(span) = done.span {
+            app.wait(ledger, span.last).await?;
+        }
         crate::password::tidy(app, ledger, id, call).await?;
     }
     if command == ResetFactor::NAME {

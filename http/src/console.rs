@@ -12,6 +12,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use keiin_domain::command::Command;
+use keiin_domain::member::AcceptInvitation;
 use serde_json::{Map, Value, json};
 
 use crate::api::{self, Path, PathParams, identify, query_string, target};
@@ -45,8 +47,11 @@ const fn page(path: &'static str, template: &'static str, loads: &'static [&'sta
 /// Every page behind the login.
 pub const PAGES: &[Page] = &[
     page("/", "dashboard", &["list_documents", "list_visits", "list_deliveries", "list_events"]),
-    page("/members", "members", &["list_members"]),
-    page("/members/{id}", "member", &["get_member", "get_factor"]),
+    page("/members", "members", &["list_members", "list_permission_sets"]),
+    page("/members/{id}", "member", &["get_member", "get_factor", "list_permission_sets"]),
+    page("/permission_sets", "permission_sets", &["list_permission_sets"]),
+    page("/permission_sets/new", "permission_set", &[]),
+    page("/permission_sets/{id}", "permission_set", &["get_permission_set"]),
     page("/clients", "clients", &["list_clients"]),
     page("/clients/new", "client_new", &[]),
     Page {
@@ -199,6 +204,9 @@ async fn form(app: &App, entry: &Entry, path: BTreeMap<String, String>, request:
     if principal.check(entry.permission).is_err() {
         crate::denial::denied(app, &principal, entry.name, &call).await;
         return Err(Problem::new("access.forbidden"));
+    }
+    if entry.name == AcceptInvitation::NAME {
+        crate::invitation::is_for_caller(app, &principal, &head.headers, call.from()).await?;
     }
     let fields = fields(app, &head, body).await?;
     let hidden = |name: &str| fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());

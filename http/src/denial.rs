@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keiin_domain::access::RecordDenial;
+use keiin_domain::context::{Actor, actor_kind};
+use keiin_domain::role::Role;
 use uuid::Uuid;
 
 use crate::app::{App, ROOT};
@@ -66,11 +68,7 @@ pub async fn denied(app: &App, principal: &Principal, operation: &str, call: &Ca
 
 /// Records that somebody unknown was refused, in the root ledger.
 pub async fn denied_stranger(app: &App, operation: &str, call: &Call) {
-    let actor = keiin_domain::context::Actor {
-        kind: keiin_domain::context::actor_kind::ANONYMOUS,
-        id: Uuid::nil(),
-        role: keiin_domain::role::Role::LinkHolder,
-    };
+    let actor = Actor::new(actor_kind::ANONYMOUS, Uuid::nil(), Role::LinkHolder);
     let nobody = Principal::new(ROOT, actor);
     denied(app, &nobody, operation, call).await;
 }
@@ -78,11 +76,8 @@ pub async fn denied_stranger(app: &App, operation: &str, call: &Call) {
 async fn write(app: &App, principal: &Principal, operation: &str, count: u32, call: &Call) -> Result<(), Problem> {
     // The server writes it down, in the name of who was refused.
     let writer = Principal { scopes: None, ..principal.clone() };
-    let allowed = Principal {
-        actor: keiin_domain::context::Actor { role: keiin_domain::role::Role::System, ..writer.actor },
-        ..writer
-    }
-    .allow::<RecordDenial>()?;
+    let allowed =
+        Principal { actor: Actor { role: Role::System, ..writer.actor }, ..writer }.allow::<RecordDenial>()?;
     let call = Call { key: None, target: None, if_match: None, ..call.clone() };
     execute(app, &allowed, RecordDenial { operation: operation.to_owned(), count }, &call).await?;
     Ok(())

@@ -23,6 +23,7 @@ pub mod export;
 pub mod factor;
 pub mod feed;
 pub mod headers;
+pub mod invitation;
 pub mod json;
 pub mod kiosk;
 pub mod ledger;

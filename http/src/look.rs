@@ -166,7 +166,7 @@ mod tests {
         let data = crate::datadir::DataDir::new(&folder);
         data.create("localhost", &[]).unwrap();
         let app = App::open(crate::config::Config::default(), data).await.unwrap();
-        let actor = Actor { kind: actor_kind::MEMBER, id: Uuid::from_u128(1), role: Role::Owner };
+        let actor = Actor::new(actor_kind::MEMBER, Uuid::from_u128(1), Role::Owner);
         let nowhere = Principal::new(Uuid::from_u128(2), actor);
         let call = Call::internal(1_793_577_600_000_000);
         let look = |class| Seen { kind: "visit".into(), id: Uuid::from_u128(3), class, how: Look::Shown };

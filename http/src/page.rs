@@ -12,7 +12,7 @@ use fluent_bundle::{FluentArgs, FluentValue};
 use keiin_domain::catalog::{self, Visit};
 use keiin_domain::command::Aggregate;
 use keiin_domain::event::Event;
-use keiin_domain::role::Role;
+use keiin_domain::role::{Permission, Role};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
@@ -112,6 +112,7 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     env.add_global("lang", lang.code());
     env.add_global("document_types", Value::from_iter(DOCUMENT_TYPES));
     env.add_global("roles", Value::from_iter(Role::OF_MEMBERS.map(Role::name)));
+    env.add_global("grantable", Value::from(Serde(grantable())));
     env.add_global("token_scopes", Value::from_iter(catalog::scopes()));
     env.add_global("event_kinds", Value::from_iter(event_kinds()));
     env.add_global("leaf_layout", Value::from(Serde(LEAF_LAYOUT)));
@@ -157,6 +158,22 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
         env.add_template_owned(name.to_string(), source).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     }
     Ok(env)
+}
+
+/// What a permission set can hold, noun by noun.
+fn grantable() -> Vec<(&'static str, Vec<&'static str>)> {
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for permission in Permission::grantable() {
+        match groups.last_mut().filter(|(noun, _)| *noun == permission.noun()) {
+            Some((_, all)) => all.push(permission.0),
+            None => groups.push((permission.noun(), vec![permission.0])),
+        }
+    }
+    for (_, all) in &mut groups {
+        // Seeing comes before changing.
+        all.sort_by_key(|name| (!Permission(name).reads(), *name));
+    }
+    groups
 }
 
 /// Every kind of record that a ledger can hold, as the catalog lists them.

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use keiin_domain::command::{Command, On};
-use keiin_domain::member::Member;
 use keiin_domain::member::password::{ChangePassword, RequestPasswordReset, ResetPassword, SetPassword, credential};
+use keiin_domain::member::{Member, RemoveMember, SuspendMember};
 use keiin_domain::password::normalised;
 use keiin_domain::session::{EndSession, LoginRefusal, SessionEnd};
 use keiin_domain::text;
+use keiin_domain::token::RevokeToken;
 use keiin_eventlog::vault::Entry;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
@@ -100,7 +101,8 @@ async fn verify(hash: String, password: String) -> bool {
 
 /// Commands after which logins and hashes are over.
 pub fn ends_logins(command: &str) -> bool {
-    [ChangePassword::NAME, ResetPassword::NAME, SetPassword::NAME].contains(&command)
+    let [suspend, remove] = [SuspendMember::NAME, RemoveMember::NAME];
+    [ChangePassword::NAME, ResetPassword::NAME, SetPassword::NAME, suspend, remove].contains(&command)
 }
 
 /// Writes down that somebody who is logged in did not know the password.
@@ -131,6 +133,23 @@ pub async fn tidy(app: &App, ledger: Uuid, member: Uuid, call: &Call) -> Result<
         let allowed = Principal::member(ledger, member, Some(session.id)).allow::<EndSession>()?;
         let call = Call { key: None, if_match: None, target: Some(session.id), ..call.clone() };
         execute(app, &allowed, EndSession { reason: SessionEnd::Revoked }, &call).await?;
+    }
+    if state.emergency {
+        end_tokens(app, ledger, member, call).await?;
+    }
+    Ok(())
+}
+
+/// Whoever may have been somebody else may have made tokens: they are over for good, and not only while the member is
+/// suspended. Repeated before the suspension is lifted, so that none is forgotten.
+async fn end_tokens(app: &App, ledger: Uuid, member: Uuid, call: &Call) -> Result<(), Problem> {
+    let server = Principal::system(ledger);
+    for token in keiin_projections::token::active_of(&app.read, &server.who(), member)? {
+        let call = Call { key: None, if_match: None, target: Some(token), ..call.clone() };
+        match execute(app, &server.allow::<RevokeToken>()?, RevokeToken {}, &call).await {
+            Err(problem) if problem.code == "token.already_revoked" => {}
+            other => drop(other?),
+        }
     }
     Ok(())
 }

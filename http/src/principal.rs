@@ -11,6 +11,7 @@ use keiin_domain::command::{Aggregate, Command, On};
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::{Member, MemberStatus};
+use keiin_domain::permission_set::PermissionSet;
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::Origin;
 use keiin_domain::security::Security;
@@ -72,12 +73,12 @@ impl Principal {
 
     /// The server itself, acting in a ledger.
     pub fn system(ledger: Uuid) -> Principal {
-        Principal::new(ledger, Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System })
+        Principal::new(ledger, Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System))
     }
 
     /// A member for whom the server does what no permission covers: their own sign-up, login and logout.
     pub fn member(ledger: Uuid, id: Uuid, session_id: Option<Uuid>) -> Principal {
-        let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::System };
+        let actor = Actor::new(actor_kind::MEMBER, id, Role::System);
         Principal { member: Some(id), session_id, ..Principal::new(ledger, actor) }
     }
 
@@ -98,7 +99,7 @@ impl Principal {
             return false;
         }
         let by_scope = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission.scope()));
-        by_scope && self.actor.role.permits(permission)
+        by_scope && self.actor.may(permission)
     }
 
     /// The check itself; the caller counts a refusal as a denial.
@@ -136,7 +137,7 @@ pub fn by_link(app: &App, kind: &str, secret: &str) -> Result<Principal, Problem
     }
     let hash = random::hash(secret);
     let entry = app.vault.get(kind, &hash)?.ok_or_else(Problem::not_found)?;
-    let actor = Actor { kind: actor_kind::LINK_HOLDER, id: entry.owner, role: Role::LinkHolder };
+    let actor = Actor::new(actor_kind::LINK_HOLDER, entry.owner, Role::LinkHolder);
     Ok(Principal { link: Some(hash), ..Principal::new(entry.ledger, actor) })
 }
 
@@ -188,7 +189,10 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
         return Err(gone());
     }
     let state: On<Member> = load(app, ledger, member).await?;
-    let role = active(&state).filter(|_| state.keeps(session.id, session.passwords)).ok_or_else(gone)?;
+    if !state.keeps(session.id, session.passwords) {
+        return Err(gone());
+    }
+    let actor = acting(app, ledger, &state, actor_kind::MEMBER, member).await?.ok_or_else(gone)?;
     let security: On<Security> = load(app, ledger, ledger).await?;
     if !session.from_anywhere && !security.allows(from) {
         return Err(Problem::new("access.network"));
@@ -201,7 +205,7 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
         session_id: Some(session.id),
         confirmed_us: Some(session.confirmed_us),
         must_enrol: security.second_factor_required && !session.second_factor,
-        ..Principal::new(ledger, Actor { kind: actor_kind::MEMBER, id: member, role })
+        ..Principal::new(ledger, actor)
     })
 }
 
@@ -212,12 +216,12 @@ async fn by_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Princ
     if token.revoked || !token.exists() || clock::now_us() >= token.expires_at_us {
         return Err(gone());
     }
-    let role = active_role(app, entry.ledger, token.member_id).await?.ok_or_else(gone)?;
+    let member: On<Member> = load(app, entry.ledger, token.member_id).await?;
+    let actor = acting(app, entry.ledger, &member, actor_kind::API_CLIENT, entry.owner).await?.ok_or_else(gone)?;
     if !load::<Security>(app, entry.ledger, entry.ledger).await?.allows(from) {
         return Err(Problem::new("access.network"));
     }
     let (member, scopes) = (Some(token.member_id), Some(token.scopes.clone()));
-    let actor = Actor { kind: actor_kind::API_CLIENT, id: entry.owner, role };
     Ok(Principal { member, scopes, ..Principal::new(entry.ledger, actor) })
 }
 
@@ -229,18 +233,25 @@ pub async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
     if kiosk.revoked || !kiosk.exists() {
         return Err(gone());
     }
-    let actor = Actor { kind: actor_kind::DEVICE, id: entry.owner, role: Role::Device };
+    let actor = Actor::new(actor_kind::DEVICE, entry.owner, Role::Device);
     Ok(Principal::new(entry.ledger, actor))
 }
 
-/// The role of a member who may act now.
-pub async fn active_role(app: &App, ledger: Uuid, member: Uuid) -> Result<Option<Role>, Problem> {
-    let member: On<Member> = load(app, ledger, member).await?;
-    Ok(active(&member))
+/// A member as who acts now, if they may act at all.
+pub async fn active(app: &App, ledger: Uuid, member: Uuid) -> Result<Option<Actor>, Problem> {
+    let state: On<Member> = load(app, ledger, member).await?;
+    acting(app, ledger, &state, actor_kind::MEMBER, member).await
 }
 
-fn active(member: &Member) -> Option<Role> {
-    member.role.filter(|_| member.status == Some(MemberStatus::Active))
+/// Whoever acts as a member, with the rights that the member has now. What a set of the company allows is asked of the
+/// ledger, like everything else that may have changed a moment ago.
+async fn acting(app: &App, ledger: Uuid, member: &Member, kind: u8, id: Uuid) -> Result<Option<Actor>, Problem> {
+    let Some(role) = member.role.filter(|_| member.status == Some(MemberStatus::Active)) else { return Ok(None) };
+    let own = match member.permission_set {
+        Some(set) => Some(load::<PermissionSet>(app, ledger, set).await?.rights()),
+        None => None,
+    };
+    Ok(Some(Actor { own, ..Actor::new(kind, id, role) }))
 }
 
 /// Folds one aggregate as the ledger has it now.

@@ -36,6 +36,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.network", 403),
     ("access.gone", 410),
     ("access.locked", 403),
+    ("invitation.other_address", 403),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
     ("service.moved", 410),

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use keiin_domain::delivery::{Delivery, OpenLink};
+use keiin_domain::delivery::{Closed, Delivery, OpenLink};
 use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
@@ -241,6 +241,18 @@ async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, head: 
     if !open {
         return Err(Problem::new("access.gone"));
     }
+    let from = principal::origin(&app, Peer::of(&head).ip, &head.headers).ip.parse().ok();
+    if let Err(problem) = crate::invitation::is_for_caller(&app, &holder, &head.headers, from).await {
+        let peer = Peer::of(&head);
+        let mut context = common(&app, head.uri.path(), peer, None).await?;
+        context["problem"] = crate::serve::problem_view(&app, &problem, peer);
+        context["tenant"] = tenant(&app, holder.ledger).await?;
+        context["who"] = match principal::authenticate_again(&app, &head.headers, from).await {
+            Ok(caller) => me(&app, &caller).await?,
+            Err(_) => json!({}),
+        };
+        return render(&app, peer.lang, "invite_other", &context, problem.status);
+    }
     let server = Principal::system(holder.ledger);
     let mut invitation = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
     invitation["tenant"] = tenant(&app, holder.ledger).await?;
@@ -295,10 +307,14 @@ async fn alert_page(State(app): State<Arc<App>>, Path(path): PathParams, head: P
 async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
     let holder = holder(&app, &path, &head, "lnk")?;
     let delivery = principal::load::<Delivery>(&app, holder.ledger, holder.actor.id).await?;
-    if delivery.closed(clock::now_us()).is_some() {
+    let sender: Member = match delivery.sent_by {
+        Some(sender) => principal::load::<Member>(&app, holder.ledger, sender).await?.state,
+        None => Member::default(),
+    };
+    if let Some(closed) = delivery.closed_to_recipient(&sender, clock::now_us()) {
         let call = crate::execute::Call::internal(clock::now_us());
         crate::link::refused(&app, &holder, &call).await;
-        return Err(Problem::new("access.gone"));
+        return Err(Problem::new(if closed == Closed::OnHold { "delivery.on_hold" } else { "access.gone" }));
     }
     let server = Principal::system(holder.ledger);
     let document = app.represent(&server, "document", delivery.document_id).await?.ok_or_else(Problem::not_found)?;

@@ -3,7 +3,6 @@
 //! anything that logs in.
 
 use keiin_domain::command::On;
-use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::factor::{Factor, UseFactor};
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::role::Role;
@@ -239,8 +238,8 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
         }
     };
     asked.forget(app)?;
-    let role = principal::active_role(app, who.ledger, who.member).await?;
-    if !pending.break_glass.is_empty() && role != Some(Role::Owner) {
+    let actor = principal::active(app, who.ledger, who.member).await?;
+    if !pending.break_glass.is_empty() && actor.is_none_or(|actor| actor.role != Role::Owner) {
         refuse(app, Some(who), LoginRefusal::Network, call).await?;
         return Err(Problem::new("access.network"));
     }
@@ -379,8 +378,8 @@ async fn open(
     call: &Call,
 ) -> Result<LoggedIn, Problem> {
     let TenantMember { ledger, member, .. } = who;
-    let role = principal::active_role(app, ledger, member).await?;
-    let role = role.ok_or_else(|| Problem::new("access.wrong_credentials"))?;
+    let actor = principal::active(app, ledger, member).await?;
+    let actor = actor.ok_or_else(|| Problem::new("access.wrong_credentials"))?;
     let secret = random::secret("ses");
     let session = Session {
         id: random::id_at(call.now_us),
@@ -391,7 +390,6 @@ async fn open(
         passwords: who.passwords,
     };
     let security: On<Security> = principal::load(app, ledger, ledger).await?;
-    let actor = Actor { kind: actor_kind::MEMBER, id: member, role };
     let principal = Principal {
         member: Some(member),
         session_id: Some(session.id),

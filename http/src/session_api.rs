@@ -275,7 +275,7 @@ pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
     {
         let factor = crate::principal::load::<Factor>(app, principal.ledger, member).await?;
         me["second_factor"] = json!(factor.totp.is_some());
-        for field in ["name", "email"] {
+        for field in ["name", "email", "permission_set"] {
             if let Some(value) = view.get(field) {
                 me[field] = value.clone();
             }

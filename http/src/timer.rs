@@ -1,10 +1,13 @@
-//! What becomes due by itself: links whose time is up, entries of the vault that expired, counters of who has been quiet.
+//! What becomes due by itself: links and invitations whose time is up, entries of the vault that expired, counters of who has been quiet.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use keiin_domain::command::Command;
 use keiin_domain::delivery::ExpireLink;
+use keiin_domain::member::ExpireInvitation;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock;
@@ -12,7 +15,7 @@ use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
 
-/// Links that one round expires.
+/// Most links, and most invitations, that one round expires.
 const ROUND: usize = 200;
 
 /// Runs due commands until the process ends.
@@ -27,16 +30,23 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// One round; returns how many links it expired.
+/// One round; returns how many links and invitations it expired.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
-    let due = keiin_projections::delivery::due(&app.read, now_us, ROUND)?;
-    for (ledger, id) in &due {
-        let allowed = Principal::system(*ledger).allow::<ExpireLink>()?;
-        let done = execute(app, &allowed, ExpireLink {}, &Call::internal(now_us).on(*id)).await?;
+    let links = keiin_projections::delivery::due(&app.read, now_us, ROUND)?;
+    expire(app, ExpireLink {}, &links, now_us).await?;
+    let invitations = keiin_projections::member::due(&app.read, now_us, ROUND)?;
+    expire(app, ExpireInvitation {}, &invitations, now_us).await?;
+    app.vault.purge_expired(now_us)?;
+    Ok(links.len() + invitations.len())
+}
+
+async fn expire<C: Command>(app: &App, command: C, due: &[(Uuid, Uuid)], now_us: i64) -> Result<(), Problem> {
+    for (ledger, id) in due {
+        let allowed = Principal::system(*ledger).allow::<C>()?;
+        let done = execute(app, &allowed, command.clone(), &Call::internal(now_us).on(*id)).await?;
         if let Some(span) = done.span {
             app.wait(*ledger, span.last).await?;
         }
     }
-    app.vault.purge_expired(now_us)?;
-    Ok(due.len())
+    Ok(())
 }

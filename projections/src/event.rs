@@ -146,6 +146,7 @@ pub const FROM: &str = concat!(
         WHEN 'visit' THEN (SELECT x.visitor_name FROM visits x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'kiosk' THEN (SELECT x.name FROM kiosks x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'token' THEN (SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'permission_set' THEN (SELECT x.name FROM permission_sets x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'access' THEN (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'data' THEN coalesce(
             (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
@@ -177,7 +178,7 @@ fn view(row: &Row, anchored: u64) -> Seen<EventView> {
 
 /// Who may not read the whole trail sees what they did themselves.
 fn own_only(who: &Who) -> Option<Uuid> {
-    (!who.actor.role.permits(Permission("event.read"))).then_some(who.person())
+    (!who.actor.may(Permission("event.read"))).then_some(who.person())
 }
 
 fn anchored(read: &Read, who: &Who) -> u64 {

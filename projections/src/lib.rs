@@ -16,6 +16,7 @@ pub mod factor;
 pub mod kiosk;
 pub mod mail;
 pub mod member;
+pub mod permission_set;
 pub mod query;
 pub mod runner;
 pub mod security;
@@ -31,6 +32,7 @@ pub mod visit;
 pub static PROJECTIONS: &[runner::Projection] = &[
     tenant::PROJECTION,
     member::PROJECTION,
+    permission_set::PROJECTION,
     client::PROJECTION,
     document::PROJECTION,
     delivery::PROJECTION,
@@ -50,6 +52,8 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<tenant::GetTenant>();
     v.query::<member::ListMembers>();
     v.query::<member::GetMember>();
+    v.query::<permission_set::ListPermissionSets>();
+    v.query::<permission_set::GetPermissionSet>();
     v.query::<client::ListClients>();
     v.query::<client::GetClient>();
     v.query::<document::ListDocuments>();

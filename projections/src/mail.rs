@@ -236,7 +236,7 @@ pub struct Due {
 /// How long a mail that was handed out is not handed out again unless [`retry_later`] says so, microseconds.
 pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
 
-const SYSTEM: Actor = Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System };
+const SYSTEM: Actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);
 
 /// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
 /// outcome must be recorded (`mail.sent`, `mail.failed`) or [`retry_later`] called.

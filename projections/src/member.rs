@@ -2,9 +2,12 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
+use keiin_domain::identity::{Identity, IdentityEvent};
 use keiin_domain::member::{Member, MemberEvent, MemberStatus};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
+use keiin_eventlog::sql::Scope;
+use keiin_eventlog::values;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,7 +16,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
-use crate::view::{Row, Seen, Time, col};
+use crate::view::{Named, Row, Seen, SqlError, Time, col};
 
 /// One row a member.
 pub static MEMBERS: Table = Table {
@@ -24,10 +27,17 @@ pub static MEMBERS: Table = Table {
         personal("name"),
         personal("email"),
         text("role"),
+        blob("permission_set"),
+        blob("invited_by"),
         text("status"),
         int("invited_at"),
         int("joined_at"),
         int("expires_at"),
+        text("suspended_reason"),
+        int("emergency"),
+        text("check_result"),
+        text("check_source"),
+        int("checked_at"),
         int("must_reset"),
         int("reset_expires_at"),
         int("since"),
@@ -39,11 +49,22 @@ pub static MEMBERS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "member", revision: 2, tables: &[&MEMBERS], fold };
+pub const PROJECTION: Projection = Projection { name: "member", revision: 3, tables: &[&MEMBERS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
-    if fact.stream() != Member::STREAM {
-        return Ok(());
+    match fact.stream() {
+        Member::STREAM => {}
+        Identity::STREAM => {
+            let IdentityEvent::VerifiedByPhone(e) = fact.read()?;
+            let check = [
+                ("check_result", cell(e.result.name())),
+                ("check_source", cell(e.number_source.name())),
+                ("checked_at", cell(e.called_at_us)),
+            ];
+            out.set(&MEMBERS, [fact.id()], check);
+            return Ok(());
+        }
+        _ => return Ok(()),
     }
     let status = |status: MemberStatus| ("status", cell(status.name()));
     let now = cell(fact.time_us());
@@ -54,16 +75,33 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
         }
         MemberEvent::Invited(e) => {
             let row = person(&e.person, e.role, keys).chain([status(MemberStatus::Invited), ("invited_at", now)]);
-            out.born(&MEMBERS, fact, row.chain([("expires_at", cell(e.expires_at_us))]).collect::<Columns>());
+            let terms = [
+                ("expires_at", cell(e.expires_at_us)),
+                ("permission_set", cell(e.permission_set)),
+                ("invited_by", cell(e.invited_by)),
+            ];
+            out.born(&MEMBERS, fact, row.chain(terms).collect::<Columns>());
         }
         MemberEvent::InvitationRevoked(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Revoked)]),
+        MemberEvent::InvitationExpired(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Expired)]),
         MemberEvent::Joined(e) => {
             let name = e.person.open(keys).map(|person| ("name", cell(person.name)));
             let joined = [status(MemberStatus::Active), ("joined_at", now), ("expires_at", cell(None::<i64>))];
             out.changed(&MEMBERS, fact, joined.into_iter().chain(name).collect::<Columns>());
         }
-        MemberEvent::RoleChanged(e) => out.changed(&MEMBERS, fact, [("role", cell(e.to.name()))]),
-        MemberEvent::Suspended(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Suspended)]),
+        MemberEvent::RoleChanged(e) => {
+            let now = [("role", cell(e.to.name())), ("permission_set", cell(e.to_permission_set))];
+            out.changed(&MEMBERS, fact, now);
+        }
+        MemberEvent::Suspended(e) => {
+            let columns = [
+                status(MemberStatus::Suspended),
+                ("suspended_reason", cell(e.reason)),
+                ("emergency", cell(e.emergency)),
+                ("check_result", cell(None::<String>)),
+            ];
+            out.changed(&MEMBERS, fact, columns);
+        }
         MemberEvent::Reinstated(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Active)]),
         MemberEvent::Removed(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Removed)]),
         MemberEvent::PasswordChanged(_) => {
@@ -102,9 +140,15 @@ pub struct MemberView {
     /// Absent once erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// A role of members.
+    /// A role of members, or `custom`.
     pub role: String,
-    /// `invited`, `active`, `suspended`, `removed` or `revoked`.
+    /// One of the company's own, where the role is `custom`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission_set: Option<Named>,
+    /// Which member invited them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invited_by: Option<Named>,
+    /// `invited`, `active`, `suspended`, `removed`, `revoked` or `expired`.
     pub status: String,
     /// Of the invitation.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +159,15 @@ pub struct MemberView {
     /// When the invitation was accepted, or the company signed up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub joined_at: Option<Time>,
+    /// Why they are suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suspended_reason: Option<String>,
+    /// Suspended because somebody else may be acting in their name: only who was called back is let in again.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub emergency: bool,
+    /// The last call to make sure, since they were suspended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone_check: Option<PhoneCheckView>,
     /// Only a new password logs in; a link for it was mailed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub must_reset_password: bool,
@@ -123,11 +176,41 @@ pub struct MemberView {
     pub erased: bool,
 }
 
-/// Members as they are kept.
-pub const FROM: &str = "members";
+/// A call to a suspended member. The number is in the trail alone.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PhoneCheckView {
+    /// `confirmed`, `denied` or `not_reached`.
+    pub result: String,
+    /// Where the number came from.
+    pub number_source: String,
+    /// When.
+    pub called_at: Time,
+}
+
+/// Members with the names of their set and of who invited them.
+pub const FROM: &str = "(SELECT m.*, s.name AS set_name, i.name AS inviter FROM members m
+      LEFT JOIN permission_sets s ON s.ledger = m.ledger AND s.id = m.permission_set
+      LEFT JOIN members i ON i.ledger = m.ledger AND i.id = m.invited_by)";
 
 fn view(row: &Row) -> Seen<MemberView> {
     let name: Option<String> = col(row, "name")?;
+    let named = |id: &str, name: &str| {
+        let id: Option<Uuid> = col(row, id)?;
+        Ok::<_, SqlError>(match id {
+            Some(id) => Some(Named { id, name: col(row, name)? }),
+            None => None,
+        })
+    };
+    let status: String = col(row, "status")?;
+    let suspended = status == "suspended";
+    let phone_check = match col::<Option<String>>(row, "check_result")?.filter(|_| suspended) {
+        Some(result) => Some(PhoneCheckView {
+            result,
+            number_source: col(row, "check_source")?,
+            called_at: col(row, "checked_at")?,
+        }),
+        None => None,
+    };
     Ok(MemberView {
         id: col(row, "id")?,
         version: col(row, "version")?,
@@ -136,7 +219,12 @@ fn view(row: &Row) -> Seen<MemberView> {
         name,
         email: col(row, "email")?,
         role: col(row, "role")?,
-        status: col(row, "status")?,
+        permission_set: named("permission_set", "set_name")?,
+        invited_by: named("invited_by", "inviter")?,
+        suspended_reason: col::<Option<String>>(row, "suspended_reason")?.filter(|_| suspended),
+        emergency: suspended && col::<Option<bool>>(row, "emergency")?.unwrap_or(false),
+        phone_check,
+        status,
         expires_at: col(row, "expires_at")?,
         invited_at: col(row, "invited_at")?,
         joined_at: col(row, "joined_at")?,
@@ -153,7 +241,10 @@ impl Query for ListMembers {
     const PERMISSION: Permission = Permission("member.read");
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["invited", "active", "suspended", "removed", "revoked"]) },
+        Param {
+            name: "status",
+            kind: Kind::OneOf(&["invited", "active", "suspended", "removed", "revoked", "expired"]),
+        },
         Param { name: "q", kind: Kind::Text },
     ];
     const LIST: bool = true;
@@ -179,4 +270,12 @@ impl Query for GetMember {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         read.one(who, FROM, params.id("id"), view)
     }
+}
+
+/// Invitations whose time is up and whose end is not written yet: company and member, the longest overdue first.
+pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
+    let sql = "SELECT ledger, id FROM members WHERE status = 'invited' AND expires_at <= $1
+               ORDER BY expires_at LIMIT $2";
+    let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![now_us, limit as u64])?))?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Seen<_>>()?)
 }

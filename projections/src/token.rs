@@ -106,6 +106,12 @@ fn own_only(who: &Who) -> Option<Uuid> {
     (!all).then_some(who.person())
 }
 
+/// Tokens that act for this member.
+pub fn active_of(read: &Read, who: &Who, member: Uuid) -> Result<Vec<Uuid>, Refusal> {
+    let sql = "SELECT t.id FROM tokens t WHERE t.ledger = :ledger AND t.member_id = ? AND t.revoked = 0";
+    read.rows(who, sql, vec![cell(member)], |row| col(row, "id"))
+}
+
 /// All tokens, newest first.
 pub struct ListTokens;
 

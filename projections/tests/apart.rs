@@ -10,6 +10,7 @@ use keiin_domain::delivery::SendDocument;
 use keiin_domain::document::{DraftDocument, IssueDocument};
 use keiin_domain::factor::EnrolTotp;
 use keiin_domain::kiosk::PairKiosk;
+use keiin_domain::permission_set::DefinePermissionSet;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
 use keiin_domain::tenant::ChangeTenant;
@@ -19,7 +20,9 @@ use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
-use keiin_projections::{client, delivery, device, document, event, kiosk, mail, member, session, token, visit};
+use keiin_projections::{
+    client, delivery, device, document, event, kiosk, mail, member, permission_set, session, token, visit,
+};
 use serde_json::json;
 use support::{Engine, House, Person};
 use uuid::Uuid;
@@ -41,6 +44,8 @@ async fn everything(house: &House, owner: Person) {
         "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
     house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    let set = json!({ "name": "閲覧", "permissions": ["document.read"] });
+    house.run::<DefinePermissionSet>(owner, None, set).await;
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
     house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
@@ -86,7 +91,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 11] = [
+    let lists: [(&str, &str); 12] = [
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_devices", device::FROM),
@@ -95,6 +100,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),
+        ("list_permission_sets", permission_set::FROM),
         ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),
         ("list_visits", &visits),

@@ -247,6 +247,8 @@ fn codes_in_stored_events_never_change() {
     let lines = lines![
         Role,
         crate::member::MemberStatus,
+        crate::identity::NumberSource,
+        crate::identity::CallResult,
         crate::client::Honorific,
         crate::document::DocumentType,
         crate::document::DocumentStatus,
@@ -279,11 +281,12 @@ fn generated(path: &str, text: &str) {
 
 #[test]
 fn the_permissions_page_is_current() {
-    let shown = [&Role::OF_MEMBERS[..], &[Role::Device, Role::LinkHolder, Role::System]].concat();
+    let shown = [&Role::OF_MEMBERS[..], &[Role::Custom, Role::Device, Role::LinkHolder, Role::System]].concat();
     let mut page = String::from(
         "# Permissions\n\nGenerated from the catalog: `UPDATE=1 cargo test -p keiin-domain` writes it, a test holds it.\n\n\
          ## Who may what\n\nThe role `member` handles visits to themselves only; `event.read_own` shows one's own actions. \
-         Nobody but an owner touches an owner.\n\n| permission | scope of a token |",
+         Nobody but an owner touches an owner. \
+         The role `custom` has beside its column what one of the company's own permission sets says, see below.\n\n| permission | scope of a token |",
     );
     for role in &shown {
         page += &format!(" {} |", role.name());
@@ -297,6 +300,12 @@ fn the_permissions_page_is_current() {
             page += if role.permits(permission) { " ✓ |" } else { " |" };
         }
         page.push('\n');
+    }
+    page += "\n## What a permission set can hold\n\nOwners and admins make sets and give them to members. A set holds no right \
+         over people, permissions or security; what changes a thing needs the permission to see it.\n\n";
+    for permission in Permission::grantable() {
+        let needs = permission.needs().map_or(String::new(), |needed| format!(" (needs `{}`)", needed.0));
+        page += &format!("* `{}`{needs}\n", permission.0);
     }
     page += "\n## What asks for it\n\n| command | request | permission | can be refused with |\n|---|---|---|---|\n";
     for command in all().commands {

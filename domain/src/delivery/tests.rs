@@ -1,7 +1,9 @@
 use super::*;
 use crate::date::Date;
 use crate::document::{Cancelled, DocumentType, Drafted, Issued};
+use crate::member::{Member, Registered, Reinstated, Suspended};
 use crate::money::Rounding;
+use crate::role::Role;
 use crate::tax::Totals;
 use crate::testing::*;
 
@@ -71,6 +73,7 @@ fn a_link_is_made_for_one_recipient_and_a_fortnight() {
             secret_hash: hash("keiin_lnk_1"),
             expires_at_us: us("2026-11-16T09:00:00+09:00"),
             view_limit: None,
+            sent_by: Some(ME),
         },
     )]);
 }
@@ -113,6 +116,19 @@ fn views_are_limited_also_when_two_open_at_once() {
     let scene = scene.when(DELIVERY, revoke()).accepted().when(DELIVERY, OpenLink {}).refused("delivery.revoked");
     let refused = OpenRefused { reason: Closed::Revoked };
     scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
+}
+
+#[test]
+fn fm_29_what_a_suspended_member_sent_does_not_open_until_they_are_back() {
+    let me = Registered { person: sealed(ME, &person("田中 花子", "")), role: Role::Owner };
+    let scene = sent(send()).given::<Member>(ME, me);
+    let ordinary = Suspended { reason: "休職".into(), emergency: false };
+    scene.clone().given::<Member>(ME, ordinary).when(DELIVERY, OpenLink {}).accepted();
+    let urgent = Suspended { reason: "乗っ取りの疑い".into(), emergency: true };
+    let scene = scene.given::<Member>(ME, urgent).when(DELIVERY, OpenLink {}).refused("delivery.on_hold");
+    let refused = OpenRefused { reason: Closed::OnHold };
+    let scene = scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
+    scene.given::<Member>(ME, Reinstated {}).when(DELIVERY, OpenLink {}).accepted();
 }
 
 #[test]
@@ -164,6 +180,8 @@ fn every_refusal() {
     let s = s.when(DELIVERY, revoke()).refused("delivery.already_revoked");
     s.when(DELIVERY, OpenLink {}).refused("delivery.revoked");
     covered::<RevokeLink>();
+    let urgent = Suspended { reason: "乗っ取りの疑い".into(), emergency: true };
+    sent(send()).given::<Member>(ME, urgent).when(DELIVERY, OpenLink {}).refused("delivery.on_hold");
     covered::<OpenLink>();
     covered::<RefuseOpen>();
     covered::<ExpireLink>();
@@ -179,6 +197,7 @@ pub fn samples() -> Vec<DeliveryEvent> {
             secret_hash: [0xab; 32],
             expires_at_us: SAMPLE_US,
             view_limit: Some(3),
+            sent_by: Some(SAMPLE_ID),
         }
         .into(),
         LinkOpened { view: 1 }.into(),

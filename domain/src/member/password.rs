@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn who_may_not_log_in_gets_no_link_and_cannot_use_one() {
         let scene = ready().by_system().when(ANNA, RequestPasswordReset {}).accepted();
-        let suspend = SuspendMember { reason: "端末の紛失".into() };
+        let suspend = SuspendMember { reason: "端末の紛失".into(), emergency: false };
         let scene = scene.by(Role::Owner).when(ANNA, suspend).accepted().at("2026-11-02T09:30:00+09:00");
         let scene = scene.by_system().when(ANNA, RequestPasswordReset {}).then([]);
         scene.by_link("keiin_rst_1").when(ANNA, set(NEW)).refused("member.reset_gone");
@@ -318,7 +318,7 @@ mod tests {
         let s = s.stale().when(FRESH, none).refused("access.confirm_first");
         s.by_system().when(FRESH, change(NEW)).refused("member.unknown");
         scene().when(FRESH, change(NEW)).refused("member.unknown");
-        let suspended = ready().when(ANNA, SuspendMember { reason: "x".into() }).accepted();
+        let suspended = ready().when(ANNA, SuspendMember { reason: "x".into(), emergency: false }).accepted();
         suspended.clone().by_login(ANNA, LOGIN).when(FRESH, change(NEW)).refused("member.wrong_state");
         suspended.when(ANNA, ResetPassword {}).refused("member.wrong_state");
         covered::<ChangePassword>();

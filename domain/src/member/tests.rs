@@ -1,5 +1,6 @@
 use super::*;
 use crate::owners::{OwnerAdded, OwnerLeft};
+use crate::permission_set::{PermissionSet, RoleChoice};
 use crate::testing::*;
 
 const ADDRESS: &str = "anna@example.jp";
@@ -8,6 +9,8 @@ fn invited() -> Invited {
     Invited {
         person: sealed(ANNA, &person("佐藤 杏奈", ADDRESS)),
         role: Role::Member,
+        permission_set: None,
+        invited_by: Some(ME),
         secret_hash: [1; 32],
         expires_at_us: us("2026-11-05T09:00:00+09:00"),
     }
@@ -18,15 +21,19 @@ fn active(role: Role) -> Registered {
 }
 
 fn invite(email: &str) -> InviteMember {
-    InviteMember { name: "佐藤 杏奈".into(), email: email.into(), role: Role::Member }
+    InviteMember { name: "佐藤 杏奈".into(), email: email.into(), role: Role::Member.into() }
 }
 
 fn accept() -> AcceptInvitation {
     AcceptInvitation { name: "佐藤 杏奈".into(), password: "correct horse battery".into() }
 }
 
+fn changed(from: Role, to: Role) -> RoleChanged {
+    RoleChanged { from, to, from_permission_set: None, to_permission_set: None }
+}
+
 fn suspend() -> SuspendMember {
-    SuspendMember { reason: "端末の紛失".into() }
+    SuspendMember { reason: "端末の紛失".into(), emergency: false }
 }
 
 /// Two owners: Anna and Ben.
@@ -52,6 +59,8 @@ fn an_invitation_is_bound_to_one_address_and_works_for_72_hours() {
         Invited {
             person: sealed(anna, &person("佐藤 杏奈", ADDRESS)),
             role: Role::Member,
+            permission_set: None,
+            invited_by: Some(ME),
             secret_hash: hash("keiin_inv_1"),
             expires_at_us: us("2026-11-05T09:00:00+09:00"),
         },
@@ -59,12 +68,45 @@ fn an_invitation_is_bound_to_one_address_and_works_for_72_hours() {
     let scene = scene.at("2026-11-05T08:59:59+09:00").when(FRESH, invite(ADDRESS));
     let scene = scene.refused_at("member.already_invited", "/email");
     // Expired, the same address may be invited again, with a new link.
-    scene.at("2026-11-05T09:00:00+09:00").when(FRESH, invite(ADDRESS)).accepted();
+    let scene = scene.at("2026-11-05T09:00:00+09:00").when(FRESH, invite(ADDRESS)).then([
+        emit::<Member>(
+            anna,
+            InvitationExpired { invited: Some(sealed(anna, &person("佐藤 杏奈", ADDRESS))), invited_by: Some(ME) },
+        ),
+        emit::<Member>(
+            anna,
+            Invited {
+                person: sealed(anna, &person("佐藤 杏奈", ADDRESS)),
+                role: Role::Member,
+                permission_set: None,
+                invited_by: Some(ME),
+                secret_hash: hash("keiin_inv_2"),
+                expires_at_us: us("2026-11-08T09:00:00+09:00"),
+            },
+        ),
+    ]);
+    assert_eq!(scene.now::<Member>(anna).status, Some(MemberStatus::Invited));
+}
+
+#[test]
+fn ml_44_an_invitation_expires_with_its_inviter_and_address() {
+    let scene = scene().given::<Member>(ANNA, invited()).by_system();
+    let scene = scene.at("2026-11-05T08:59:59+09:00").when(ANNA, ExpireInvitation {}).then([]);
+    let expired = InvitationExpired { invited: Some(invited().person), invited_by: Some(ME) };
+    let scene = scene.at("2026-11-05T09:00:00+09:00").when(ANNA, ExpireInvitation {});
+    let scene = scene.then([emit::<Member>(ANNA, expired)]);
+    let scene = scene.when(ANNA, ExpireInvitation {}).then([]);
+    scene.when(ANNA, accept()).refused("member.invitation_expired");
+    covered::<ExpireInvitation>();
 }
 
 #[test]
 fn an_invitation_is_accepted_once() {
-    let joined = Joined { person: sealed(ANNA, &person("佐藤 杏奈", "")) };
+    let joined = Joined {
+        person: sealed(ANNA, &person("佐藤 杏奈", "")),
+        invited: Some(invited().person),
+        invited_by: Some(ME),
+    };
     let scene = scene().given::<Member>(ANNA, invited());
     scene.clone().race((ANNA, accept()), (ANNA, accept())).refused("member.invitation_gone");
     let scene = scene.when(ANNA, accept()).then([emit::<Member>(ANNA, joined)]);
@@ -93,7 +135,7 @@ fn a_refused_acceptance_leaves_no_password() {
 fn the_last_owner_cannot_go_whatever_the_way() {
     one_owner().when(ANNA, RemoveMember {}).refused("member.last_owner");
     one_owner().when(ANNA, suspend()).refused("member.last_owner");
-    one_owner().when(ANNA, ChangeRole { role: Role::Admin }).refused("member.last_owner");
+    one_owner().when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("member.last_owner");
     // A suspended owner cannot act, so they do not count.
     two_owners().when(BEN, suspend()).accepted().when(ANNA, RemoveMember {}).refused("member.last_owner");
 }
@@ -101,26 +143,26 @@ fn the_last_owner_cannot_go_whatever_the_way() {
 #[test]
 fn of_two_owners_who_remove_each_other_at_once_one_stays() {
     two_owners().race((ANNA, RemoveMember {}), (BEN, RemoveMember {})).refused("member.last_owner");
-    two_owners().race((ANNA, suspend()), (BEN, ChangeRole { role: Role::Admin })).refused("member.last_owner");
+    two_owners().race((ANNA, suspend()), (BEN, ChangeRole { role: Role::Admin.into() })).refused("member.last_owner");
 }
 
 #[test]
 fn owners_are_counted_through_every_change() {
     let scene = two_owners().when(ANNA, suspend()).then([
-        emit::<Member>(ANNA, Suspended { reason: "端末の紛失".into() }),
+        emit::<Member>(ANNA, Suspended { reason: "端末の紛失".into(), emergency: false }),
         emit::<Owners>(TENANT, OwnerLeft { member: ANNA }),
     ]);
     // Suspended they may lose the role, or be let in again; the boundary knows already that they left.
-    let demoted = RoleChanged { from: Role::Owner, to: Role::Admin };
-    scene.clone().when(ANNA, ChangeRole { role: Role::Admin }).then([emit::<Member>(ANNA, demoted)]);
+    let demoted = changed(Role::Owner, Role::Admin);
+    scene.clone().when(ANNA, ChangeRole { role: Role::Admin.into() }).then([emit::<Member>(ANNA, demoted)]);
     scene.clone().when(ANNA, RemoveMember {}).then([emit::<Member>(ANNA, Removed {})]);
     scene
         .when(ANNA, ReinstateMember {})
         .then([emit::<Member>(ANNA, Reinstated {}), emit::<Owners>(TENANT, OwnerAdded { member: ANNA })]);
-    let promoted = RoleChanged { from: Role::Admin, to: Role::Owner };
+    let promoted = changed(Role::Admin, Role::Owner);
     one_owner()
         .given::<Member>(BEN, active(Role::Admin))
-        .when(BEN, ChangeRole { role: Role::Owner })
+        .when(BEN, ChangeRole { role: Role::Owner.into() })
         .then([emit::<Member>(BEN, promoted), emit::<Owners>(TENANT, OwnerAdded { member: BEN })]);
 }
 
@@ -128,16 +170,16 @@ fn owners_are_counted_through_every_change() {
 fn an_admin_gives_every_role_but_the_owners() {
     let scene = one_owner().given::<Member>(BEN, active(Role::Member)).by(Role::Admin);
     for role in Role::OF_MEMBERS.into_iter().filter(|role| !matches!(role, Role::Owner | Role::Member)) {
-        scene.clone().when(BEN, ChangeRole { role }).accepted();
+        scene.clone().when(BEN, ChangeRole { role: role.into() }).accepted();
     }
-    let scene = scene.when(BEN, ChangeRole { role: Role::Owner }).refused("member.owner_only");
+    let scene = scene.when(BEN, ChangeRole { role: Role::Owner.into() }).refused("member.owner_only");
     scene.clone().when(BEN, suspend()).accepted().when(BEN, ReinstateMember {}).accepted();
     scene.when(BEN, RemoveMember {}).accepted();
 }
 
 #[test]
 fn nothing_to_change_is_no_event() {
-    scene().given::<Member>(ANNA, active(Role::Admin)).when(ANNA, ChangeRole { role: Role::Admin }).then([]);
+    scene().given::<Member>(ANNA, active(Role::Admin)).when(ANNA, ChangeRole { role: Role::Admin.into() }).then([]);
 }
 
 #[test]
@@ -154,10 +196,16 @@ fn every_refusal_of_an_invitation() {
     let mut s = scene();
     let anna = s.world.subject_of("member", ADDRESS);
     let s = s.when(FRESH, invite("anna")).refused_at("member.bad_email", "/email");
-    let s =
-        s.when(FRESH, InviteMember { role: Role::Device, ..invite(ADDRESS) }).refused_at("member.bad_role", "/role");
-    let s =
-        s.when(FRESH, InviteMember { role: Role::Owner, ..invite(ADDRESS) }).refused_at("member.owner_only", "/role");
+    let s = s
+        .when(FRESH, InviteMember { role: Role::Device.into(), ..invite(ADDRESS) })
+        .refused_at("member.bad_role", "/role");
+    let s = s
+        .when(FRESH, InviteMember { role: Role::Owner.into(), ..invite(ADDRESS) })
+        .refused_at("member.owner_only", "/role");
+    let set = crate::permission_set::Defined { name: "閲覧".into(), permissions: vec!["mail.read".into()] };
+    let s = s.given::<PermissionSet>(BEN, set).by(Role::Viewer);
+    let s = s.when(FRESH, InviteMember { role: RoleChoice::Own(BEN), ..invite(ADDRESS) });
+    let s = s.refused_at("permission_set.beyond_own", "/role").by(Role::Owner);
     let s = refuses_bad_text(s, FRESH, "/name", true, 80, |name| InviteMember { name, ..invite(ADDRESS) });
     let s = s.when(FRESH, invite(ADDRESS)).accepted();
     let s = s.when(FRESH, invite(ADDRESS)).refused_at("member.already_invited", "/email");
@@ -194,7 +242,7 @@ fn every_refusal_of_an_acceptance() {
 fn every_refusal_of_what_is_done_to_a_member() {
     let unknown = scene();
     let s = unknown.when(ANNA, RevokeInvitation {}).refused("member.unknown");
-    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.unknown");
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("member.unknown");
     let s = s.when(ANNA, suspend()).refused("member.unknown");
     let s = s.when(ANNA, ReinstateMember {}).refused("member.unknown");
     s.when(ANNA, RemoveMember {}).refused("member.unknown");
@@ -203,30 +251,38 @@ fn every_refusal_of_what_is_done_to_a_member() {
     let s = s.when(ANNA, suspend()).refused("member.wrong_state");
     let s = s.when(ANNA, ReinstateMember {}).refused("member.wrong_state");
     let s = s.when(ANNA, RemoveMember {}).refused("member.wrong_state");
-    let s = s.when(ANNA, ChangeRole { role: Role::Owner }).refused("member.wrong_state");
-    let s = s.when(ANNA, ChangeRole { role: Role::System }).refused_at("member.bad_role", "/role");
+    let s = s.when(ANNA, ChangeRole { role: Role::Owner.into() }).refused("member.wrong_state");
+    let s = s.when(ANNA, ChangeRole { role: Role::System.into() }).refused_at("member.bad_role", "/role");
     let s = s.when(ANNA, RevokeInvitation {}).accepted();
     let s = s.when(ANNA, RevokeInvitation {}).refused("member.wrong_state");
-    s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.wrong_state");
+    s.when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("member.wrong_state");
 
     let s = two_owners().by(Role::Admin);
-    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("member.owner_only");
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("member.owner_only");
     let s = s.when(ANNA, suspend()).refused("member.owner_only");
     let s = s.when(ANNA, RemoveMember {}).refused("member.owner_only");
-    let s = refuses_bad_text(s, ANNA, "/reason", true, 400, |reason| SuspendMember { reason });
+    let s = refuses_bad_text(s, ANNA, "/reason", true, 400, |reason| SuspendMember { reason, emergency: false });
     let s = s.by(Role::Owner).when(ANNA, suspend()).accepted();
     s.by(Role::Admin).when(ANNA, ReinstateMember {}).refused("member.owner_only");
 
     let s = two_owners().stale();
-    let s = s.when(ANNA, ChangeRole { role: Role::Admin }).refused("access.confirm_first");
+    let s = s.when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("access.confirm_first");
     let s = s.when(ANNA, suspend()).refused("access.confirm_first");
     s.when(ANNA, RemoveMember {}).refused("access.confirm_first");
     let s = two_owners().when(ANNA, suspend()).accepted().stale();
     s.when(ANNA, ReinstateMember {}).refused("access.confirm_first");
 
-    one_owner().when(ANNA, ChangeRole { role: Role::Viewer }).refused("member.last_owner");
+    let set = crate::permission_set::Defined { name: "閲覧".into(), permissions: vec!["mail.read".into()] };
+    let s = two_owners().given::<PermissionSet>(SAMPLE_ID, set).by(Role::Viewer);
+    let s = s.when(ANNA, ChangeRole { role: RoleChoice::Own(SAMPLE_ID) });
+    s.refused_at("permission_set.beyond_own", "/role");
+    one_owner().when(ANNA, ChangeRole { role: Role::Viewer.into() }).refused("member.last_owner");
     one_owner().when(ANNA, suspend()).refused("member.last_owner");
     one_owner().when(ANNA, RemoveMember {}).refused("member.last_owner");
+
+    let urgent = SuspendMember { emergency: true, ..suspend() };
+    let s = two_owners().when(ANNA, urgent).accepted();
+    s.when(ANNA, ReinstateMember {}).refused("identity.check_first");
 
     covered::<RevokeInvitation>();
     covered::<ChangeRole>();
@@ -247,12 +303,26 @@ fn an_erased_person_changes_no_decision() {
 pub fn samples() -> Vec<MemberEvent> {
     vec![
         Registered { person: somebody(), role: Role::Owner }.into(),
-        Invited { person: somebody(), role: Role::Accountant, secret_hash: [0xab; 32], expires_at_us: SAMPLE_US }
-            .into(),
-        InvitationRevoked {}.into(),
-        Joined { person: somebody() }.into(),
-        RoleChanged { from: Role::Member, to: Role::Auditor }.into(),
-        Suspended { reason: "端末の紛失".into() }.into(),
+        Invited {
+            person: somebody(),
+            role: Role::Custom,
+            permission_set: Some(SAMPLE_ID),
+            invited_by: Some(SAMPLE_ID),
+            secret_hash: [0xab; 32],
+            expires_at_us: SAMPLE_US,
+        }
+        .into(),
+        InvitationRevoked { invited: Some(somebody()), invited_by: Some(SAMPLE_ID) }.into(),
+        InvitationExpired { invited: Some(somebody()), invited_by: Some(SAMPLE_ID) }.into(),
+        Joined { person: somebody(), invited: Some(somebody()), invited_by: Some(SAMPLE_ID) }.into(),
+        RoleChanged {
+            from: Role::Member,
+            to: Role::Custom,
+            from_permission_set: None,
+            to_permission_set: Some(SAMPLE_ID),
+        }
+        .into(),
+        Suspended { reason: "端末の紛失".into(), emergency: false }.into(),
         Reinstated {}.into(),
         Removed {}.into(),
         PasswordChanged { credential: SAMPLE_ID, kept_session: Some(SAMPLE_ID) }.into(),

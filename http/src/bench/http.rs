@@ -65,7 +65,7 @@ async fn company(app: &App, n: u64) -> Result<String, Problem> {
     let call = Call::internal(clock::now_us());
     let (ledger, _) = signup::sign_up(app, form, &call).await?;
     let id = app.vault.subject_for(ledger, "member", email)?;
-    let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::Owner };
+    let actor = Actor::new(actor_kind::MEMBER, id, Role::Owner);
     let owner = Principal { member: Some(id), ..Principal::new(ledger, actor) };
     let scopes = catalog::scopes().into_iter().collect();
     let issue = IssueToken { name: "bench".into(), scopes, expires_in_days: Some(1) };

@@ -39,7 +39,7 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
 /// p50 and p99 of a list's first page, as the owner of the first company sees it.
 async fn list(place: &Deployment, query: &str, params: &[(&str, &str)]) -> anyhow::Result<Value> {
     let id = Uuid::max();
-    let actor = Actor { kind: actor_kind::MEMBER, id, role: Role::Owner };
+    let actor = Actor::new(actor_kind::MEMBER, id, Role::Owner);
     let owner = Principal { member: Some(id), ..Principal::new(place.ledgers[0], actor) };
     let params: BTreeMap<_, _> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let mut times = vec![];

@@ -95,7 +95,8 @@ impl Stage<'_> {
             }
             Step::Invite(person) => {
                 let content::Person { name, email, role } = PEOPLE[person];
-                let done = self.by(HANAKO, InviteMember { name: name.into(), email: email.into(), role }).await?;
+                let done =
+                    self.by(HANAKO, InviteMember { name: name.into(), email: email.into(), role: role.into() }).await?;
                 self.people[person].id = done.id;
                 self.invitations.insert(person, secret(&done)?);
                 self.mails().await?;
@@ -313,7 +314,7 @@ impl Stage<'_> {
 
     /// The first kiosk, as its cookie would say.
     fn kiosk(&mut self) -> (Principal, Call) {
-        let actor = Actor { kind: actor_kind::DEVICE, id: self.kiosks[0].0, role: Role::Device };
+        let actor = Actor::new(actor_kind::DEVICE, self.kiosks[0].0, Role::Device);
         let who = Principal::new(self.ledger, actor);
         (who, self.call(40, "Mozilla/5.0 (iPad; CPU OS 19_0 like Mac OS X) Safari/605.1"))
     }

@@ -52,7 +52,7 @@ pub struct Stage<'a> {
 
 /// A member without a login.
 pub fn member(ledger: Uuid, id: Uuid, role: Role) -> Principal {
-    let actor = Actor { kind: actor_kind::MEMBER, id, role };
+    let actor = Actor::new(actor_kind::MEMBER, id, role);
     Principal { member: Some(id), confirmed_us: Some(i64::MAX / 2), ..Principal::new(ledger, actor) }
 }
 

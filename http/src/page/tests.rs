@@ -62,7 +62,12 @@ fn every_code_and_every_kind_of_record_has_words() {
     let problems = problems.flat_map(|key| [format!("{key}-detail"), key]);
     let kinds = event_kinds().into_iter().map(|kind| format!("kind-{}", kind.replace(['.', '_'], "-")));
     let roles = Role::OF_MEMBERS.map(Role::name).into_iter().map(|role| format!("role-{role}-hint"));
-    let missing: Vec<String> = problems.chain(kinds).chain(roles).filter(|key| !texts.has(key)).collect();
+    let permissions = Permission::grantable().flat_map(|permission| {
+        let text = format!("permission-{}", permission.0.replace(['.', '_'], "-"));
+        [text, format!("permission-noun-{}", permission.noun())]
+    });
+    let missing: Vec<String> =
+        problems.chain(kinds).chain(roles).chain(permissions).filter(|key| !texts.has(key)).collect();
     assert!(missing.is_empty(), "no text: {missing:#?}");
 }
 

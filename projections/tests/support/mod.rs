@@ -167,12 +167,12 @@ impl House {
         self.vault.create_ledger(ledger).unwrap();
         let origin = checkpoint::Origin::new("log.example.jp", ledger, 1).unwrap();
         self.clear(ledger, Clear::Opened { origin, signer: self.signer.public(), recovery: None }).await;
-        let nobody = Actor { kind: actor_kind::ANONYMOUS, id: Uuid::nil(), role: Role::System };
+        let nobody = Actor::new(actor_kind::ANONYMOUS, Uuid::nil(), Role::System);
         let sign_up = json!({ "company": format!("株式会社{slug}"), "slug": slug, "name": "田中 花子",
             "email": format!("hanako@{slug}.example.jp"), "password": "correct horse battery" });
         self.run::<SignUp>(Person { ledger, actor: nobody }, None, sign_up).await;
         let owner = self.vault.subject_for(ledger, "member", &format!("hanako@{slug}.example.jp")).unwrap();
-        Person { ledger, actor: Actor { kind: actor_kind::MEMBER, id: owner, role: Role::Owner } }
+        Person { ledger, actor: Actor::new(actor_kind::MEMBER, owner, Role::Owner) }
     }
 
     /// Runs a command as the server would; the object's id.
@@ -305,13 +305,13 @@ impl Person {
         Person { actor: Actor { id, role, ..self.actor }, ..self }
     }
     pub fn kiosk(self, id: Uuid) -> Person {
-        Person { actor: Actor { kind: actor_kind::DEVICE, id, role: Role::Device }, ..self }
+        Person { actor: Actor::new(actor_kind::DEVICE, id, Role::Device), ..self }
     }
     pub fn holder(self, id: Uuid) -> Person {
-        Person { actor: Actor { kind: actor_kind::LINK_HOLDER, id, role: Role::LinkHolder }, ..self }
+        Person { actor: Actor::new(actor_kind::LINK_HOLDER, id, Role::LinkHolder), ..self }
     }
     pub fn system(self) -> Person {
-        Person { actor: Actor { kind: actor_kind::SYSTEM, id: Uuid::nil(), role: Role::System }, ..self }
+        Person { actor: Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System), ..self }
     }
 }
 
