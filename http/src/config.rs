@@ -107,8 +107,10 @@ pub struct Limits {
     pub requests_a_minute: u32,
     /// Requests a minute for one company, over all its people, programs and kiosks.
     pub requests_a_minute_company: u32,
-    /// Commands and queries of one company that are worked on at once; more of them wait for each other.
-    pub at_once_a_company: usize,
+    /// Commands of one company that are worked on at once; more of them wait for each other.
+    pub commands_at_once_a_company: usize,
+    /// Queries of one company that are worked on at once; 0 = as many as there are cores.
+    pub queries_at_once_a_company: usize,
     /// Login attempts a minute for one address.
     pub logins_a_minute: u32,
     /// Event streams that one person has open at once, over all logins and tokens.
@@ -153,7 +155,8 @@ impl Default for Limits {
             request_s: 30,
             requests_a_minute: 3_000,
             requests_a_minute_company: 30_000,
-            at_once_a_company: 32,
+            commands_at_once_a_company: 32,
+            queries_at_once_a_company: 0,
             logins_a_minute: 20,
             streams_a_person: 20,
             streams_a_company: 200,

@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::limit::Work;
 use crate::principal::{Allowed, Principal};
 use crate::problem::Problem;
 use crate::random;
@@ -94,7 +95,7 @@ pub struct Done {
 pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, call: &Call) -> Result<Done, Problem> {
     let principal = allowed.principal();
     let ledger = principal.ledger;
-    let _turn = app.limiter.turn(ledger).await;
+    let _turn = app.limiter.turn(ledger, Work::Command).await;
     let append_id = match &call.key {
         Some(key) => app.vault.append_id(ledger, key_owner(principal), C::NAME, key)?,
         None => random::id_at(call.now_us),

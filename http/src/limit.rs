@@ -3,7 +3,7 @@
 //! it (RN-C44, FM-03). Keys are ours to make: no caller can invent new ones by writing headers.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 
 use governor::clock::{Clock, DefaultClock};
@@ -19,8 +19,18 @@ pub struct Limiter {
     requests: DefaultKeyedRateLimiter<String>,
     logins: DefaultKeyedRateLimiter<String>,
     companies: DefaultKeyedRateLimiter<Uuid>,
-    at_once: usize,
-    turns: Mutex<HashMap<Uuid, Arc<Semaphore>>>,
+    commands_at_once: usize,
+    queries_at_once: usize,
+    turns: Mutex<HashMap<(Uuid, Work), Arc<Semaphore>>>,
+}
+
+/// What is worked on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Work {
+    /// Waits for the disk most of its time, and the more of them the fewer syncs each.
+    Command,
+    /// Takes a core while it runs.
+    Query,
 }
 
 impl Limiter {
@@ -31,7 +41,11 @@ impl Limiter {
             requests: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute)),
             logins: DefaultKeyedRateLimiter::keyed(a_minute(limits.logins_a_minute)),
             companies: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute_company)),
-            at_once: limits.at_once_a_company.clamp(1, Semaphore::MAX_PERMITS),
+            commands_at_once: limits.commands_at_once_a_company.clamp(1, Semaphore::MAX_PERMITS),
+            queries_at_once: match limits.queries_at_once_a_company {
+                0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+                some => some.min(Semaphore::MAX_PERMITS),
+            },
             turns: Mutex::default(),
         }
     }
@@ -41,12 +55,16 @@ impl Limiter {
         check(&self.companies, ledger)
     }
 
-    /// Waits until less than `at_once_a_company` of this company is being worked on. First come, first served; the turn
-    /// ends when it is dropped.
-    pub async fn turn(&self, ledger: Uuid) -> Option<OwnedSemaphorePermit> {
+    /// Waits until less of this company is being worked on than its limit. First come, first served; the turn ends when it
+    /// is dropped.
+    pub async fn turn(&self, ledger: Uuid, work: Work) -> Option<OwnedSemaphorePermit> {
+        let at_once = match work {
+            Work::Command => self.commands_at_once,
+            Work::Query => self.queries_at_once,
+        };
         let turns = {
             let mut all = self.turns.lock().unwrap_or_else(|e| e.into_inner());
-            all.entry(ledger).or_insert_with(|| Arc::new(Semaphore::new(self.at_once))).clone()
+            all.entry((ledger, work)).or_insert_with(|| Arc::new(Semaphore::new(at_once))).clone()
         };
         // It is never closed; if it were, nobody would have to wait.
         turns.acquire_owned().await.ok()
@@ -88,13 +106,14 @@ mod tests {
 
     #[tokio::test]
     async fn rn_c44_a_company_waits_for_itself_and_not_for_another() {
-        let limiter = Limiter::new(&Limits { at_once_a_company: 2, requests_a_minute_company: 3, ..Limits::default() });
+        let limiter =
+            Limiter::new(&Limits { commands_at_once_a_company: 2, requests_a_minute_company: 3, ..Limits::default() });
         let [noisy, quiet] = [Uuid::from_u128(1), Uuid::from_u128(2)];
-        let (first, _second) = (limiter.turn(noisy).await, limiter.turn(noisy).await);
-        let third = limiter.turn(noisy);
+        let (first, _second) = (limiter.turn(noisy, Work::Command).await, limiter.turn(noisy, Work::Command).await);
+        let third = limiter.turn(noisy, Work::Command);
         tokio::pin!(third);
         assert!(third.as_mut().now_or_never().is_none(), "both turns are taken");
-        assert!(limiter.turn(quiet).now_or_never().is_some());
+        assert!(limiter.turn(quiet, Work::Command).now_or_never().is_some());
         limiter.tidy();
         drop(first);
         assert!(third.as_mut().now_or_never().is_some(), "the same turns, tidied or not");

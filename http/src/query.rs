@@ -9,9 +9,11 @@ use keiin_domain::role::Permission;
 use keiin_projections::catalog::{self, VisitQueries};
 use keiin_projections::query::{PAGING, Param, Params, Query};
 use serde_json::Value;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::app::App;
 use crate::execute::Call;
+use crate::limit::Work;
 use crate::look;
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -107,8 +109,14 @@ impl Queries {
         let entry = self.get(name).ok_or_else(|| Problem::failed(format!("no query is called {name}")))?;
         principal.check(entry.permission)?;
         let params = entry.read_params(params)?;
-        let _turn = app.limiter.turn(principal.ledger).await;
-        (entry.run)(app, principal, params).await
+        let _turn = app.limiter.turn(principal.ledger, Work::Query).await;
+        let answer = (entry.run)(app, principal, params);
+        let here = Handle::current();
+        match here.runtime_flavor() {
+            // It takes a core for as long as it runs: whatever else is under way goes on beside it.
+            RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| here.block_on(answer)),
+            _ => answer.await,
+        }
     }
 }
 

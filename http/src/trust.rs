@@ -83,7 +83,7 @@ async fn facts(app: &App) -> Result<Value, Problem> {
         "limits": {
             "requests_a_minute": limits.requests_a_minute,
             "requests_a_minute_company": limits.requests_a_minute_company,
-            "at_once_a_company": limits.at_once_a_company,
+            "commands_at_once_a_company": limits.commands_at_once_a_company,
             "body": limits.body,
         },
     }))

@@ -24,6 +24,7 @@ mod licences;
 mod lockout;
 mod login;
 mod looks;
+mod noisy;
 mod openapi;
 mod out;
 mod password;

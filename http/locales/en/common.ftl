@@ -291,5 +291,5 @@ trust-limits = Limits
 trust-requests = Requests a minute
 trust-requests-value = { $each } for one login, { $company } for a whole company
 trust-turns = Worked on at once
-trust-turns-value = { $count } for one company; what is more waits within that company
+trust-turns-value = { $count } changes for one company; what is more waits within that company
 trust-version = Keiin { $version }

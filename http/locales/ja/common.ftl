@@ -278,5 +278,5 @@ trust-limits = 使いすぎの制限
 trust-requests = 1 分あたりの回数
 trust-requests-value = 1 ログインで { $each } 回、1 社全体で { $company } 回まで
 trust-turns = 同時に処理する数
-trust-turns-value = 1 社につき { $count } 件。それを超える分は、その会社の中で順番を待ちます
+trust-turns-value = 1 社につき書き込み { $count } 件。それを超える分は、その会社の中で順番を待ちます
 trust-version = 契印 { $version }
