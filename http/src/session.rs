@@ -94,7 +94,7 @@ pub struct Login {
 /// What a right password leads to.
 pub enum Step {
     /// A session.
-    In(LoggedIn),
+    In(Box<LoggedIn>),
     /// The code of a second factor is asked for. The secret stands for the login so far.
     Pending(String),
 }
@@ -188,7 +188,7 @@ pub async fn begin(
         refuse(app, Some(who), LoginRefusal::Network, call).await?;
         return Err(Problem::new("access.network"));
     }
-    start(app, who.ledger, who.member, method, call).await.map(Step::In)
+    start(app, who.ledger, who.member, method, call).await.map(|logged_in| Step::In(Box::new(logged_in)))
 }
 
 impl Pending {

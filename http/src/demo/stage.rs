@@ -111,7 +111,7 @@ impl Stage<'_> {
         // Hashing is slow on purpose: once a person is enough to know that the password is right.
         let logged_in = match self.people[person].login {
             None => match session::login(self.app, &login, &call).await {
-                Ok(session::Step::In(logged_in)) => Ok(logged_in),
+                Ok(session::Step::In(logged_in)) => Ok(*logged_in),
                 Ok(session::Step::Pending(_)) => anyhow::bail!("nobody in the demonstration has a second factor"),
                 Err(problem) => Err(problem),
             },
