@@ -78,6 +78,16 @@ impl Client {
         Client::with(url, tls.unversioned_rustls_crypto_provider(provider).build())
     }
 
+    /// The same; it shows this certificate of its own (PEM, with its key).
+    pub fn showing(url: &str, roots: &[u8], certificate: &[u8], key: &[u8]) -> Client {
+        let pem = |text: &[u8]| ureq::tls::Certificate::from_pem(text).expect("a certificate in PEM");
+        let key = ureq::tls::PrivateKey::from_pem(key).expect("a key in PEM");
+        let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+        let tls = TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[pem(roots)]));
+        let tls = tls.client_cert(Some(ureq::tls::ClientCert::new_with_certs(&[pem(certificate)], key)));
+        Client::with(url, tls.unversioned_rustls_crypto_provider(provider).build())
+    }
+
     fn with(url: &str, tls: TlsConfig) -> Client {
         let config = ureq::Agent::config_builder()
             .tls_config(tls)

@@ -3,7 +3,7 @@
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
 //! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], a search through files in
 //! [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
-//! decoder in [`decoders`].
+//! decoder in [`decoders`]; a deployment with operators in [`plane`].
 
 pub mod access;
 pub mod authenticator;
@@ -18,6 +18,7 @@ pub mod load;
 pub mod mailbox;
 pub mod operation;
 pub mod oracle;
+pub mod plane;
 pub mod server;
 
 use std::io::Write;
@@ -28,6 +29,7 @@ pub use browser::Browser;
 pub use client::{Answer, Call, Client};
 pub use company::{Company, Credential, Deployment};
 pub use follow::Follow;
+pub use plane::Plane;
 pub use server::{Demo, Server, keiin};
 
 /// The repository's folder.

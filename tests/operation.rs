@@ -34,8 +34,18 @@ pub struct Operation {
     pub answer: String,
 }
 
-/// Everything in the document.
+/// What needs something that operators made: `stories/operators.rs` sends these by everybody, on a deployment that has some.
+pub const WITH_OPERATORS: &[&str] = &["get_grant", "open_grant", "end_grant"];
+
+/// Everything in the document that a company can do by itself.
 pub fn operations(document: &Value) -> Vec<Operation> {
+    let mut found = all_operations(document);
+    found.retain(|operation| !WITH_OPERATORS.contains(&operation.name.as_str()));
+    found
+}
+
+/// Everything in the document.
+pub fn all_operations(document: &Value) -> Vec<Operation> {
     let mut found = Vec::new();
     for (path, methods) in document["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
@@ -213,7 +223,11 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "networks": ["0.0.0.0/0", "::/0"] }));
         }
         "revoke_session" | "forget_device" => example.sender = company.login.clone(),
-        "get_my_factor" | "get_security" => {}
+        "get_my_factor" | "get_security" | "get_support" => {}
+        "change_support" => {
+            example.sender = company.login.clone();
+            example.body = Some(json!({ "told_at_once": true }));
+        }
         "forget_password" => {
             example.sender = Credential::Nobody;
             example.body = Some(json!({ "email": format!("owner@{}.example", company.slug) }));

@@ -41,6 +41,8 @@ pub fn permissions() -> BTreeSet<Permission> {
 
 /// Every scope that an access token can have. None lets it make tokens with more scopes than its own, or change how somebody logs in.
 pub fn scopes() -> BTreeSet<String> {
-    let grantable = |p: &Permission| !p.is_outside() && (p.reads() || !matches!(p.noun(), "token" | "me" | "security"));
+    let grantable = |p: &Permission| {
+        !p.is_outside() && (p.reads() || !matches!(p.noun(), "token" | "me" | "security" | "support" | "grant"))
+    };
     permissions().into_iter().filter(grantable).map(Permission::scope).collect()
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, Rejection, Route, To};
 use crate::context::Context;
+use crate::grant::Purpose;
 use crate::role::Permission;
 use crate::{codes, events};
 
@@ -48,6 +49,7 @@ events! {
     /// Who has seen what.
     DataEvent {
         Viewed = "data.viewed" v 1;
+        TenantDataViewed = "tenant_data.viewed" v 1;
     }
 }
 
@@ -60,6 +62,19 @@ pub struct Viewed {
     pub class: DataClass,
     /// How they saw it.
     pub how: Look,
+}
+
+/// An operator looked, under a grant of the company's (ML-23). Every look is one, also at a list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TenantDataViewed {
+    /// By which they could.
+    pub grant: Uuid,
+    /// What for.
+    pub purpose: Purpose,
+    /// Name of the query.
+    pub operation: String,
+    /// How far it may go.
+    pub class: DataClass,
 }
 
 /// Nothing is decided from looks.
@@ -104,6 +119,37 @@ impl Command for RecordView {
     }
 }
 
+/// Writes down that an operator looked.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordVendorView {
+    /// What they looked at; for a list the company itself.
+    pub id: Uuid,
+    /// By which they could.
+    pub grant: Uuid,
+    /// What for.
+    pub purpose: Purpose,
+    /// Name of the query.
+    pub operation: String,
+    /// How far it may go.
+    pub class: DataClass,
+}
+
+impl Command for RecordVendorView {
+    type On = To<Data>;
+    const NAME: &'static str = "record_vendor_view";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("access.record");
+    const REJECTS: &'static [&'static str] = &[];
+    fn streams(&self, _: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![self.id])
+    }
+    fn decide(self, data: &To<Data>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let RecordVendorView { grant, purpose, operation, class, .. } = self;
+        Ok(vec![data.emit(TenantDataViewed { grant, purpose, operation, class })])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn an_operators_look_names_the_grant_and_what_for() {
+        let (purpose, class) = (Purpose::Inquiry, DataClass::Internal);
+        let operation = || "get_document".to_owned();
+        let look = RecordVendorView { id: ANNA, grant: BEN, purpose, operation: operation(), class };
+        let viewed = TenantDataViewed { grant: BEN, purpose, operation: operation(), class };
+        scene().when(FRESH, look).then([emit::<Data>(ANNA, viewed)]);
+        covered::<RecordVendorView>();
+    }
+
+    #[test]
     fn classes_have_an_order() {
         let recorded: Vec<_> = DataClass::ALL.iter().filter(|class| class.is_recorded()).collect();
         assert_eq!(recorded, [&DataClass::Personal, &DataClass::Privileged]);
@@ -126,6 +182,15 @@ mod tests {
 
     /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
     pub fn samples() -> Vec<DataEvent> {
-        vec![Viewed { kind: "member".into(), class: DataClass::Personal, how: Look::Shown }.into()]
+        vec![
+            Viewed { kind: "member".into(), class: DataClass::Personal, how: Look::Shown }.into(),
+            TenantDataViewed {
+                grant: SAMPLE_ID,
+                purpose: Purpose::Inquiry,
+                operation: "get_document".into(),
+                class: DataClass::Internal,
+            }
+            .into(),
+        ]
     }
 }

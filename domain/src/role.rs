@@ -22,8 +22,9 @@ impl Permission {
 
     /// Not for people with an account: the server's own, or asked for with a link, a pass or a kiosk's secret.
     pub fn is_outside(self) -> bool {
-        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
-            || matches!(self.0, "mail.record" | "delivery.expire" | "member.expire_invitation" | "tenant.sign_up")
+        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug" | "operator")
+            || matches!(self.0, "mail.record" | "delivery.expire" | "grant.expire")
+            || matches!(self.0, "member.expire_invitation" | "tenant.sign_up")
     }
 
     /// Reads only?
@@ -68,8 +69,16 @@ codes! {
         System = 10 "system",
         /// What one of the company's own permission sets says, and what everybody in the company may.
         Custom = 11 "custom",
+        /// Who runs the deployment, on the operators' port.
+        Operator = 20 "operator",
+        /// An operator inside a company, under a grant of the company's.
+        Vendor = 21 "vendor",
     }
 }
+
+/// What an operator with a grant can be shown. How a company guards its accounts, its mails with their links, and its
+/// log as a whole are not among it.
+const VENDOR_NOUNS: [&str; 8] = ["tenant", "member", "client", "document", "delivery", "visit", "device", "event"];
 
 impl Role {
     /// Roles that a person with an account can have.
@@ -88,6 +97,9 @@ impl Role {
         match self {
             Role::System => true,
             Role::Device => noun == "kiosk",
+            Role::Operator => noun == "operator" || permission.0 == "grant.end",
+            // What a grant opens of it, the grant says: classes of data, perhaps one thing, and until when.
+            Role::Vendor => reads && VENDOR_NOUNS.contains(&noun),
             Role::LinkHolder => matches!(noun, "link" | "invitation" | "pass"),
             _ if noun == "me" => true,
             _ if permission.is_outside() => false,

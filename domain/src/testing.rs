@@ -116,6 +116,12 @@ impl Scene {
         Scene { actor, member: None, ..self }
     }
 
+    /// From now on this operator acts.
+    pub fn by_operator(self, operator: Uuid) -> Scene {
+        let actor = Actor::new(actor_kind::OPERATOR, operator, Role::Operator);
+        Scene { actor, member: None, ..self }
+    }
+
     /// From now on the server acts.
     pub fn by_system(self) -> Scene {
         let actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);

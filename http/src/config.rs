@@ -4,7 +4,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+mod operators;
+
 use serde::{Deserialize, Serialize};
+
+pub use self::operators::Operators;
 
 /// Everything that can be set. Durations in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +37,8 @@ pub struct Config {
     pub tls: Tls,
     /// What is in front of us.
     pub proxy: Proxy,
+    /// Who runs the deployment.
+    pub operators: Operators,
     /// What is too much.
     pub limits: Limits,
     /// What checking a password costs.
@@ -135,6 +141,7 @@ impl Default for Config {
             keys: PathBuf::new(),
             tls: Tls::default(),
             proxy: Proxy::default(),
+            operators: Operators::default(),
             limits: Limits::default(),
             passwords: Passwords::default(),
             scrub: Scrub::default(),
@@ -199,6 +206,7 @@ impl Config {
         if !(19_456..=1 << 20).contains(&memory_kib) || !(2..=16).contains(&passes) {
             return Err(BadConfig("passwords: memory_kib 19456 (19 MiB) to 1048576, passes 2 to 16".to_owned()));
         }
+        config.operators.check()?;
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
                 return Err(BadConfig(format!(
@@ -211,6 +219,7 @@ impl Config {
 
     /// Plain HTTP leaves the machine only behind a proxy that was named (ML-05), and settings of TLS fit together.
     pub fn check_listen(&self) -> Result<(), BadConfig> {
+        self.check_operators()?;
         if cfg!(keiin_unchecked) && !self.listen.ip().is_loopback() {
             return Err(BadConfig::new("this build keeps companies apart by row-level security alone: loopback only"));
         }
@@ -223,7 +232,7 @@ impl Config {
                  leave it out"
             )));
         }
-        if !self.admin_listen.ip().is_loopback() {
+        if !self.admin_listen.ip().is_loopback() && !self.admin_speaks_tls() {
             return Err(BadConfig(format!(
                 "plain HTTP for operators on {} would let everybody on the way read along: set admin_listen to \
                  127.0.0.1, or give a certificate with --tls-cert and --tls-key",
@@ -239,6 +248,16 @@ impl Config {
              --behind-proxy CIDR",
             self.listen
         )))
+    }
+
+    fn check_operators(&self) -> Result<(), BadConfig> {
+        match self.operators.is_on() && !self.admin_speaks_tls() {
+            true => Err(BadConfig::new(
+                "operators.ca: operators log in by certificates, which need TLS on the operators' port: set operators.cert \
+                 and operators.key, or --tls-cert and --tls-key (or --tls self-signed)",
+            )),
+            false => Ok(()),
+        }
     }
 
     fn check_tls(&self) -> Result<(), BadConfig> {
@@ -281,7 +300,11 @@ impl Config {
 
     /// Where operators connect.
     pub fn admin_url(&self) -> String {
-        format!("{}://{}", self.scheme(), self.admin_listen)
+        format!("{}://{}", if self.admin_speaks_tls() { "https" } else { "http" }, self.admin_listen)
+    }
+
+    fn admin_speaks_tls(&self) -> bool {
+        self.tls.is_on() || self.operators.has_own_certificate()
     }
 
     /// The host's name in `public_url`.

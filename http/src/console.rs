@@ -77,6 +77,8 @@ pub const PAGES: &[Page] = &[
     page("/audit/{position}", "event", &["get_event"]),
     page("/settings", "settings", &["get_tenant"]),
     page("/security", "security", &["get_security"]),
+    page("/grants", "grants", &["list_grants", "get_support"]),
+    page("/grants/{id}", "grant", &["get_grant"]),
     page(ACCOUNT, "account", &["get_my_factor", "list_sessions", "list_devices"]),
 ];
 
@@ -279,19 +281,19 @@ async fn finish(
 
 /// The page with this path, and the parameters in it.
 fn page_at(path: &str) -> Option<(&'static Page, BTreeMap<String, String>)> {
-    let segments: Vec<&str> = path.split('/').collect();
-    PAGES.iter().find_map(|page| {
-        let pattern: Vec<&str> = page.path.split('/').collect();
-        let mut params = BTreeMap::new();
-        let fits = pattern.len() == segments.len()
-            && pattern.iter().zip(&segments).all(|(p, s)| {
-                match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
-                    Some(name) => params.insert(name.to_owned(), (*s).to_owned()).is_none(),
-                    None => p == s,
-                }
-            });
-        fits.then_some((page, params))
-    })
+    PAGES.iter().find_map(|page| Some((page, path_params(page.path, path)?)))
+}
+
+/// What stands where a pattern (`/visits/{id}`) has names, if the path is one of it.
+pub fn path_params(pattern: &str, path: &str) -> Option<BTreeMap<String, String>> {
+    let (pattern, segments): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    let mut params = BTreeMap::new();
+    let fits = pattern.len() == segments.len()
+        && pattern.iter().zip(&segments).all(|(p, s)| match p.strip_prefix('{').and_then(|p| p.strip_suffix('}')) {
+            Some(name) => params.insert(name.to_owned(), (*s).to_owned()).is_none(),
+            None => p == s,
+        });
+    fits.then_some(params)
 }
 
 /// See other; htmx follows a header instead, because a script cannot see a redirect.
@@ -330,7 +332,7 @@ const MAX_DEPTH: usize = 8;
 
 /// Fields as the JSON that the API takes: `lines.0.description`, `count:int`, `agreed:bool`. What is empty is absent;
 /// lines that are empty as a whole disappear.
-fn nested(fields: &[(String, String)]) -> Result<Value, Problem> {
+pub fn nested(fields: &[(String, String)]) -> Result<Value, Problem> {
     let mut root = Value::Object(Map::new());
     for (name, value) in fields.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_empty()) {
         let bad = || Problem::at("request.bad_field", format!("/{}", name.replace('.', "/")));

@@ -8,6 +8,7 @@ mod content;
 mod plan;
 mod play;
 mod stage;
+mod support;
 
 use anyhow::Context;
 use keiin_domain::catalog;

@@ -35,6 +35,7 @@ pub mod look;
 pub mod mail;
 pub mod metrics;
 pub mod openapi;
+pub mod operator;
 pub mod page;
 pub mod password;
 pub mod principal;

@@ -45,6 +45,9 @@ pub async fn observe(app: &App) {
         metrics::gauge!("keiin_scrub_events").set(last.events as f64);
         metrics::gauge!("keiin_scrub_damaged_ledgers").set(last.damage.len() as f64);
     }
+    if let Ok(due) = crate::operator::reviews_due(app) {
+        metrics::gauge!("keiin_operator_reviews_due").set(due as f64);
+    }
     metrics::gauge!("keiin_refused_ledgers").set(app.anchorer.refusals().len() as f64);
     if let Ok(tenants) = app.tenants().await {
         metrics::gauge!("keiin_tenants").set(tenants.len() as f64);

@@ -25,7 +25,8 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
-use crate::{api, clock, console, headers, ledger, openapi, principal, random, session_api, trust};
+use crate::tls::Caller;
+use crate::{api, clock, console, headers, ledger, openapi, operator, principal, random, session_api, trust};
 
 pub use self::listen::{Sockets, run};
 
@@ -47,6 +48,15 @@ impl Peer {
     /// Of a request that came through the layers.
     pub fn of(head: &Parts) -> Peer {
         Peer::at(&head.extensions)
+    }
+
+    /// The other end of the connection: its address, and SHA-256 of the certificate that it showed.
+    pub fn caller(extensions: &Extensions) -> (IpAddr, Option<[u8; 32]>) {
+        if let Some(ConnectInfo(caller)) = extensions.get::<ConnectInfo<Caller>>() {
+            return (caller.address.ip(), caller.certificate);
+        }
+        let plain = extensions.get::<ConnectInfo<SocketAddr>>();
+        (plain.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.0.ip()), None)
     }
 
     fn at(extensions: &Extensions) -> Peer {
@@ -96,7 +106,9 @@ pub fn admin_router(app: Arc<App>) -> Router {
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready_or_why))
         .layer(middleware::from_fn_with_state(app.clone(), secure))
-        .with_state(app)
+        .with_state(app.clone())
+        .merge(layered(app.clone(), operator::router()))
+        .layer(middleware::from_fn_with_state(app, operator::from_our_networks))
 }
 
 /// For load balancers: a stranger learns whether, not why.
@@ -158,7 +170,7 @@ async fn scrub_now(State(app): State<Arc<App>>) -> Response {
 async fn arrive(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = random::id_at(clock::now_us());
-    let ip = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |c| c.0.ip());
+    let ip = Peer::caller(request.extensions()).0;
     let headers = request.headers();
     let wish = request.uri().query().and_then(|query| {
         form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "lang").map(|(_, value)| value.into_owned())
@@ -274,7 +286,10 @@ enum Wants {
 impl Wants {
     fn of(request: &Request) -> Wants {
         let path = request.uri().path();
-        let program = path.starts_with("/v1/") || path.starts_with("/log/") || path == "/openapi.json";
+        let program = path.starts_with("/v1/")
+            || path.starts_with("/operator/v1/")
+            || path.starts_with("/log/")
+            || path == "/openapi.json";
         match (program, request.headers().contains_key("hx-request")) {
             (true, _) => Wants::Json,
             (false, true) => Wants::Fragment,

@@ -281,6 +281,12 @@ pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
             }
         }
     }
+    if principal.may(keiin_domain::role::Permission("grant.open")) {
+        let waiting = keiin_projections::grant::waiting(&app.read, &principal.who())?;
+        if waiting > 0 {
+            me["grants_waiting"] = json!(waiting);
+        }
+    }
     if let Some(tenant) = app.represent(&server, "tenant", principal.ledger).await? {
         me["tenant"] = json!({ "id": tenant["id"], "name": tenant["name"], "slug": tenant["slug"] });
     }

@@ -1,4 +1,4 @@
-//! What becomes due by itself: links and invitations whose time is up, entries of the vault that expired, counters of who has been quiet.
+//! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, counters of who has been quiet.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keiin_domain::command::Command;
 use keiin_domain::delivery::ExpireLink;
+use keiin_domain::grant::ExpireGrant;
 use keiin_domain::member::ExpireInvitation;
 use uuid::Uuid;
 
@@ -30,14 +31,16 @@ pub async fn run(app: Arc<App>) {
     }
 }
 
-/// One round; returns how many links and invitations it expired.
+/// One round; returns how many links, invitations and grants it expired.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let links = keiin_projections::delivery::due(&app.read, now_us, ROUND)?;
     expire(app, ExpireLink {}, &links, now_us).await?;
     let invitations = keiin_projections::member::due(&app.read, now_us, ROUND)?;
     expire(app, ExpireInvitation {}, &invitations, now_us).await?;
+    let grants = keiin_projections::grant::due(&app.read, now_us, ROUND)?;
+    expire(app, ExpireGrant {}, &grants, now_us).await?;
     app.vault.purge_expired(now_us)?;
-    Ok(links.len() + invitations.len())
+    Ok(links.len() + invitations.len() + grants.len())
 }
 
 async fn expire<C: Command>(app: &App, command: C, due: &[(Uuid, Uuid)], now_us: i64) -> Result<(), Problem> {

@@ -12,23 +12,27 @@ mod listener;
 mod redirect;
 mod self_signed;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
-use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 pub use self::files::{Files, Validity, is_for};
-pub use self::listener::TlsListener;
+pub use self::listener::{Caller, TlsListener};
 pub use self::redirect::redirect;
 
 use crate::clock;
-use crate::config::{BadConfig, Config};
+use crate::config::{BadConfig, Config, Operators};
 use crate::datadir::DataDir;
 
 /// What we speak. TLS 1.0 and 1.1 are not even compiled in.
@@ -39,6 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// A certificate in use, for every port.
 pub struct Tls {
     files: Files,
+    /// Who vouches for operators.
+    operators: Option<Arc<dyn ClientCertVerifier>>,
     current: Arc<Current>,
     hangup: Mutex<Option<Signal>>,
     /// What the files held when they were last tried.
@@ -83,6 +89,27 @@ pub fn suites() -> Vec<Suite> {
     suites.collect()
 }
 
+/// Whose port it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Port {
+    /// The customers'.
+    Public,
+    /// The operators'.
+    Operators,
+}
+
+/// Believes certificates of this authority, and lets in who shows none.
+fn operators(ca: &Path) -> Result<Arc<dyn ClientCertVerifier>, BadConfig> {
+    let bad = |why: String| BadConfig::new(format!("operators.ca {}: {why}", ca.display()));
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(ca).map_err(|e| bad(format!("cannot be read ({e})")))? {
+        let certificate = certificate.map_err(|e| bad(format!("is not PEM ({e})")))?;
+        roots.add(certificate).map_err(|e| bad(format!("is no authority's certificate ({e})")))?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider()).allow_unauthenticated();
+    verifier.build().map_err(|e| bad(format!("holds no authority's certificate ({e}): give its PEM file")))
+}
+
 impl Tls {
     /// Reads the certificate that the settings name, or makes one; `None` when TLS is off. Whatever cannot be used is
     /// refused with what to do.
@@ -98,15 +125,25 @@ impl Tls {
             tracing::warn!("TLS with a certificate of our own making: browsers warn of it, use it for trials only");
             self_signed::keep(config, data)?;
         }
-        let files = Files::of(config, data);
+        Tls::with(Files::of(config, data), config).map(Some)
+    }
+
+    /// The operators' port's own certificate, where the settings name one.
+    pub fn of_operators(config: &Config) -> Result<Option<Tls>, BadConfig> {
+        let Operators { cert, key, .. } = config.operators.clone();
+        config.operators.has_own_certificate().then(|| Tls::with(Files { cert, key }, config)).transpose()
+    }
+
+    fn with(files: Files, config: &Config) -> Result<Tls, BadConfig> {
         let read = files.read()?;
         let tried = read.digest();
         let current = Arc::new(Current(RwLock::new(Arc::new(read.usable()?))));
         // Taken before anybody is told that we are up: without it, SIGHUP ends the process.
         let hangup = signal(SignalKind::hangup()).map_err(|e| BadConfig::new(format!("no signals: {e}")))?;
-        let tls = Tls { files, current, hangup: Mutex::new(Some(hangup)), tried: Mutex::new(tried) };
+        let operators = config.operators.is_on().then(|| operators(&config.operators.ca)).transpose()?;
+        let tls = Tls { files, operators, current, hangup: Mutex::new(Some(hangup)), tried: Mutex::new(tried) };
         tls.complain();
-        Ok(Some(tls))
+        Ok(tls)
     }
 
     /// SHA-256 of the certificate in use, as `openssl x509 -fingerprint -sha256` writes it.
@@ -114,11 +151,15 @@ impl Tls {
         self.current.get().cert.first().map(files::fingerprint).unwrap_or_default()
     }
 
-    /// How a port answers. Each has a configuration of its own; that of the operators' port is where client certificates
-    /// would be asked for.
-    pub fn acceptor(&self) -> anyhow::Result<TlsAcceptor> {
+    /// How a port answers. Each has a configuration of its own; that of the operators' port asks for their certificates and
+    /// goes on without one, for what needs none (the figures).
+    pub fn acceptor(&self, port: Port) -> anyhow::Result<TlsAcceptor> {
         let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS)?;
-        let mut config = config.with_no_client_auth().with_cert_resolver(self.current.clone());
+        let config = match self.operators.clone().filter(|_| port == Port::Operators) {
+            Some(verifier) => config.with_client_cert_verifier(verifier),
+            None => config.with_no_client_auth(),
+        };
+        let mut config = config.with_cert_resolver(self.current.clone());
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Keys live in memory only, change every six hours, and open tickets for at most twice that.
         config.ticketer = aws_lc_rs::Ticketer::new()?;
@@ -195,7 +236,7 @@ mod tests {
         assert!(error.to_string().contains("keiin init"), "{error}");
         data.create("localhost", &[]).unwrap();
         let tls = Tls::open(&config, &data).unwrap().unwrap();
-        tls.acceptor().unwrap();
+        tls.acceptor(Port::Public).unwrap();
         assert_eq!(tls.fingerprint().len(), 32 * 3 - 1);
         assert!(CryptoProvider::get_default().is_none(), "the EventStoreDB client cannot bear one");
         std::fs::remove_dir_all(&folder).unwrap();

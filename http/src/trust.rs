@@ -11,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use keiin_domain::member::INVITATION_US;
 use keiin_domain::password;
+use keiin_projections::operator;
 use serde_json::{Value, json};
 
 use crate::app::{App, ROOT};
 use crate::console::{common, render};
-use crate::principal::FRESH_US;
+use crate::principal::{FRESH_US, Principal};
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{ABSOLUTE_US, IDLE_US};
@@ -80,6 +81,12 @@ async fn facts(app: &App) -> Result<Value, Problem> {
         },
         "at_rest": { "cipher": "AES-256-GCM", "derivation": "HKDF-SHA-256" },
         "ledger": { "hash": "SHA-256", "signature": "Ed25519", "origin": origin, "vkey": vkey },
+        "operators": {
+            "working": operator::counts(&app.read, &Principal::system(ROOT).who())?,
+            "log_in_by": if app.config.operators.is_on() { "certificate" } else { "nothing" },
+            "grant_hours": app.config.operators.grant_hours,
+            "review_days": app.config.operators.review_days,
+        },
         "limits": {
             "requests_a_minute": limits.requests_a_minute,
             "requests_a_minute_company": limits.requests_a_minute_company,

@@ -99,7 +99,7 @@ pub struct EventObject {
     pub label: Option<String>,
 }
 
-/// A party's name: of a member, a program, a kiosk, or whoever holds a link, an invitation or a pass.
+/// A party's name: of a member, a program, a kiosk, an operator, or whoever holds a link, an invitation or a pass.
 macro_rules! name_of {
     ($kind:literal, $id:literal) => {
         concat!(
@@ -112,6 +112,9 @@ macro_rules! name_of {
             $id,
             ")",
             " WHEN 4 THEN (SELECT x.name FROM kiosks x WHERE x.ledger = e.ledger AND x.id = ",
+            $id,
+            ")",
+            " WHEN 6 THEN (SELECT x.name FROM vendors x WHERE x.ledger = e.ledger AND x.id = ",
             $id,
             ")",
             " WHEN 5 THEN coalesce(",
@@ -148,6 +151,8 @@ pub const FROM: &str = concat!(
         WHEN 'token' THEN (SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'permission_set' THEN (SELECT x.name FROM permission_sets x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'access' THEN (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'grant' THEN (SELECT v.name FROM grants x JOIN vendors v ON v.ledger = x.ledger AND v.id = x.operator_id
+            WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'data' THEN coalesce(
             (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
             (SELECT x.name FROM clients x WHERE x.ledger = e.ledger AND x.id = e.stream_id),

@@ -13,9 +13,11 @@ pub mod document;
 pub mod event;
 pub mod fact;
 pub mod factor;
+pub mod grant;
 pub mod kiosk;
 pub mod mail;
 pub mod member;
+pub mod operator;
 pub mod permission_set;
 pub mod query;
 pub mod runner;
@@ -43,6 +45,8 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     security::PROJECTION,
     session::PROJECTION,
     device::PROJECTION,
+    operator::PROJECTION,
+    grant::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];
@@ -69,6 +73,9 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<factor::GetMyFactor>();
     v.query::<factor::GetFactor>();
     v.query::<security::GetSecurity>();
+    v.query::<grant::GetSupport>();
+    v.query::<grant::ListGrants>();
+    v.query::<grant::GetGrant>();
     v.query::<session::ListSessions>();
     v.query::<session::GetSession>();
     v.query::<device::ListDevices>();

@@ -6,10 +6,13 @@ mod support;
 use std::time::Duration;
 
 use keiin_domain::client::RegisterClient;
+use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::SendDocument;
 use keiin_domain::document::{DraftDocument, IssueDocument};
 use keiin_domain::factor::EnrolTotp;
+use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
+use keiin_domain::operator::RegisterOperator;
 use keiin_domain::permission_set::DefinePermissionSet;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
@@ -21,7 +24,7 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    client, delivery, device, document, event, kiosk, mail, member, permission_set, session, token, visit,
+    client, delivery, device, document, event, grant, kiosk, mail, member, permission_set, session, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -50,6 +53,17 @@ async fn everything(house: &House, owner: Person) {
     house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
     house.run::<StartSession>(owner, None, login).await;
+    house.run::<ChangeSupport>(owner, None, json!({ "told_at_once": true })).await;
+    let operator = owner.operator(Uuid::from_u128(0x0a));
+    let ask = json!({ "operator_name": "支援 一郎", "operator_kind": "support", "purpose": "bug", "classes": ["internal"],
+        "reason": "不具合", "hours": 1, "hours_max": 1 });
+    let grant = house.run::<RequestGrant>(operator, None, ask).await;
+    let look =
+        json!({ "id": paper, "grant": grant, "purpose": "bug", "operation": "get_document", "class": "internal" });
+    house.run::<RecordVendorView>(operator, None, look).await;
+    let account = json!({ "name": "支援 一郎", "email": "s@example.jp", "kind": "support",
+        "certificate_sha256": "ab".repeat(32) });
+    house.run::<RegisterOperator>(operator, None, account).await;
     house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
 }
 
@@ -91,12 +105,13 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 12] = [
+    let lists: [(&str, &str); 13] = [
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_devices", device::FROM),
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
+        ("list_grants", grant::FROM),
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),

@@ -14,7 +14,7 @@ use keiin_domain::token::IssueToken;
 use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVisitor, WalkIn};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
-use keiin_projections::{client, delivery, document, event, kiosk, mail, member, tenant, token, visit};
+use keiin_projections::{client, delivery, document, event, grant, kiosk, mail, member, tenant, token, visit};
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
 use uuid::Uuid;
@@ -404,7 +404,7 @@ async fn nothing_there_is_no_error(house: House) {
     struct Names(Vec<(&'static str, bool)>);
     impl VisitQueries for Names {
         fn query<Q: Query>(&mut self) {
-            let one_of_each = ["get_tenant", "get_my_factor", "get_security"];
+            let one_of_each = ["get_tenant", "get_my_factor", "get_security", "get_support"];
             let listed = Q::PATH.contains('{') != Q::LIST || one_of_each.contains(&Q::NAME);
             self.0.push((Q::NAME, listed));
         }
@@ -422,6 +422,7 @@ async fn nothing_there_is_no_error(house: House) {
         ask::<mail::ListMails>(&house, who, &[("q", "a")]).await,
         ask::<member::ListMembers>(&house, who, &[("q", "a")]).await,
         ask::<event::ListEvents>(&house, who, &[("kind", "a")]).await,
+        ask::<grant::ListGrants>(&house, who, &[("status", "open")]).await,
     ] {
         assert_eq!(list.unwrap()["items"], json!([]));
     }

@@ -26,6 +26,7 @@ mod login;
 mod looks;
 mod noisy;
 mod openapi;
+mod operators;
 mod out;
 mod password;
 mod postgres;

@@ -263,6 +263,8 @@ fn codes_in_stored_events_never_change() {
         crate::session::Proof,
         crate::data::DataClass,
         crate::data::Look,
+        crate::operator::OperatorKind,
+        crate::grant::Purpose,
     ];
     let held = include_str!("../../golden/codes.txt");
     assert_eq!(lines.concat(), held, "a code that was written once keeps its meaning; new ones are added at the end");
@@ -281,7 +283,8 @@ fn generated(path: &str, text: &str) {
 
 #[test]
 fn the_permissions_page_is_current() {
-    let shown = [&Role::OF_MEMBERS[..], &[Role::Custom, Role::Device, Role::LinkHolder, Role::System]].concat();
+    let others = [Role::Custom, Role::Device, Role::LinkHolder, Role::System, Role::Operator, Role::Vendor];
+    let shown = [&Role::OF_MEMBERS[..], &others].concat();
     let mut page = String::from(
         "# Permissions\n\nGenerated from the catalog: `UPDATE=1 cargo test -p keiin-domain` writes it, a test holds it.\n\n\
          ## Who may what\n\nThe role `member` handles visits to themselves only; `event.read_own` shows one's own actions. \

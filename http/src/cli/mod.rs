@@ -7,6 +7,7 @@ mod doctor;
 mod export;
 pub(crate) mod keys;
 mod migrate;
+mod operator;
 mod restore;
 mod serve;
 mod verify;
@@ -64,6 +65,8 @@ enum Command {
     Keys(keys::Keys),
     /// Destroy a person's keys: their personal fields become unreadable everywhere, the chain still verifies.
     EraseSubject(keys::EraseSubject),
+    /// Accounts of the people who run the deployment: the first ones, or when nobody can log in.
+    Operator(operator::OperatorArgs),
     /// Measure one load alone, on a temporary deployment.
     Bench(bench::Bench),
 }
@@ -150,6 +153,9 @@ pub struct ListenArgs {
     /// Its private key, PEM, readable by its owner only (certbot: privkey.pem).
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
+    /// Authority (PEM) of the certificates by which operators log in on the operators' port. Needs TLS.
+    #[arg(long, value_name = "FILE")]
+    operator_ca: Option<PathBuf>,
     /// TLS with a certificate of our own making, which browsers warn of.
     #[arg(long, value_name = "HOW", conflicts_with_all = ["tls_cert", "tls_key"])]
     tls: Option<TlsHow>,
@@ -184,6 +190,7 @@ impl ListenArgs {
             config.tls = Tls { self_signed: true, ..Tls::default() };
         }
         config.proxy.trusted.extend(self.behind_proxy.clone());
+        config.operators.ca = self.operator_ca.clone().unwrap_or(config.operators.ca);
         config
     }
 }
@@ -214,6 +221,7 @@ pub fn main() -> u8 {
         Command::Doctor(command) => block_on(command.run()),
         Command::Keys(command) => block_on(command.run()),
         Command::EraseSubject(command) => block_on(command.run()),
+        Command::Operator(command) => block_on(command.run()),
         Command::Bench(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {

@@ -125,6 +125,7 @@ pub async fn bind(mut config: Config, data: &DataDir) -> anyhow::Result<(Config,
         tracing::warn!("a proxy is in front but public_url does not begin with https://: cookies lack Secure, set it");
     }
     let tls = Tls::open(&config, data)?.map(Arc::new);
+    let admin_tls = Tls::of_operators(&config)?.map(Arc::new).or_else(|| tls.clone());
     let listen = async |address: SocketAddr, flag: &str| {
         let socket = TcpListener::bind(address).await;
         socket.with_context(|| format!("cannot listen on {address} ({flag})"))
@@ -138,7 +139,7 @@ pub async fn bind(mut config: Config, data: &DataDir) -> anyhow::Result<(Config,
         *address = socket.local_addr()?;
         redirect = Some(socket);
     }
-    Ok((config, Sockets { public, admin, redirect, tls }))
+    Ok((config, Sockets { public, admin, redirect, tls, admin_tls }))
 }
 
 /// Serves until a signal says stop.

@@ -24,6 +24,8 @@ pub enum Step {
     Denied(usize),
     IssueToken,
     RevokeToken,
+    /// Somebody who runs the service asks to look: once in full, once waiting for the company's word.
+    Support(usize),
     RotateKey,
     Draft(usize),
     SetLines(usize),
@@ -118,6 +120,8 @@ fn company(calendar: Calendar, steps: &mut Vec<(i64, Step)>) {
         (at(7, 20, 0), Step::RotateKey),
         (at(8, 10, 30), Step::Denied(TARO)),
         (at(9, 18, 0), Step::RevokeToken),
+        (at(10, 13, 30), Step::Support(0)),
+        (calendar.ago(50), Step::Support(1)),
         (at(9, 18, 5), Step::LogOut(HANAKO)),
     ]);
 }

@@ -9,10 +9,11 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
 use super::{admin_router, router};
 use crate::app::App;
-use crate::tls::{Tls, TlsListener, redirect};
+use crate::tls::{Caller, Port, Tls, TlsListener, redirect};
 
 /// Bytes that wait in the kernel for a slow peer, beside those on their way.
 const UNSENT: u32 = 64 << 10;
@@ -25,8 +26,10 @@ pub struct Sockets {
     pub admin: TcpListener,
     /// Leads to https.
     pub redirect: Option<TcpListener>,
-    /// Spoken on the first two.
+    /// Spoken on the first.
     pub tls: Option<Arc<Tls>>,
+    /// Spoken on the second; the same, or its own.
+    pub admin_tls: Option<Arc<Tls>>,
 }
 
 /// Serves until a signal says stop; requests under way are finished.
@@ -42,7 +45,8 @@ pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    if let Some(tls) = &sockets.tls {
+    for tls in [&sockets.tls, &sockets.admin_tls].into_iter().flatten() {
+        // Of one certificate for both the second call has nothing to do.
         tokio::spawn(tls.clone().keep_fresh());
     }
     if let Some(plain) = sockets.redirect {
@@ -52,9 +56,11 @@ pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
         });
     }
     let stalled = Duration::from_secs(app.config.limits.stalled_s);
-    let tls = sockets.tls.as_deref();
-    let public = serving(sockets.public, tls, stalled, router(app.clone()), until(stopped.clone()))?;
-    let admin = serving(sockets.admin, tls, stalled, admin_router(app), until(stopped.clone()))?;
+    let acceptor = |tls: &Option<Arc<Tls>>, port| tls.as_ref().map(|tls| tls.acceptor(port)).transpose();
+    let people = acceptor(&sockets.tls, Port::Public)?;
+    let operators = acceptor(&sockets.admin_tls, Port::Operators)?;
+    let public = serving(sockets.public, people, stalled, router(app.clone()), until(stopped.clone()));
+    let admin = serving(sockets.admin, operators, stalled, admin_router(app), until(stopped.clone()));
     let both = async { tokio::try_join!(public, admin) };
     let patience = async {
         until(stopped).await;
@@ -71,28 +77,31 @@ pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
 /// Ends when it is told to, or when its port fails.
 pub(super) type Serving = Pin<Box<dyn Future<Output = std::io::Result<()>> + Send>>;
 
-/// One port, plain or over TLS: the same patience, the same end, and the peer's address for every request.
+/// One port, plain or over TLS: the same patience, the same end, and for every request the peer: its address, over TLS the
+/// certificate that it showed as well.
 pub(super) fn serving(
     socket: TcpListener,
-    tls: Option<&Tls>,
+    tls: Option<TlsAcceptor>,
     stalled: Duration,
     routes: Router,
     stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<Serving> {
+) -> Serving {
     let plain = socket.tap_io(move |io| {
         if let Err(error) = patience_with(io, stalled) {
             tracing::warn!(%error, "a connection keeps the system's settings");
         }
     });
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    Ok(match tls {
-        None => Box::pin(axum::serve(plain, routes).with_graceful_shutdown(stop).into_future()),
-        Some(tls) => {
-            // Tapped, for axum hands on the peer's address of its own listeners only.
-            let listener = TlsListener::new(plain, tls.acceptor()?).tap_io(|_| {});
+    match tls {
+        None => {
+            let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+            Box::pin(axum::serve(plain, routes).with_graceful_shutdown(stop).into_future())
+        }
+        Some(acceptor) => {
+            let routes = routes.into_make_service_with_connect_info::<Caller>();
+            let listener = TlsListener::new(plain, acceptor);
             Box::pin(axum::serve(listener, routes).with_graceful_shutdown(stop).into_future())
         }
-    })
+    }
 }
 
 /// A peer that is gone, or does not read, is cut off after `stalled`; until then the kernel holds little for it. Small

@@ -44,7 +44,7 @@ async fn a_panic_a_time_limit_and_an_absent_store_bear_the_security_headers() {
     let address = socket.local_addr().unwrap();
     let stop = std::future::pending();
     let routes = layered(app.clone(), broken().nest("/v1", broken()));
-    tokio::spawn(serving(socket, None, Duration::from_secs(30), routes, stop).unwrap());
+    tokio::spawn(serving(socket, None, Duration::from_secs(30), routes, stop));
     for (path, status, code) in [
         ("/v1/panics", 500, "service.failed"),
         ("/panics", 500, "service.failed"),

@@ -8,7 +8,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -53,6 +55,22 @@ impl<T: Send + 'static> Crowd<T> {
                 None => return std::future::pending().await,
             }
         }
+    }
+}
+
+/// The other end of a connection that speaks TLS.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// SHA-256 of the certificate that it showed; an authority of ours issued it, or the handshake had failed.
+    pub certificate: Option<[u8; 32]>,
+}
+
+impl<L: Listener<Io = TcpStream, Addr = SocketAddr>> Connected<IncomingStream<'_, TlsListener<L>>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, TlsListener<L>>) -> Caller {
+        let shown = stream.io().get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        Caller { address: *stream.remote_addr(), certificate: shown.map(|leaf| Sha256::digest(leaf).into()) }
     }
 }
 

@@ -22,7 +22,8 @@ pub struct Change {
 }
 
 /// Events that say what happened once; an earlier one of the same kind is no "before".
-const OCCURRENCES: &[&str] = &["access.", "data.", "document.payment_recorded", "log.", "mail.", "series.", "session."];
+const OCCURRENCES: &[&str] =
+    &["access.", "data.", "document.payment_recorded", "log.", "mail.", "series.", "session.", "tenant_data."];
 /// Fields that a replacing event leaves out when there is nothing any more.
 const REMOVABLE: &[(&str, &str)] = &[("client.changed", "contact"), ("document.changed", "date_due")];
 /// What nobody reads as a change.

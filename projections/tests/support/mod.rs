@@ -197,7 +197,8 @@ impl House {
         let mut ids = command.streams(target.unwrap_or_else(fresh), &mut ctx).unwrap();
         let mut parts = vec![];
         for (kind, id) in C::On::KINDS.iter().zip(&ids) {
-            parts.push((*id, self.events(ledger, kind, *id).await));
+            let past = if C::On::READS { self.events(ledger, kind, *id).await } else { vec![] };
+            parts.push((*id, past));
         }
         let object: On<<C::On as State>::Object> = On::fold(parts[0].0, &parts[0].1).unwrap();
         for id in command.linked(&object, &mut ctx).unwrap() {
@@ -214,7 +215,8 @@ impl House {
         let context = ContextV1 { request_id: Some(fresh()), today, origin, ..ContextV1::default() };
         self.vault.put_subjects(ledger, &world.new_keys).unwrap();
         let streams = C::On::KINDS.iter().zip(&ids).map(|(kind, id)| Stream::new(kind, *id));
-        let expect = streams.zip(on.versions()).map(|(stream, version)| Expectation { stream, version }).collect();
+        let expect = streams.zip(on.versions()).filter(|_| C::On::READS);
+        let expect = expect.map(|(stream, version)| Expectation { stream, version }).collect();
         let events = emits.into_iter().map(|emit| (Stream::new(emit.stream, emit.id), emit.event)).collect();
         self.append(who, Some(context), events, expect).await;
         ids[0]
@@ -309,6 +311,9 @@ impl Person {
     }
     pub fn holder(self, id: Uuid) -> Person {
         Person { actor: Actor::new(actor_kind::LINK_HOLDER, id, Role::LinkHolder), ..self }
+    }
+    pub fn operator(self, id: Uuid) -> Person {
+        Person { actor: Actor::new(actor_kind::OPERATOR, id, Role::Operator), ..self }
     }
     pub fn system(self) -> Person {
         Person { actor: Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System), ..self }
