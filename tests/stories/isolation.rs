@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use keiin_tests::company::text;
-use keiin_tests::operation::{Example, Operation, example, object_of, operations, resolve};
+use keiin_tests::operation::{Example, Operation, WITH_OPERATORS, example, object_of, operations, resolve};
 use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -219,6 +219,9 @@ fn the_console_shows_and_does_nothing_across_companies() {
     let (mut pages, mut forms) = (0, 0);
     for page in keiin::console::PAGES.iter().filter(|page| page.path.contains("{id}")) {
         let query = page.loads.iter().find(|name| name.starts_with("get_")).expect("a page of one thing loads it");
+        if WITH_OPERATORS.contains(query) {
+            continue;
+        }
         let id = object_of(&ours, query).expect("the sweeps can make one");
         let show = |company: &Company, id: &str| {
             let call = Call::new("GET", &page.path.replace("{id}", id));
