@@ -1,8 +1,8 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
 //! [`server`], certificates for it in [`authority`], a client for its API in [`client`], companies in [`company`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
-//! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], a search through files in
-//! [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
+//! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], programs that act through
+//! OAuth 2.0 in [`oauth`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
 //! decoder in [`decoders`]; a deployment with operators in [`plane`].
 
 pub mod access;
@@ -16,6 +16,7 @@ pub mod decoders;
 pub mod follow;
 pub mod load;
 pub mod mailbox;
+pub mod oauth;
 pub mod operation;
 pub mod oracle;
 pub mod plane;
@@ -108,6 +109,16 @@ pub fn python() -> PathBuf {
             probe.is_ok_and(|out| out.status.success())
         })
         .expect("no python3 with `cryptography`: apt-get install python3-cryptography")
+}
+
+/// A Python that has Authlib, an OAuth 2.0 client that others wrote: the one that `tests/run` makes.
+pub fn authlib() -> PathBuf {
+    let made = root().join("target/authlib/bin/python");
+    let python = std::env::var_os("KEIIN_TEST_AUTHLIB").map_or(made, PathBuf::from);
+    let probe = Command::new(&python).args(["-c", "import authlib, requests"]).output();
+    let install = "python3 -m venv target/authlib && target/authlib/bin/pip install -r tests/authlib/requirements.txt";
+    assert!(probe.is_ok_and(|out| out.status.success()), "no Python with Authlib: {install}");
+    python
 }
 
 /// Numbers that look random and are the same for the same seed: SplitMix64. Stories print their seed.

@@ -93,6 +93,8 @@ pub struct Example {
     pub query: String,
     /// JSON, where the operation takes a body.
     pub body: Option<Value>,
+    /// Fields of a form, where the operation takes one.
+    pub form: Option<String>,
     /// Beside the sender's.
     pub headers: Vec<(&'static str, String)>,
     /// Who may send it.
@@ -124,7 +126,8 @@ impl Example {
 
     /// The request without its sender.
     pub fn call(&self) -> Call {
-        self.body.iter().fold(self.head(), |call, body| call.json(body))
+        let call = self.body.iter().fold(self.head(), |call, body| call.json(body));
+        self.form.iter().fold(call, |call, form| call.bytes("application/x-www-form-urlencoded", form.as_str()))
     }
 }
 
@@ -136,6 +139,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         params: BTreeMap::new(),
         query: String::new(),
         body: operation.body.as_ref().map(|_| json!({})),
+        form: None,
         headers: Vec::new(),
         sender: company.token.clone(),
     };
@@ -323,6 +327,28 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "name": format!("Token of {}", company.slug), "scopes": ["me:read"] }));
         }
         "revoke_token" => example.sender = company.login.clone(),
+        "register_application" | "change_application" => {
+            example.sender = company.login.clone();
+            let name = format!("Application {} of {}", company.next(), company.slug);
+            let mut body = company.application_body(&["documents:read".to_owned()]);
+            body["name"] = json!(name);
+            if operation.name == "change_application" {
+                body.as_object_mut().expect("an object").remove("confidential");
+            }
+            example.body = Some(body);
+        }
+        "rotate_application_secret" | "revoke_application_tokens" | "disable_application" | "revoke_authorization" => {
+            example.sender = company.login.clone();
+        }
+        "revoke_my_authorizations" => example.sender = company.new_member("viewer").1,
+        "get_oauth_metadata" => example.sender = Credential::Nobody,
+        "oauth_token" | "oauth_revoke" | "oauth_introspect" => {
+            example.sender = Credential::Nobody;
+            let application = company.new_application(&["documents:read".to_owned()]);
+            let (id, secret) = (&application.client_id, &application.secret);
+            let asks = if name == "oauth_token" { "grant_type=client_credentials" } else { "token=nothing" };
+            example.form = Some(format!("{asks}&client_id={id}&client_secret={secret}"));
+        }
         unknown => panic!("{unknown}: the sweeps have no example for this operation; add one here"),
     }
     for header in &operation.headers {
@@ -396,6 +422,12 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             text(&company.client.send(&company.login.on(Call::new("GET", "/v1/devices"))).json()["items"][0], "id")
         }
         "get_token" | "revoke_token" => company.issue_token(&["me:read".to_owned()]).0,
+        "get_application"
+        | "change_application"
+        | "rotate_application_secret"
+        | "revoke_application_tokens"
+        | "disable_application" => company.new_application(&["documents:read".to_owned()]).id,
+        "get_authorization" | "revoke_authorization" => company.new_authorization(),
         "get_mail" => {
             company.invite("viewer");
             text(&company.get("/v1/mails?limit=1")["items"][0], "id")

@@ -39,10 +39,7 @@ pub fn permissions() -> BTreeSet<Permission> {
     all.0
 }
 
-/// Every scope that an access token can have. None lets it make tokens with more scopes than its own, or change how somebody logs in.
+/// Every scope that an access token can have.
 pub fn scopes() -> BTreeSet<String> {
-    let grantable = |p: &Permission| {
-        !p.is_outside() && (p.reads() || !matches!(p.noun(), "token" | "me" | "security" | "support" | "grant"))
-    };
-    permissions().into_iter().filter(grantable).map(Permission::scope).collect()
+    permissions().into_iter().filter(|p| p.has_scope()).map(Permission::scope).collect()
 }

@@ -4,6 +4,9 @@
 //! through [`context::Context`]. Each noun is one file, read top-down: events, state, commands, rules, tests.
 
 pub mod access;
+pub mod access_token;
+pub mod application;
+pub mod authorization;
 pub mod catalog;
 pub mod client;
 pub mod command;
@@ -139,6 +142,24 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<token::Token>();
     v.command::<token::IssueToken>();
     v.command::<token::RevokeToken>();
+
+    v.reading("application.read");
+    v.aggregate::<application::Application>();
+    v.command::<application::RegisterApplication>();
+    v.command::<application::ChangeApplication>();
+    v.command::<application::RotateApplicationSecret>();
+    v.command::<application::RevokeApplicationTokens>();
+    v.command::<application::DisableApplication>();
+
+    v.aggregate::<authorization::Authorization>();
+    v.command::<authorization::GiveAuthorization>();
+    v.command::<authorization::RedeemCode>();
+    v.command::<authorization::RefreshAccess>();
+    v.command::<authorization::IssueAccess>();
+    v.command::<authorization::RevokeAuthorization>();
+
+    v.aggregate::<access_token::AccessToken>();
+    v.command::<access_token::RevokeAccess>();
 
     v.aggregate::<session::Session>();
     v.command::<session::StartSession>();

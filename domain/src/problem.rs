@@ -21,6 +21,12 @@ pub struct Problem {
 /// expired, withdrawn or gone.
 const LISTED: &[(&str, u16)] = &[
     ("access.confirm_first", 403),
+    ("application.disabled", 409),
+    ("application.grant_type", 403),
+    ("application.public", 409),
+    ("application.scope", 403),
+    ("authorization.code_expired", 410),
+    ("authorization.not_a_member", 403),
     ("client.archived", 409),
     ("delivery.not_due", 409),
     ("delivery.not_issued", 409),

@@ -32,6 +32,14 @@ impl Permission {
         self.verb().starts_with("read")
     }
 
+    /// Can a token have it? None may make tokens or applications, change how somebody logs in, or
+    /// let an operator look.
+    pub fn has_scope(self) -> bool {
+        let makes_credentials =
+            matches!(self.noun(), "token" | "application" | "me" | "security" | "support" | "grant");
+        !self.is_outside() && (self.reads() || !makes_credentials)
+    }
+
     /// The scope that an access token needs.
     pub fn scope(self) -> String {
         let noun = self.noun();
@@ -69,6 +77,8 @@ codes! {
         System = 10 "system",
         /// What one of the company's own permission sets says, and what everybody in the company may.
         Custom = 11 "custom",
+        /// A program that acts for itself: what it may, the scopes of its token say.
+        Application = 12 "application",
         /// Who runs the deployment, on the operators' port.
         Operator = 20 "operator",
         /// An operator inside a company, under a grant of the company's.
@@ -101,6 +111,7 @@ impl Role {
             // What a grant opens of it, the grant says: classes of data, perhaps one thing, and until when.
             Role::Vendor => reads && VENDOR_NOUNS.contains(&noun),
             Role::LinkHolder => matches!(noun, "link" | "invitation" | "pass"),
+            Role::Application => permission.has_scope() && permission.0 != "tenant.close",
             _ if noun == "me" => true,
             _ if permission.is_outside() => false,
             Role::Owner => true,

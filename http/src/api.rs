@@ -247,7 +247,7 @@ async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> 
         let page = match *kind {
             "pas" => "pass",
             "kio" => "kiosk/pair",
-            "pat" => "",
+            "pat" | "app" => "",
             "rec" => {
                 let codes = body["recovery_codes"].as_array().cloned().unwrap_or_default();
                 body["recovery_codes"] = codes.into_iter().chain([json!(text)]).collect();

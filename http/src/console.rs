@@ -71,6 +71,12 @@ pub const PAGES: &[Page] = &[
     page("/visits/{id}", "visit", &["get_visit", "list_members"]),
     page("/kiosks", "kiosks", &["list_kiosks"]),
     page("/tokens", "tokens", &["list_tokens"]),
+    page("/applications", "applications", &["list_applications"]),
+    page("/applications/new", "application_new", &[]),
+    Page {
+        narrows: &[("list_authorizations", "application_id")],
+        ..page("/applications/{id}", "application", &["get_application", "list_authorizations"])
+    },
     page("/outbox", "outbox", &["list_mails"]),
     page("/outbox/{id}", "mail", &["get_mail"]),
     page("/audit", "audit", &["list_events", "list_members"]),
@@ -79,7 +85,7 @@ pub const PAGES: &[Page] = &[
     page("/security", "security", &["get_security"]),
     page("/grants", "grants", &["list_grants", "get_support"]),
     page("/grants/{id}", "grant", &["get_grant"]),
-    page(ACCOUNT, "account", &["get_my_factor", "list_sessions", "list_devices"]),
+    page(ACCOUNT, "account", &["get_my_factor", "list_sessions", "list_devices", "list_my_authorizations"]),
 ];
 
 /// The page of one's own login: the only one for somebody who must set a second factor up.

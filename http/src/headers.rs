@@ -22,6 +22,11 @@ static ALWAYS: [(HeaderName, &str); 8] = [
 /// Two years, as the preload list asks for.
 const HSTS: &str = "max-age=63072000; includeSubDomains";
 
+/// The policy of a page whose form ends at another origin: browsers look at where the answer redirects to as well.
+pub fn policy_with_form_to(origin: &str) -> String {
+    CSP.replace("form-action 'self'", &format!("form-action 'self' {origin}"))
+}
+
 /// Puts them on; `https` where browsers reach us over TLS (MN-14).
 pub fn secure(headers: &mut HeaderMap, https: bool) {
     for (name, value) in &ALWAYS {

@@ -34,6 +34,7 @@ pub mod lockout;
 pub mod look;
 pub mod mail;
 pub mod metrics;
+pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod page;

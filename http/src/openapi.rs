@@ -26,7 +26,7 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
-use crate::{feed, ledger, session_api, trust};
+use crate::{feed, ledger, oauth, session_api, trust};
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
@@ -78,9 +78,9 @@ pub fn build() -> Value {
         "paths": document.paths,
         "components": {
             "schemas": components,
-            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" }, "oauth": oauth::security_scheme() },
         },
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "oauth": [] }],
     })
 }
 
@@ -97,6 +97,11 @@ impl Document {
 
     /// Operations that no catalog lists.
     fn beside(&mut self) {
+        let forms = [
+            ("oauth_token", self.schema::<oauth::TokenRequest>()),
+            ("oauth_revoke", self.schema::<oauth::Revocation>()),
+            ("oauth_introspect", self.schema::<oauth::Introspection>()),
+        ];
         let bodies = [
             ("sign_up", self.schema::<SignUp>()),
             ("log_in", self.schema::<Login>()),
@@ -104,7 +109,8 @@ impl Document {
             ("forget_password", self.schema::<Forgotten>()),
             ("confirm_me", self.schema::<Confirm>()),
         ];
-        for operation in session_api::OPERATIONS.iter().chain(ledger::OPERATIONS).chain(trust::OPERATIONS) {
+        let beside = session_api::OPERATIONS.iter().chain(ledger::OPERATIONS).chain(oauth::OPERATIONS);
+        for operation in beside.chain(trust::OPERATIONS) {
             let Operation { name, method, path, .. } = *operation;
             let params = operation.params.iter().map(|param| parameter(param, path));
             let content = if operation.answer.is_empty() { json!({}) } else { json!({ operation.answer: {} }) };
@@ -128,6 +134,17 @@ impl Document {
             }
             if let Some((_, schema)) = bodies.iter().find(|(body, _)| *body == name) {
                 description["requestBody"] = request_body(schema);
+            }
+            if let Some((_, schema)) = forms.iter().find(|(form, _)| *form == name) {
+                let content = json!({ "application/x-www-form-urlencoded": { "schema": schema } });
+                description["requestBody"] = json!({ "required": true, "content": content });
+                description["description"] = json!(oauth::ABOUT);
+                description["security"] = json!([]);
+                let refused = json!({ "type": "object", "required": ["error"], "properties": {
+                    "error": { "type": "string" }, "error_description": { "type": "string" },
+                } });
+                let refused = json!({ "application/json": { "schema": refused } });
+                description["responses"]["default"] = json!({ "description": "Refused", "content": refused });
             }
             self.add(method, &path.replace("{*", "{"), description);
         }

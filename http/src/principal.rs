@@ -20,6 +20,7 @@ use keiin_projections::query::Who;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::oauth::held;
 use crate::problem::Problem;
 use crate::session::{self, SESSION};
 use crate::{clock, random};
@@ -162,6 +163,7 @@ async fn authenticated(
         let secret = value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")).ok_or_else(unauthenticated)?;
         return match random::kind_of(secret) {
             Some("pat") => by_token(app, secret, from).await,
+            Some(held::ACCESS) => by_access_token(app, secret, from).await,
             Some("kio") => by_kiosk(app, secret).await,
             _ => Err(unauthenticated()),
         };
@@ -223,6 +225,15 @@ async fn by_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Princ
     }
     let (member, scopes) = (Some(token.member_id), Some(token.scopes.clone()));
     Ok(Principal { member, scopes, ..Principal::new(entry.ledger, actor) })
+}
+
+/// An application's token, for a member or for itself.
+async fn by_access_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Principal, Problem> {
+    let held = held::by_secret(app, secret).await?.ok_or_else(|| Problem::new("access.unauthenticated"))?;
+    if !load::<Security>(app, held.ledger, held.ledger).await?.allows(from) {
+        return Err(Problem::new("access.network"));
+    }
+    Ok(held.principal())
 }
 
 /// Which kiosk's secret it is.

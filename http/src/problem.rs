@@ -40,6 +40,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.grant", 403),
     ("grant.no_company", 422),
     ("invitation.other_address", 403),
+    ("oauth.unknown_client", 400),
+    ("oauth.redirect_uri", 400),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
     ("service.moved", 410),

@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
 use crate::tls::Caller;
-use crate::{api, clock, console, headers, ledger, openapi, operator, principal, random, session_api, trust};
+use crate::{api, clock, console, headers, ledger, oauth, openapi, operator, principal, random, session_api, trust};
 
 pub use self::listen::{Sockets, run};
 
@@ -70,6 +70,7 @@ pub fn router(app: Arc<App>) -> Router {
     let routes = api::router(&app)
         .merge(session_api::router())
         .merge(ledger::router())
+        .merge(oauth::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())
@@ -289,7 +290,8 @@ impl Wants {
         let program = path.starts_with("/v1/")
             || path.starts_with("/operator/v1/")
             || path.starts_with("/log/")
-            || path == "/openapi.json";
+            || path == "/openapi.json"
+            || oauth::is_for_programs(path);
         match (program, request.headers().contains_key("hx-request")) {
             (true, _) => Wants::Json,
             (false, true) => Wants::Fragment,

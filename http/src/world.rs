@@ -4,16 +4,28 @@
 use std::collections::HashMap;
 
 use keiin_domain::context::World;
+use keiin_domain::{access_token, authorization};
 use keiin_eventlog::seal::{self, Key, SubjectKeyId};
 use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
 use uuid::Uuid;
 
 use crate::config::Passwords;
+use crate::oauth::held;
 use crate::password::{self, PASSWORD};
 use crate::{factor, random};
 
 /// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
 pub const PASSCODE: &str = "passcode";
+
+/// How long the vault keeps a secret's entry, where it does not keep it for good. A code or refresh token that comes again
+/// must be known for as long as what was made from it may live.
+fn lifetime_us(kind: &str) -> Option<i64> {
+    match kind {
+        held::ACCESS => Some(access_token::LIFE_US),
+        held::REFRESH | held::CODE => Some(authorization::AUTHORIZATION_US),
+        _ => None,
+    }
+}
 
 /// One command's world.
 pub struct Minted<'a> {
@@ -116,7 +128,8 @@ impl World for Minted<'_> {
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
         let kept =
             if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme") { text.clone().into_bytes() } else { vec![] };
-        self.entries.push(self.entry(kind, hash.to_vec(), owner, kept));
+        let expires_us = lifetime_us(kind).map(|us| self.now_us + us);
+        self.entries.push(Entry { expires_us, ..self.entry(kind, hash.to_vec(), owner, kept) });
         self.secrets.push((kind, text));
         self.stored.push((kind, hash));
         hash

@@ -108,9 +108,13 @@ macro_rules! name_of {
             " WHEN 2 THEN (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = ",
             $id,
             ")",
-            " WHEN 3 THEN (SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = ",
+            " WHEN 3 THEN coalesce(",
+            "(SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = ",
             $id,
-            ")",
+            "),",
+            "(SELECT x.name FROM applications x WHERE x.ledger = e.ledger AND x.id = ",
+            $id,
+            "))",
             " WHEN 4 THEN (SELECT x.name FROM kiosks x WHERE x.ledger = e.ledger AND x.id = ",
             $id,
             ")",
@@ -150,7 +154,6 @@ pub const FROM: &str = concat!(
         WHEN 'kiosk' THEN (SELECT x.name FROM kiosks x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'token' THEN (SELECT x.name FROM tokens x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'permission_set' THEN (SELECT x.name FROM permission_sets x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
-        WHEN 'access' THEN (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'grant' THEN (SELECT v.name FROM grants x JOIN vendors v ON v.ledger = x.ledger AND v.id = x.operator_id
             WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'data' THEN coalesce(
@@ -162,6 +165,12 @@ pub const FROM: &str = concat!(
             (SELECT ltrim(coalesce(o.number, '') || ' ' || o.title) FROM deliveries x
                 JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
                 WHERE x.ledger = e.ledger AND x.id = e.stream_id))
+        WHEN 'application' THEN (SELECT x.name FROM applications x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'authorization' THEN (SELECT x.name FROM authorizations g JOIN applications x ON x.ledger = g.ledger AND x.id = g.application_id
+            WHERE g.ledger = e.ledger AND g.id = e.stream_id)
+        WHEN 'access' THEN coalesce(
+            (SELECT x.name FROM members x WHERE x.ledger = e.ledger AND x.id = e.stream_id),
+            (SELECT x.name FROM applications x WHERE x.ledger = e.ledger AND x.id = e.stream_id))
       END AS label FROM events e)"
 );
 

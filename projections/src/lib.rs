@@ -3,6 +3,8 @@
 //! Architecture invariant: everything here can be dropped and rebuilt from the ledger at any time. A noun's file holds its
 //! tables, its fold, its views and its queries, top-down; the same noun has the same file name in `domain` and `http`.
 
+pub mod application;
+pub mod authorization;
 pub mod catalog;
 pub mod client;
 pub mod cursor;
@@ -41,6 +43,8 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     visit::PROJECTION,
     kiosk::PROJECTION,
     token::PROJECTION,
+    application::PROJECTION,
+    authorization::PROJECTION,
     factor::PROJECTION,
     security::PROJECTION,
     session::PROJECTION,
@@ -70,6 +74,11 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<kiosk::GetKiosk>();
     v.query::<token::ListTokens>();
     v.query::<token::GetToken>();
+    v.query::<application::ListApplications>();
+    v.query::<application::GetApplication>();
+    v.query::<authorization::ListAuthorizations>();
+    v.query::<authorization::ListMyAuthorizations>();
+    v.query::<authorization::GetAuthorization>();
     v.query::<factor::GetMyFactor>();
     v.query::<factor::GetFactor>();
     v.query::<security::GetSecurity>();

@@ -5,6 +5,8 @@ mod support;
 
 use std::time::Duration;
 
+use keiin_domain::application::RegisterApplication;
+use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::client::RegisterClient;
 use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::SendDocument;
@@ -24,7 +26,8 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    client, delivery, device, document, event, grant, kiosk, mail, member, permission_set, session, token, visit,
+    application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, permission_set,
+    session, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -65,6 +68,17 @@ async fn everything(house: &House, owner: Person) {
         "certificate_sha256": "ab".repeat(32) });
     house.run::<RegisterOperator>(operator, None, account).await;
     house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
+    connected(house, owner).await;
+}
+
+/// An application, and an authorization of the owner to it.
+async fn connected(house: &House, owner: Person) -> (Uuid, Uuid) {
+    let uri = "https://app.example/cb";
+    let application = json!({ "name": "会計クラウド", "confidential": true, "redirect_uris": [uri],
+        "scopes": ["documents:read"], "grant_types": ["authorization_code"] });
+    let application = house.run::<RegisterApplication>(owner, None, application).await;
+    let authorization = json!({ "application_id": application, "redirect_uri": uri, "challenge": vec![7; 32] });
+    (application, house.run::<GiveAuthorization>(owner, None, authorization).await)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -105,16 +119,19 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 13] = [
+    let lists: [(&str, &str); 16] = [
+        ("list_applications", application::FROM),
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_devices", device::FROM),
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
+        ("list_authorizations", authorization::FROM),
         ("list_grants", grant::FROM),
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),
+        ("list_my_authorizations", authorization::FROM),
         ("list_permission_sets", permission_set::FROM),
         ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),

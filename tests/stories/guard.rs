@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use keiin::session::{SESSION, Session};
 use keiin_eventlog::vault::{Entry, Vault};
 use keiin_tests::mailbox::vault_at_rest;
+use keiin_tests::oauth::bearer;
 use keiin_tests::operation::{Operation, example, operations};
 use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
 use serde_json::{Value, json};
@@ -26,6 +27,12 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     (
         &["member", "viewer", "accountant", "receptionist", "auditor", "custom"],
         &["get_session", "revoke_session", "get_device", "forget_device"],
+        "request.not_found",
+    ),
+    // Others' consents.
+    (
+        &["member", "viewer", "accountant", "receptionist", "auditor", "custom"],
+        &["get_authorization", "revoke_authorization"],
         "request.not_found",
     ),
     // What the example holds is another member's: a code of their app, an app to remove.
@@ -175,6 +182,55 @@ fn age(vault: &Vault, ledger: Uuid, member: Uuid, unused_us: i64, since_us: i64)
     vault.put(&aged).expect("the vault takes them");
 }
 
+/// Operations that only a person can do, though a scope names them: what refuses a program that acts for itself.
+const NOT_FOR_PROGRAMS: &[(&[&str], &str)] =
+    &[(&["get_session", "get_device", "get_authorization", "get_token"], "request.not_found")];
+
+#[test]
+fn ml_08_a_program_may_only_what_its_scopes_say() {
+    let (_deployment, _server, company) = company("programs");
+    let all: Vec<String> = keiin_domain::catalog::scopes().into_iter().collect();
+    let application = company.new_application(&all);
+    // For itself, and for the owner, who may everything.
+    let own = |scopes: &[String]| application.own_token(&scopes.join(" "));
+    let for_owner = |scopes: &[String]| bearer(&application.connect(&company.login, &scopes.join(" ")));
+    let whole = [own(&all), for_owner(&all)];
+    let mut without: BTreeMap<String, [Credential; 2]> = BTreeMap::new();
+    let (mut allowed, mut forbidden, mut never) = (0, 0, 0);
+    for (operation, permission) in guarded() {
+        let needed = keiin_domain::role::Permission(permission.leak()).scope();
+        let tried = example(&company, &operation);
+        if !all.contains(&needed) {
+            for token in &whole {
+                is_forbidden(&company.client.send(&token.on(tried.call())), "a program with every scope", &operation);
+                never += 1;
+            }
+            continue;
+        }
+        let tokens = without.entry(needed.clone()).or_insert_with(|| {
+            let others: Vec<String> = all.iter().filter(|scope| **scope != needed).cloned().collect();
+            [own(&others), for_owner(&others)]
+        });
+        for token in tokens {
+            let who = format!("a program without {needed}");
+            is_forbidden(&company.client.send(&token.on(tried.call())), &who, &operation);
+            forbidden += 1;
+        }
+        for (token, is_own) in whole.iter().zip([true, false]) {
+            let fresh = if operation.method == "GET" { tried.clone() } else { example(&company, &operation) };
+            let answer = company.client.send(&token.on(fresh.call()));
+            let rule = NOT_FOR_PROGRAMS.iter().find(|(names, _)| is_own && names.contains(&operation.name.as_str()));
+            match rule {
+                Some((_, code)) => assert_eq!(answer.code(), *code, "{}: {}", operation.name, answer.text()),
+                None => assert!(answer.status < 300, "{}: {} {}", operation.name, answer.status, answer.text()),
+            }
+            allowed += 1;
+        }
+    }
+    assert!(allowed > 80 && forbidden > 80 && never > 0, "{allowed} {forbidden} {never}");
+    report!("guard programs allowed={allowed} forbidden={forbidden} never={never} wrong=0");
+}
+
 #[test]
 fn whoever_is_no_active_member_is_nobody() {
     let (deployment, server, company) = company("nobody");
@@ -192,19 +248,28 @@ fn whoever_is_no_active_member_is_nobody() {
         assert_eq!(company.client.send(&login.on(Call::new("GET", "/v1/me"))).status, 401, "{who}");
     }
     let scopes = json!(keiin_domain::catalog::scopes());
+    let application = company.new_application(&[]);
     for (verb, body) in [("suspend", json!({ "reason": "For now" })), ("remove", json!({}))] {
         let (id, login) = company.new_member("admin");
         let issue = Call::new("POST", "/v1/tokens").json(&json!({ "name": "Theirs", "scopes": scopes }));
         let token = company.client.send(&login.on(issue)).expect(201).json();
         let path = format!("/v1/members/{id}");
         company.client.send(&login.on(Call::new("GET", &path))).expect(200);
+        let connected = bearer(&application.connect(&login, "me:read members:read"));
+        company.client.send(&connected.on(Call::new("GET", &path))).expect(200);
         company.ok(Call::new("POST", &format!("{path}/{verb}")).if_match(&company.etag(&path)).json(&body));
         let token = Credential::Bearer(token["secret"].as_str().expect("a secret").to_owned());
-        nobodies.extend([(verb, login), (verb, token)]);
+        nobodies.extend([(verb, login), (verb, token), (verb, connected)]);
     }
     let (id, revoked) = company.issue_token(&["me:read".to_owned()]);
     let path = format!("/v1/tokens/{id}");
     company.ok_logged_in(Call::new("POST", &format!("{path}/revoke")).if_match(&company.etag(&path)));
+    let application = company.new_application(&[]);
+    let revoked_program = application.own_token("me:read");
+    let path = format!("/v1/applications/{}", application.id);
+    company.ok_logged_in(Call::new("POST", &format!("{path}/revoke_tokens")).if_match(&company.etag(&path)));
+    let secret = Credential::Bearer(application.secret.clone());
+    nobodies.extend([("a program's revoked token", revoked_program), ("a program's secret", secret)]);
     let (id, kiosk) = company.new_kiosk();
     let path = format!("/v1/kiosks/{id}");
     company.ok(Call::new("POST", &format!("{path}/revoke")).if_match(&company.etag(&path)));

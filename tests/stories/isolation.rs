@@ -170,6 +170,7 @@ fn what_another_company_has_looks_like_nothing() {
 fn object_for(ours: &Company, name: &str) -> String {
     match name {
         "client_id" => ours.new_client(),
+        "application_id" => ours.new_application(&[]).id,
         "document_id" | "object" => ours.new_document(),
         "host_id" | "actor" => ours.owner.clone(),
         other => panic!("which object does {other} mean?"),

@@ -26,6 +26,8 @@ pub enum Step {
     RevokeToken,
     /// Somebody who runs the service asks to look: once in full, once waiting for the company's word.
     Support(usize),
+    /// A program is registered, and its owner connects it.
+    Connect,
     RotateKey,
     Draft(usize),
     SetLines(usize),
@@ -115,6 +117,7 @@ fn company(calendar: Calendar, steps: &mut Vec<(i64, Step)>) {
     steps.extend((0..super::content::CLIENTS).map(|i| (start(32 + 3 * i as i64), Step::RegisterClient(i))));
     steps.extend([
         (at(3, 11, 0), Step::IssueToken),
+        (at(5, 13, 30), Step::Connect),
         (at(4, 16, 10), Step::ChangeClient(2)),
         (at(6, 8, 55), Step::WrongPassword(EMILY)),
         (at(7, 20, 0), Step::RotateKey),

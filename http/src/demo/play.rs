@@ -1,6 +1,8 @@
 //! Plays the plan: every step is the command that a person, a kiosk or the server would send, at the demonstration's time.
 
 use anyhow::{Context, anyhow};
+use keiin_domain::application::{GrantType, RegisterApplication};
+use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::client::{ChangeClient, RegisterClient};
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::date::{Date, ZONE_S, instant};
@@ -153,6 +155,7 @@ impl Stage<'_> {
             Step::RevokeToken => {
                 self.by_on(HANAKO, self.token, RevokeToken {}).await?;
             }
+            Step::Connect => self.connect().await?,
             Step::RotateKey => {
                 let now_us = self.call(1, "").now_us;
                 let signer = self.app.keyring.rotate_signing()?.public();
@@ -162,6 +165,25 @@ impl Stage<'_> {
             }
             other => return Err(anyhow!("{other:?} belongs elsewhere")),
         }
+        Ok(())
+    }
+
+    /// A connected program, as its consent page and its first request leave it.
+    async fn connect(&mut self) -> anyhow::Result<()> {
+        let scopes = vec!["clients:read".into(), "documents:read".into()];
+        let redirect_uri = "https://kaikei.example/callback".to_owned();
+        let register = RegisterApplication {
+            name: "会計クラウド".into(),
+            confidential: true,
+            redirect_uris: vec![redirect_uri.clone()],
+            scopes,
+            grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        };
+        self.again(HANAKO);
+        let application_id = self.by(HANAKO, register).await?.id;
+        let challenge = crate::random::hash("the verifier of the demonstration");
+        let give = GiveAuthorization { application_id, scopes: None, redirect_uri, challenge };
+        self.by(HANAKO, give).await?;
         Ok(())
     }
 

@@ -126,6 +126,13 @@ impl Stage<'_> {
         Ok(principal)
     }
 
+    /// Has somebody log in again before their next step: what needs a fresh login begins with one.
+    pub fn again(&mut self, person: usize) {
+        if let Some((_, since)) = &mut self.people[person].login {
+            *since = 0;
+        }
+    }
+
     pub async fn run<C: Command>(&self, who: &Principal, call: &Call, command: C) -> anyhow::Result<Done> {
         let allowed = who.allow::<C>().map_err(refused)?;
         execute(self.app, &allowed, command, call).await.map_err(refused)
