@@ -44,7 +44,7 @@ impl Permission {
     pub fn scope(self) -> String {
         let noun = self.noun();
         let plural = match noun.strip_suffix('y') {
-            _ if matches!(noun, "me" | "security") => noun.to_owned(),
+            _ if matches!(noun, "me" | "security" | "support") => noun.to_owned(),
             Some(stem) => format!("{stem}ies"),
             None => format!("{noun}s"),
         };
