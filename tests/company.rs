@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Answer, Call, Client};
+use crate::mailbox::are_welcomed;
 use crate::server::{Server, keiin};
+use crate::sign_up::SignUp;
 
 /// Longest wait for what the server does beside its requests: mails, checkpoints.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -80,7 +82,8 @@ impl Deployment {
         let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
         let text = format!(
             "{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n\
-                            requests_a_minute_company = 10000000\nstreams_a_person = 10000\nstreams_a_company = 10000\n"
+                            requests_a_minute_company = 10000000\nstreams_a_person = 10000\nstreams_a_company = 10000\n\
+                            codes_an_hour = 10000000\n"
         );
         std::fs::write(&settings, text).expect("the settings can be written");
         self
@@ -178,10 +181,10 @@ impl Company {
     pub fn sign_up(server: &Server, slug: &str) -> Company {
         let client = server.client();
         let body = json!({
-            "company": format!("{slug} KK"), "slug": slug, "name": format!("Owner of {slug}"),
-            "email": format!("owner@{slug}.example"), "password": PASSWORD,
+            "company": format!("{slug} KK"), "slug": slug, "name": format!("Owner of {slug}"), "password": PASSWORD,
         });
-        let answer = client.send(&Call::new("POST", "/v1/tenants").key("founding").json(&body)).expect(201);
+        let sign_up = SignUp::agreed(&client, &format!("owner@{slug}.example"));
+        let answer = sign_up.post("tenant", &body).expect(201);
         let login = cookie(&answer);
         let mut company = Company {
             id: text(&answer.json(), "id"),
@@ -412,10 +415,10 @@ impl Company {
         text(&self.get("/v1/log/key"), "vkey")
     }
 
-    /// Waits until the outbox is empty, so that the server writes nothing of its own any more.
+    /// Waits until the outbox is empty, and that of the sign-ups, so that the server writes nothing of its own any more.
     pub fn settle(&self) {
         let deadline = Instant::now() + PATIENCE;
-        while self.get("/v1/mails?status=queued&limit=1")["items"] != json!([]) {
+        while self.get("/v1/mails?status=queued&limit=1")["items"] != json!([]) || !are_welcomed(&self.data) {
             assert!(Instant::now() < deadline, "mails are still queued after {PATIENCE:?}");
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -1,5 +1,6 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
-//! [`server`], certificates for it in [`authority`], a client for its API in [`client`], companies in [`company`], what an
+//! [`server`], certificates for it in [`authority`], a mail server beside it in [`smtp`], a client for its API in [`client`],
+//! sign-ups in [`sign_up`], companies in [`company`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
 //! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], programs that act through
 //! OAuth 2.0 in [`oauth`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
@@ -21,6 +22,8 @@ pub mod operation;
 pub mod oracle;
 pub mod plane;
 pub mod server;
+pub mod sign_up;
+pub mod smtp;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -32,6 +35,7 @@ pub use company::{Company, Credential, Deployment};
 pub use follow::Follow;
 pub use plane::Plane;
 pub use server::{Demo, Server, keiin};
+pub use sign_up::SignUp;
 
 /// The repository's folder.
 pub fn root() -> &'static Path {

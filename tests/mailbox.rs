@@ -1,12 +1,15 @@
 //! What only the recipient of a mail sees: links that set a password are in no answer of the server, so a test reads them
 //! where the server keeps them for sending.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use keiin::config::Config;
 use keiin::datadir::DataDir;
 use keiin::stores::Stores;
 use keiin_eventlog::keys::Keyring;
+use keiin_eventlog::log::Log;
+use keiin_eventlog::record::{Leaf, Record};
 use keiin_eventlog::vault::Vault;
 use uuid::Uuid;
 
@@ -32,6 +35,26 @@ fn kept(data: &Path) -> (Stores, Keyring) {
     let dir = DataDir::new(data);
     let stores = Stores::of(&config, &dir).expect("the stores are named");
     (stores, Keyring::open(&dir.keys(&config.keys)).expect("the keys are there"))
+}
+
+/// Every record of the deployment's own ledger, read beside its server or after it.
+pub fn root_records(data: &Path) -> Vec<Record> {
+    let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
+    let stores = Stores::of(&config, &DataDir::new(data)).expect("the stores are named");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let log = Log::open(stores.open_log_reader().await.expect("the ledgers can be read"));
+        log.read(Uuid::nil(), 0, 10_000).await.expect("the ledger is read")
+    })
+}
+
+/// Has every company that signed up got its welcome?
+pub fn are_welcomed(data: &Path) -> bool {
+    let all: Vec<Leaf> = root_records(data).iter().map(|r| Leaf::decode(&r.leaf).expect("a leaf")).collect();
+    let asked = all.iter().filter(|leaf| leaf.event_kind == "tenant.provisioned").map(|leaf| leaf.position);
+    let came: BTreeSet<Option<u64>> =
+        all.iter().filter(|leaf| leaf.event_kind == "mail.sent").map(|leaf| leaf.cause).collect();
+    asked.into_iter().all(|position| came.contains(&Some(position)))
 }
 
 impl Company {

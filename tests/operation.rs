@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::client::Call;
 use crate::company::{Company, Credential, PASSWORD, lines, text};
 use crate::mailbox::OTHER_PASSWORD;
+use crate::sign_up::{SignUp, agreement};
 
 /// One operation of the OpenAPI document.
 #[derive(Clone, Debug)]
@@ -183,13 +184,39 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             company.checkpoint();
             example.params.extend([("ledger", company.id.clone()), ("level", "0".into()), ("index", "000.p/1".into())]);
         }
-        "sign_up" => {
+        "request_sign_up" => {
+            example.sender = Credential::Nobody;
+            example.body = Some(json!({ "email": founder(company) }));
+        }
+        "get_sign_up" | "renew_email_code" | "verify_email_code" => {
+            let sign_up = SignUp::begin(&company.client, &founder(company));
+            example.sender = Credential::Nobody;
+            if name == "verify_email_code" {
+                example.body = Some(json!({ "code": sign_up.begun["development_code"] }));
+            }
+            example.params.insert("token", sign_up.secret);
+        }
+        "accept_first_terms" => {
+            example.sender = Credential::Nobody;
+            example.params.insert("token", SignUp::verified(&company.client, &founder(company)).secret);
+            example.body = Some(agreement(&company.client));
+        }
+        "begin_payment" => {
+            example.sender = Credential::Nobody;
+            example.params.insert("token", SignUp::agreed(&company.client, &founder(company)).secret);
+        }
+        "provision_tenant" => {
             let slug = format!("{}-{}", company.slug, company.next());
             example.sender = Credential::Nobody;
+            example.params.insert("token", SignUp::agreed(&company.client, &founder(company)).secret);
             example.body = Some(json!({
-                "company": format!("{slug} KK"), "slug": slug, "name": "Founder",
-                "email": format!("founder@{slug}.example"), "password": PASSWORD,
+                "company": format!("{slug} KK"), "slug": slug, "name": "Founder", "password": PASSWORD,
             }));
+        }
+        "get_texts" | "get_terms" => {}
+        "accept_terms" => {
+            example.sender = company.login.clone();
+            example.body = Some(agreement(&company.client));
         }
         "log_in" => {
             // Somebody of their own: a sweep's wrong guesses hold up nobody else.
@@ -362,6 +389,11 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         }
     }
     example
+}
+
+/// An address that nobody has.
+fn founder(company: &Company) -> String {
+    format!("founder{}@{}.example", company.next(), company.slug)
 }
 
 /// The path of the object that a command is about: up to its id.

@@ -8,6 +8,7 @@ use crate::command::Rejection;
 use crate::date::Date;
 use crate::role::{Permission, Permissions, Role};
 use crate::sealed::{Personal, Sealed};
+use crate::terms::Text;
 
 /// Frozen codes of who can act (leaf field "actor kind").
 pub mod actor_kind {
@@ -69,6 +70,10 @@ pub trait World: Send {
     /// A new number for people to type that leads to `owner`; never used before in this company. It comes
     /// back in the clear; [`World::owner_of`] knows it as one of the kind `passcode`.
     fn passcode(&mut self, owner: Uuid, digits: u32) -> String;
+    /// A new number that is mailed to `owner` and kept for that until this time; the one before is forgotten.
+    fn mail_code(&mut self, owner: Uuid, digits: u32, until_us: i64) -> String;
+    /// The texts that are in force here, in every language.
+    fn texts(&mut self) -> Vec<Text>;
     /// What a secret or passcode of a kind leads to in this company. One that was withdrawn still leads to its owner, whose
     /// state knows that it is withdrawn and says so; `None` if there never was such a one, or its owner was erased.
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid>;

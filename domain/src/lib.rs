@@ -39,8 +39,10 @@ pub mod sealed;
 pub mod security;
 pub mod series;
 pub mod session;
+pub mod sign_up;
 pub mod tax;
 pub mod tenant;
+pub mod terms;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -57,9 +59,22 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<provision::Slug>();
     v.command::<provision::TakeSlug>();
 
+    v.aggregate::<sign_up::SignUp>();
+    v.command::<sign_up::RequestSignUp>();
+    v.command::<sign_up::RenewEmailCode>();
+    v.command::<sign_up::VerifyEmailCode>();
+    v.command::<sign_up::AcceptFirstTerms>();
+    v.command::<sign_up::RequestPayment>();
+    v.command::<sign_up::ConfirmPayment>();
+    v.command::<sign_up::SubmitSignUp>();
+    v.command::<sign_up::ProvisionTenant>();
+
     v.reading("tenant.read");
     v.aggregate::<tenant::Tenant>();
+    v.command::<tenant::OpenTenant>();
     v.command::<tenant::ChangeTenant>();
+    v.aggregate::<terms::Terms>();
+    v.command::<terms::AcceptTerms>();
 
     v.reading("member.read");
     v.aggregate::<member::Member>();

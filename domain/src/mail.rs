@@ -118,7 +118,7 @@ impl Command for RecordMail {
 
 /// At most 400 characters on one line, with `<address>` where an address was: addresses are personal and belong to sealed
 /// fields.
-fn without_addresses(text: &str) -> String {
+pub fn without_addresses(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty());
     let safe: Vec<&str> = words.map(|w| if w.contains(['@', '＠']) { "<address>" } else { w }).collect();
     safe.join(" ").chars().take(400).collect()

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use crate::catalog::{Visit, catalog};
 use crate::command::Command;
-use crate::tenant::SignUp;
 
 /// A code and its status.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -66,8 +65,17 @@ const LISTED: &[(&str, u16)] = &[
     ("permission_set.name_taken", 409),
     ("session.inactive_member", 409),
     ("session.over", 409),
+    ("sign_up.code_expired", 410),
+    ("sign_up.code_first", 403),
+    ("sign_up.locked", 403),
+    ("sign_up.not_submitted", 409),
+    ("sign_up.payment_first", 403),
+    ("sign_up.slug_fixed", 409),
+    ("sign_up.terms_first", 403),
+    ("sign_up.unknown_payment", 404),
     ("tenant.exists", 409),
     ("tenant.slug_taken", 409),
+    ("terms.not_in_force", 409),
     ("token.not_a_member", 403),
     ("visit.cancelled", 410),
     ("visit.code_replaced", 410),
@@ -99,7 +107,6 @@ pub fn problems() -> BTreeSet<Problem> {
     }
     let mut all = Collect(BTreeSet::new());
     catalog(&mut all);
-    all.command::<SignUp>();
     all.0
 }
 

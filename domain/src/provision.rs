@@ -46,8 +46,8 @@ impl Aggregate for Slug {
     }
 }
 
-/// Gives a short name to a company that is about to be set up. Asking again for the same company changes nothing, so a
-/// sign-up that was interrupted can go on.
+/// Gives its short name to a company that moves in from another deployment. Asking again for the same company changes
+/// nothing, so a move that was interrupted can go on.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeSlug {

@@ -22,9 +22,10 @@ impl Permission {
 
     /// Not for people with an account: the server's own, or asked for with a link, a pass or a kiosk's secret.
     pub fn is_outside(self) -> bool {
-        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug" | "operator")
+        matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
+            || matches!(self.noun(), "operator" | "sign_up")
             || matches!(self.0, "mail.record" | "delivery.expire" | "grant.expire")
-            || matches!(self.0, "member.expire_invitation" | "tenant.sign_up")
+            || matches!(self.0, "member.expire_invitation" | "tenant.open")
     }
 
     /// Reads only?
@@ -32,19 +33,19 @@ impl Permission {
         self.verb().starts_with("read")
     }
 
-    /// Can a token have it? None may make tokens or applications, change how somebody logs in, or
+    /// Can a token have it? None may make tokens or applications, change how somebody logs in, agree to terms, or
     /// let an operator look.
     pub fn has_scope(self) -> bool {
-        let makes_credentials =
-            matches!(self.noun(), "token" | "application" | "me" | "security" | "support" | "grant");
-        !self.is_outside() && (self.reads() || !makes_credentials)
+        let is_for_people =
+            matches!(self.noun(), "token" | "application" | "me" | "security" | "support" | "grant" | "terms");
+        !self.is_outside() && (self.reads() || !is_for_people)
     }
 
     /// The scope that an access token needs.
     pub fn scope(self) -> String {
         let noun = self.noun();
         let plural = match noun.strip_suffix('y') {
-            _ if matches!(noun, "me" | "security" | "support") => noun.to_owned(),
+            _ if matches!(noun, "me" | "security" | "support" | "terms") => noun.to_owned(),
             Some(stem) => format!("{stem}ies"),
             None => format!("{noun}s"),
         };
@@ -110,12 +111,12 @@ impl Role {
             Role::Operator => noun == "operator" || permission.0 == "grant.end",
             // What a grant opens of it, the grant says: classes of data, perhaps one thing, and until when.
             Role::Vendor => reads && VENDOR_NOUNS.contains(&noun),
-            Role::LinkHolder => matches!(noun, "link" | "invitation" | "pass"),
+            Role::LinkHolder => matches!(noun, "link" | "invitation" | "pass" | "sign_up"),
             Role::Application => permission.has_scope() && permission.0 != "tenant.close",
             _ if noun == "me" => true,
             _ if permission.is_outside() => false,
             Role::Owner => true,
-            Role::Admin => permission.0 != "tenant.close",
+            Role::Admin => !matches!(permission.0, "tenant.close" | "terms.accept"),
             Role::Member => everybody || matches!(noun, "client" | "document" | "delivery" | "visit" | "mail"),
             Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
             Role::Accountant => everybody || matches!(noun, "client" | "document" | "delivery" | "mail"),
@@ -251,11 +252,14 @@ mod tests {
             ("kiosk.walk_in", Role::Device),
             ("link.open", Role::LinkHolder),
             ("invitation.accept", Role::LinkHolder),
+            ("sign_up.submit", Role::LinkHolder),
         ] {
             let may: Vec<Role> = Role::ALL.iter().copied().filter(|r| r.permits(Permission(permission))).collect();
             assert_eq!(may, [role, Role::System], "{permission}");
         }
-        for permission in ["session.start", "access.record", "mail.record", "delivery.expire", "slug.take"] {
+        for permission in
+            ["session.start", "access.record", "mail.record", "delivery.expire", "slug.take", "tenant.open"]
+        {
             let may: Vec<Role> = Role::ALL.iter().copied().filter(|r| r.permits(Permission(permission))).collect();
             assert_eq!(may, [Role::System], "{permission}");
         }

@@ -10,6 +10,7 @@ use crate::member::{Member, Registered};
 use crate::owners::{OwnerAdded, Owners};
 use crate::role::{Permission, Role};
 use crate::sealed::Person;
+use crate::terms::{Accepted, Terms, Text, TextName};
 use crate::{events, password, registration_number, text};
 
 events! {
@@ -87,11 +88,11 @@ pub fn is_slug(slug: &str) -> bool {
         && !slug.ends_with('-')
 }
 
-/// Signs a company up: the first command in its ledger, after the ledger was opened. Whether the slug is free is decided
-/// in the root ledger before.
+/// Opens a company: the first command in its ledger. That the short name is its own, and the address its owner's, was seen
+/// to before, in the root ledger.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SignUp {
+pub struct OpenTenant {
     /// Registered name of the company, at most 80 characters.
     pub company: String,
     /// Short name in addresses: `[a-z0-9-]`, 3 to 40 characters.
@@ -102,12 +103,12 @@ pub struct SignUp {
     pub email: String,
     /// 15 to 128 characters.
     pub password: String,
+    /// What was agreed to on the way here.
+    #[serde(skip)]
+    pub agreed: Vec<Text>,
 }
 
-/// Version of the terms that a sign-up accepts.
-pub const TERMS: &str = "2026-11-01";
-
-impl SignUp {
+impl OpenTenant {
     /// Everything that can be said before a ledger exists: `decide` says the same.
     pub fn check(&self) -> Result<(), Rejection> {
         text::line(&self.company, "/company", 80)?;
@@ -120,21 +121,21 @@ impl SignUp {
     }
 }
 
-impl Command for SignUp {
-    type On = (On<Tenant>, On<Member>, On<Owners>);
-    const NAME: &'static str = "sign_up";
-    const ROUTE: Route = Route::create("/v1/tenants");
-    const PERMISSION: Permission = Permission("tenant.sign_up");
+impl Command for OpenTenant {
+    type On = (On<Tenant>, On<Member>, On<Owners>, On<Terms>);
+    const NAME: &'static str = "open_tenant";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("tenant.open");
     const REJECTS: &'static [&'static str] = &[
-        "tenant.bad_slug", "tenant.slug_taken", "tenant.exists", "member.bad_email", "member.password_too_short",
+        "tenant.bad_slug", "tenant.exists", "member.bad_email", "member.password_too_short",
         "member.password_too_long", "member.password_common", "member.password_personal", "member.password_pattern",
         "text.required", "text.too_long", "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
-        Ok(vec![ctx.tenant, ctx.world.subject_for("member", &email), ctx.tenant])
+        Ok(vec![ctx.tenant, ctx.world.subject_for("member", &email), ctx.tenant, ctx.tenant])
     }
-    fn decide(self, (tenant, member, owners): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (tenant, member, owners, terms): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         self.check()?;
         if tenant.exists() {
             return Err(Rejection::new("tenant.exists"));
@@ -142,12 +143,14 @@ impl Command for SignUp {
         let email = text::email(&self.email).ok_or(Rejection::at("member.bad_email", "/email"))?;
         let person = Person { name: text::line(&self.name, "/name", 80)?, email, ..Person::default() };
         ctx.world.set_password(member.id, member.id, &self.password);
+        let version = self.agreed.iter().find(|text| text.name == TextName::Terms).map(|text| text.version.clone());
         Ok(vec![
             tenant.emit(Opened {
                 name: text::line(&self.company, "/company", 80)?,
                 slug: self.slug,
-                terms: TERMS.into(),
+                terms: version.unwrap_or_default(),
             }),
+            terms.emit(Accepted { texts: self.agreed }),
             member.emit(Registered { person: ctx.seal(member.id, &person), role: Role::Owner }),
             owners.emit(OwnerAdded { member: member.id }),
         ])
@@ -203,15 +206,17 @@ impl Command for ChangeTenant {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::tests::accepted as agreed;
     use crate::testing::*;
 
-    fn sign_up() -> SignUp {
-        SignUp {
+    fn open() -> OpenTenant {
+        OpenTenant {
             company: "株式会社ミナト製作所".into(),
             slug: "minato".into(),
             name: "田中 花子".into(),
             email: "Hanako@example.jp".into(),
             password: "correct horse battery".into(),
+            agreed: agreed().texts,
         }
     }
 
@@ -228,16 +233,16 @@ mod tests {
     fn a_company_begins_with_its_first_owner() {
         let mut scene = scene();
         let owner = scene.world.subject_of("member", "hanako@example.jp");
-        let opened =
-            Opened { name: "株式会社ミナト製作所".into(), slug: "minato".into(), terms: TERMS.into() };
+        let opened = Opened { name: "株式会社ミナト製作所".into(), slug: "minato".into(), terms: "2".into() };
         let person = sealed(owner, &person("田中 花子", "hanako@example.jp"));
-        let scene = scene.when(TENANT, sign_up()).then([
+        let scene = scene.when(TENANT, open()).then([
             emit::<Tenant>(TENANT, opened),
+            emit::<Terms>(TENANT, agreed()),
             emit::<Member>(owner, Registered { person, role: Role::Owner }),
             emit::<Owners>(TENANT, OwnerAdded { member: owner }),
         ]);
         assert_eq!(scene.world.passwords[&owner], "correct horse battery");
-        scene.when(TENANT, sign_up()).refused("tenant.exists");
+        scene.when(TENANT, open()).refused("tenant.exists");
     }
 
     #[test]
@@ -268,18 +273,18 @@ mod tests {
 
     #[test]
     fn every_refusal() {
-        let s = refuses_bad_text(scene(), TENANT, "/company", true, 80, |company| SignUp { company, ..sign_up() });
-        let s = refuses_bad_text(s, TENANT, "/name", true, 80, |name| SignUp { name, ..sign_up() });
-        let s = s.when(TENANT, SignUp { slug: "Minato".into(), ..sign_up() }).refused_at("tenant.bad_slug", "/slug");
-        let s = s.when(TENANT, SignUp { email: "a@b".into(), ..sign_up() }).refused_at("member.bad_email", "/email");
-        let with = |password: String| SignUp { password, ..sign_up() };
+        let s = refuses_bad_text(scene(), TENANT, "/company", true, 80, |company| OpenTenant { company, ..open() });
+        let s = refuses_bad_text(s, TENANT, "/name", true, 80, |name| OpenTenant { name, ..open() });
+        let s = s.when(TENANT, OpenTenant { slug: "Minato".into(), ..open() }).refused_at("tenant.bad_slug", "/slug");
+        let s = s.when(TENANT, OpenTenant { email: "a@b".into(), ..open() }).refused_at("member.bad_email", "/email");
+        let with = |password: String| OpenTenant { password, ..open() };
         let s = s.when(TENANT, with("a".repeat(14))).refused_at("member.password_too_short", "/password");
         let s = s.when(TENANT, with("a".repeat(129))).refused_at("member.password_too_long", "/password");
         let s = s.when(TENANT, with("password12345678".into())).refused_at("member.password_common", "/password");
         let s = s.when(TENANT, with("hanako-minato-26".into())).refused_at("member.password_personal", "/password");
         let s = s.when(TENANT, with("123456789012345".into())).refused_at("member.password_pattern", "/password");
-        s.when(TENANT, sign_up()).accepted().when(TENANT, sign_up()).refused("tenant.exists");
-        // `tenant.slug_taken` is said before, in the root ledger.
+        s.when(TENANT, open()).accepted().when(TENANT, open()).refused("tenant.exists");
+        covered::<OpenTenant>();
 
         let s = refuses_bad_text(scene(), TENANT, "/name", true, 80, |name| ChangeTenant { name, ..change() });
         let s = refuses_bad_text(s, TENANT, "/address", false, 200, |address| ChangeTenant { address, ..change() });

@@ -24,6 +24,7 @@ use crate::date::{Date, ZONE_S, parse_instant};
 use crate::event::{Stored, encode};
 use crate::role::Role;
 use crate::sealed::{Open, Person, Personal, Sealed};
+use crate::terms::{Text, TextName};
 
 /// The company.
 pub const TENANT: Uuid = Uuid::from_u128(0x7e);
@@ -383,6 +384,19 @@ pub fn hash(text: &str) -> [u8; 32] {
     hash
 }
 
+/// Terms and privacy policy of this version; the world's is 2.
+pub fn texts(version: &str) -> Vec<Text> {
+    let both = [("terms", TextName::Terms), ("privacy", TextName::Privacy)];
+    let all = both.into_iter().flat_map(|text| ["ja", "en"].map(|lang| (text, lang)));
+    all.map(|((text, name), lang)| Text {
+        name,
+        version: version.into(),
+        lang: lang.into(),
+        sha256: hash(&format!("{text} {lang} {version}")),
+    })
+    .collect()
+}
+
 impl TestWorld {
     /// The person behind a fact, as commands will find them.
     pub fn subject_of(&mut self, namespace: &'static str, fact: &str) -> Uuid {
@@ -422,6 +436,13 @@ impl World for TestWorld {
     fn passcode(&mut self, owner: Uuid, digits: u32) -> String {
         let text = format!("{:0width$}", self.secrets.len() + 1, width = digits as usize);
         self.keep("passcode", text, owner)
+    }
+    fn mail_code(&mut self, owner: Uuid, digits: u32, _: i64) -> String {
+        let text = format!("{:0width$}", self.secrets.len() + 1, width = digits as usize);
+        self.keep("code", text, owner)
+    }
+    fn texts(&mut self) -> Vec<Text> {
+        texts("2")
     }
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid> {
         self.owners.get(&(kind, secret.to_owned())).copied()

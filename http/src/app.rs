@@ -25,15 +25,18 @@ use crate::config::Config;
 use crate::datadir::{DataDir, Lock};
 use crate::denial::Denials;
 use crate::feed::Feed;
+use crate::legal::Legal;
 use crate::limit::Limiter;
 use crate::locale::Texts;
 use crate::look::Looks;
 use crate::mail::Desk;
 use crate::page::Pages;
+use crate::payment::{self, Payment};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::query::Queries;
 use crate::scrub::Scrubbing;
+use crate::smtp::Smtp;
 use crate::stores::{self, Stores};
 use crate::{clock, random};
 
@@ -64,6 +67,8 @@ pub struct App {
     pub queries: Queries,
     /// Texts in both languages.
     pub texts: Arc<Texts>,
+    /// Texts of mails.
+    pub desk: Arc<Desk>,
     /// Files of the pages.
     pub assets: Arc<Assets>,
     /// Templates.
@@ -76,6 +81,12 @@ pub struct App {
     pub limiter: Limiter,
     /// Reading the stored records again.
     pub scrubbing: Arc<Scrubbing>,
+    /// Who takes our mails over; `None` = they go no further than the outbox.
+    pub smtp: Option<Smtp>,
+    /// Terms of use and privacy policy.
+    pub legal: Legal,
+    /// Who takes payments of those who sign up; `None` = there is nothing to pay.
+    pub payment: Option<Arc<dyn Payment>>,
     /// Who follows the trail.
     pub feed: Feed,
     _presence: Option<Presence>,
@@ -113,17 +124,27 @@ impl App {
         // Cursors must survive a restart and be alike on all nodes, so their key follows from the root ledger's.
         let cursor_key = Sha256::digest(vault.fingerprint(ROOT, "cursor", "v1")?).into();
         let (texts, assets) = (Arc::new(Texts::new()?), Arc::new(Assets::new()));
-        let desk =
-            Desk { vault: vault.clone(), anchorer: anchorer.clone(), texts: texts.clone(), public_url: config.url() };
-        let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(Arc::new(desk));
+        let desk = Desk {
+            vault: vault.clone(),
+            anchorer: anchorer.clone(),
+            texts: texts.clone(),
+            public_url: config.url(),
+            contact: config.contact(),
+        };
+        let desk = Arc::new(desk);
+        let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(desk.clone());
         let app = Arc::new(App {
             denials: Denials::default(),
             looks: Looks::default(),
             limiter: Limiter::new(&config.limits),
             scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
+            smtp: Smtp::of(&config)?,
+            legal: Legal::of(&config)?,
+            payment: payment::provider(&config, &vault)?,
             feed: Feed::new(),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
             texts,
+            desk,
             assets,
             queries: Queries::all(),
             config,

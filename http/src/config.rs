@@ -1,14 +1,18 @@
 //! Settings: flag over environment over `keiin.toml` over default. An unknown key stops the start: a mistyped setting
 //! that is silently ignored is a hole.
 
+mod mail;
+mod operators;
+mod signup;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-mod operators;
-
 use serde::{Deserialize, Serialize};
 
+pub use self::mail::{Mail, MailTls};
 pub use self::operators::Operators;
+pub use self::signup::{PaymentKind, Signup};
 
 /// Everything that can be set. Durations in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,6 +47,10 @@ pub struct Config {
     pub limits: Limits,
     /// What checking a password costs.
     pub passwords: Passwords,
+    /// Who takes our mails over.
+    pub mail: Mail,
+    /// How companies join.
+    pub signup: Signup,
     /// Reading the stored records again.
     pub scrub: Scrub,
 }
@@ -119,6 +127,8 @@ pub struct Limits {
     pub queries_at_once_a_company: usize,
     /// Login attempts a minute for one address.
     pub logins_a_minute: u32,
+    /// Mails with a code in an hour to the address of somebody who signs up.
+    pub codes_an_hour: u32,
     /// Event streams that one person has open at once, over all logins and tokens.
     pub streams_a_person: usize,
     /// Event streams that one company has open at once. Each takes a file descriptor: `ulimit -n` should allow for them.
@@ -144,6 +154,8 @@ impl Default for Config {
             operators: Operators::default(),
             limits: Limits::default(),
             passwords: Passwords::default(),
+            mail: Mail::default(),
+            signup: Signup::default(),
             scrub: Scrub::default(),
         }
     }
@@ -165,6 +177,7 @@ impl Default for Limits {
             commands_at_once_a_company: 32,
             queries_at_once_a_company: 0,
             logins_a_minute: 20,
+            codes_an_hour: 6,
             streams_a_person: 20,
             streams_a_company: 200,
             stalled_s: 30,
@@ -207,6 +220,8 @@ impl Config {
             return Err(BadConfig("passwords: memory_kib 19456 (19 MiB) to 1048576, passes 2 to 16".to_owned()));
         }
         config.operators.check()?;
+        config.mail.check()?;
+        config.signup.check()?;
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
                 return Err(BadConfig(format!(
@@ -298,6 +313,12 @@ impl Config {
         }
     }
 
+    /// Where customers ask.
+    pub fn contact(&self) -> String {
+        let known = [&self.signup.contact, &self.mail.from].into_iter().find(|text| !text.is_empty());
+        known.cloned().unwrap_or_else(|| self.url())
+    }
+
     /// Where operators connect.
     pub fn admin_url(&self) -> String {
         format!("{}://{}", if self.admin_speaks_tls() { "https" } else { "http" }, self.admin_listen)
@@ -318,6 +339,11 @@ impl Config {
 
     fn scheme(&self) -> &'static str {
         if self.tls.is_on() { "https" } else { "http" }
+    }
+
+    /// Does nobody come from outside this machine?
+    pub fn is_private(&self) -> bool {
+        self.listen.ip().is_loopback() && self.proxy.trusted.is_empty()
     }
 
     /// Is this peer a proxy whose headers are believed?

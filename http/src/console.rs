@@ -25,7 +25,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn};
-use crate::{ledger, random, session_api};
+use crate::{ledger, legal, random, session_api};
 
 /// A page: where, which template, which queries its context holds. A query takes what it knows of the path's and the
 /// query string's parameters.
@@ -177,6 +177,7 @@ pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Princi
     if let Some(principal) = principal {
         context["me"] = session_api::me(app, principal).await?;
         context["ledger"] = ledger::summary(app, principal.ledger).await?;
+        context["terms_wait"] = json!(legal::is_waiting(app, principal).await?);
     }
     Ok(context)
 }

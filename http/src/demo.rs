@@ -142,7 +142,7 @@ impl Demo {
 /// For the login page of a demonstration: who there is, and the password.
 pub fn hint(app: &App) -> Option<Value> {
     // The login page stands also while the vault is away.
-    if !is_private(app) || find(app).ok().flatten().is_none() {
+    if !app.config.is_private() || find(app).ok().flatten().is_none() {
         return None;
     }
     let people: Vec<Value> = PEOPLE
@@ -155,7 +155,7 @@ pub fn hint(app: &App) -> Option<Value> {
 /// Everybody knows its passwords, so a demonstration does not leave the machine.
 pub fn check_private(app: &App) -> anyhow::Result<()> {
     let found = find(app).map_err(stage::refused)?;
-    if found.is_none() || is_private(app) {
+    if found.is_none() || app.config.is_private() {
         return Ok(());
     }
     Err(Unusable(
@@ -164,8 +164,4 @@ pub fn check_private(app: &App) -> anyhow::Result<()> {
             .into(),
     )
     .into())
-}
-
-fn is_private(app: &App) -> bool {
-    app.config.listen.ip().is_loopback() && app.config.proxy.trusted.is_empty()
 }

@@ -18,6 +18,7 @@ use keiin_eventlog::chain::{Append, Draft, Expectation};
 use keiin_eventlog::record::{Party, Record, Stream};
 use keiin_eventlog::seal::{self, BodyPlace};
 use keiin_eventlog::store::{Outcome, Span};
+use keiin_eventlog::vault::VaultError;
 use keiin_projections::fact::Fact;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -106,7 +107,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         return repeated::<C>(app, ledger, span, call).await;
     }
     for _ in 0..ATTEMPTS {
-        let mut minted = Minted::new(&app.vault, app.config.passwords, ledger, call.now_us);
+        let mut minted = Minted::new(app, ledger, call.now_us);
         let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
         let today = Date::at(call.now_us, crate::clock::JAPAN_S);
         let mut ctx = Context {
@@ -150,7 +151,11 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
 
         let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &state.versions()) } else { vec![] };
         let append = append(app, principal, call, append_id, today, expect, emits, &mut minted)?;
-        minted.store()?;
+        match minted.store() {
+            // Somebody else has just made this person's first key: it is the one to seal under.
+            Err(VaultError::Exists(_)) => continue,
+            other => other?,
+        }
         match app.log.append(append).await {
             Outcome::Committed(span) => {
                 let secrets = std::mem::take(&mut minted.secrets);

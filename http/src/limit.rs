@@ -22,6 +22,7 @@ pub struct Limiter {
     commands_at_once: usize,
     queries_at_once: usize,
     turns: Mutex<HashMap<(Uuid, Work), Arc<Semaphore>>>,
+    mails: DefaultKeyedRateLimiter<String>,
 }
 
 /// What is worked on.
@@ -36,7 +37,8 @@ pub enum Work {
 impl Limiter {
     /// Quotas from the settings; 0 counts as 1.
     pub fn new(limits: &Limits) -> Limiter {
-        let a_minute = |n: u32| Quota::per_minute(NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN));
+        let some = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        let a_minute = |n: u32| Quota::per_minute(some(n));
         Limiter {
             requests: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute)),
             logins: DefaultKeyedRateLimiter::keyed(a_minute(limits.logins_a_minute)),
@@ -47,6 +49,7 @@ impl Limiter {
                 some => some.min(Semaphore::MAX_PERMITS),
             },
             turns: Mutex::default(),
+            mails: DefaultKeyedRateLimiter::keyed(Quota::per_hour(some(limits.codes_an_hour))),
         }
     }
 
@@ -80,6 +83,11 @@ impl Limiter {
         check(&self.logins, key)
     }
 
+    /// A mail to an address of somebody who may not have asked for it.
+    pub fn mail(&self, address: String) -> Result<(), Problem> {
+        check(&self.mails, address)
+    }
+
     /// Forgets who has been quiet; called now and then.
     pub fn tidy(&self) {
         self.requests.retain_recent();
@@ -88,6 +96,7 @@ impl Limiter {
         let mut turns = self.turns.lock().unwrap_or_else(|e| e.into_inner());
         // Whoever has or waits for a turn holds the semaphore, too.
         turns.retain(|_, turns| Arc::strong_count(turns) > 1);
+        self.mails.retain_recent();
     }
 }
 

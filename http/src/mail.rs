@@ -1,10 +1,11 @@
-//! Mails: their texts, and the loop that hands them over. Without a mail server they go no further than the outbox, which
-//! the console shows; addresses at `bounce.invalid` are refused there with 550, so that a failure can be seen, too.
+//! Mails: their texts, and the loop that hands them over. Without a mail server (`[mail]`) they go no further than the
+//! outbox, which the console shows; addresses at `bounce.invalid` are refused there with 550, so that a failure can be
+//! seen, too.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use keiin_domain::mail::{MailFailure, RecordMail};
+use keiin_domain::mail::{MailFailure, RecordMail, without_addresses};
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::mail::{Due, Letter, Rendered, due, retry_later};
@@ -19,11 +20,15 @@ use crate::locale::{Lang, Texts};
 use crate::page::format::{self, Style};
 use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::signup::CODE;
+use crate::smtp::{Line, Smtp, Trouble};
 
 /// Mails handed over in one round.
 const ROUND: usize = 100;
 /// A mail is given up after this many tries.
-const TRIES: u32 = 8;
+const TRIES: u32 = 38;
+/// Longest wait between two tries.
+const LONGEST_WAIT_S: i64 = 4 * 3_600;
 
 /// What queries ask of this process: texts of mails, and how far ledgers are anchored.
 pub struct Desk {
@@ -35,6 +40,8 @@ pub struct Desk {
     pub texts: Arc<Texts>,
     /// What links begin with.
     pub public_url: String,
+    /// Where customers ask.
+    pub contact: String,
 }
 
 impl Beside for Desk {
@@ -80,6 +87,11 @@ impl Desk {
             ("time", asked),
             ("ip", ip),
             ("agent", agent),
+            ("code", self.code(letter).unwrap_or_default()),
+            ("slug", text(&letter.slug)),
+            ("email", text(&letter.to.email)),
+            ("url", self.public_url.clone()),
+            ("contact", self.contact.clone()),
         ];
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let key = format!("mail-{}", letter.template.replace('_', "-"));
@@ -91,6 +103,15 @@ impl Desk {
     fn device(&self, letter: &Letter) -> Option<Kept> {
         let found = crate::device::find(&self.vault, letter.ledger, letter.member_id?, letter.object_id);
         found.ok()?.map(|(_, kept)| kept)
+    }
+
+    /// The code that whoever signs up is to type.
+    fn code(&self, letter: &Letter) -> Option<String> {
+        if letter.template != "email_code" {
+            return None;
+        }
+        let entry = self.vault.get(CODE, letter.object_id.as_bytes()).ok()??;
+        String::from_utf8(entry.value).ok()
     }
 
     /// The newest secret that leads to the mail's object, as a link.
@@ -113,45 +134,89 @@ impl Desk {
 /// Hands mails over until the process ends.
 pub async fn run(app: Arc<App>) {
     let mut changed = app.log.changed();
+    let quiet = Duration::from_secs(u64::from(app.config.mail.retry_s.min(60)));
     loop {
         match round(&app, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "mails could not be handed over"),
         }
-        // A new record may ask for a mail; a minute later something may be due again.
-        let _ = tokio::time::timeout(Duration::from_secs(60), changed.changed()).await;
+        // A new record may ask for a mail; a little later something may be due again.
+        let _ = tokio::time::timeout(quiet, changed.changed()).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// One round at this time; returns how many were handed over.
+/// One round at this time; returns how many mails it took up.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let mails = due(&app.read, now_us, ROUND)?;
     let count = mails.len();
+    let mut carrier = Carrier { smtp: app.smtp.as_ref(), line: Line::default(), away: false };
     for mail in mails {
-        if let Err(problem) = hand_over(app, &mail, now_us).await {
+        let handed_over = match carrier.carry(app, &mail, now_us).await {
+            Some(outcome) => record(app, &mail.letter, outcome, now_us).await,
+            None => Err(Problem::new("service.unavailable")),
+        };
+        if let Err(problem) = handed_over {
             tracing::warn!(code = problem.code, attempts = mail.attempts, "a mail waits for another try");
-            let wait_s = 30i64 << mail.attempts.min(TRIES);
-            retry_later(&app.read, &mail, now_us + wait_s * 1_000_000)?;
+            retry_later(&app.read, &mail, now_us + wait_us(app.config.mail.retry_s, mail.attempts))?;
         }
     }
+    carrier.line.close().await;
     Ok(count)
 }
 
+/// How long after which try the next one comes: twice as long each time, until it is hours.
+fn wait_us(retry_s: u32, tries: u32) -> i64 {
+    (i64::from(retry_s) << tries.saturating_sub(1).min(20)).min(LONGEST_WAIT_S) * 1_000_000
+}
+
+/// How mails leave in one round.
+struct Carrier<'a> {
+    smtp: Option<&'a Smtp>,
+    line: Line,
+    /// The server was not there: the other mails of the round need not knock as well.
+    away: bool,
+}
+
+impl Carrier<'_> {
+    /// What became of a mail: taken over, or refused for good; `None` if it must be tried again.
+    async fn carry(&mut self, app: &App, mail: &Due, now_us: i64) -> Option<Result<(), MailFailure>> {
+        let letter = &mail.letter;
+        if mail.attempts > TRIES {
+            return Some(Err(MailFailure { code: 0, diagnostic: "given up".to_owned() }));
+        }
+        let Some(smtp) = self.smtp else {
+            let refuses = letter.to.email.as_deref().is_some_and(|to| to.ends_with("@bounce.invalid"));
+            let refusal = MailFailure { code: 550, diagnostic: "5.1.1 no such mailbox".to_owned() };
+            return Some(if refuses { Err(refusal) } else { Ok(()) });
+        };
+        if self.away {
+            return None;
+        }
+        match smtp.send(&mut self.line, letter, app.desk.render(letter), now_us).await {
+            Ok(()) => Some(Ok(())),
+            Err(Trouble::Refused(failure)) => Some(Err(failure)),
+            Err(Trouble::Later(why)) => {
+                tracing::warn!(server = app.config.mail.server, why = without_addresses(&why), "a mail was put off");
+                None
+            }
+            Err(Trouble::Away(why)) => {
+                tracing::error!(server = app.config.mail.server, why, "the mail server cannot be used");
+                self.away = true;
+                None
+            }
+        }
+    }
+}
+
 /// The outcome is an event, caused by the record that asked for the mail.
-async fn hand_over(app: &App, mail: &Due, now_us: i64) -> Result<(), Problem> {
-    let letter = &mail.letter;
-    let address = letter.to.email.as_deref().unwrap_or("");
-    let refused = address
-        .ends_with("@bounce.invalid")
-        .then(|| MailFailure { code: 550, diagnostic: "5.1.1 no such mailbox".to_owned() });
-    let given_up = (mail.attempts > TRIES).then(|| MailFailure { code: 0, diagnostic: "given up".to_owned() });
+async fn record(app: &App, letter: &Letter, outcome: Result<(), MailFailure>, now_us: i64) -> Result<(), Problem> {
     let command = RecordMail {
         effect_position: letter.position,
         n: letter.n,
         template: letter.template.clone(),
-        failure: refused.or(given_up),
+        failure: outcome.err(),
     };
     let allowed = Principal::system(letter.ledger).allow::<RecordMail>()?;
     let call = Call { cause: Some(letter.position), ..Call::internal(now_us) };
@@ -160,4 +225,18 @@ async fn hand_over(app: &App, mail: &Due, now_us: i64) -> Result<(), Problem> {
         app.wait(letter.ledger, span.last).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_is_tried_for_days_and_seldom_in_the_end() {
+        assert_eq!([1, 2, 3].map(|tries| wait_us(60, tries) / 1_000_000), [60, 120, 240]);
+        assert_eq!(wait_us(60, TRIES) / 1_000_000, LONGEST_WAIT_S);
+        let days = (1..=TRIES).map(|tries| wait_us(60, tries)).sum::<i64>() / 86_400_000_000;
+        // RFC 5321, 4.5.4.1: at least four to five days.
+        assert!((4..=6).contains(&days), "{days}");
+    }
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
-use keiin_domain::tenant::SignUp;
+use keiin_domain::sign_up::{AcceptFirstTerms, RequestSignUp, VerifyEmailCode};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Kind, PAGING, Param, Query};
 use serde_json::{Map, Value, json};
@@ -26,7 +26,18 @@ use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
-use crate::{feed, ledger, oauth, session_api, trust};
+use crate::signup::NewTenant;
+use crate::{feed, ledger, legal, oauth, session_api, signup, trust};
+
+/// Operations that no catalog lists.
+pub const OPERATIONS: &[&[Operation]] = &[
+    signup::api::OPERATIONS,
+    session_api::OPERATIONS,
+    legal::OPERATIONS,
+    ledger::OPERATIONS,
+    oauth::OPERATIONS,
+    trust::OPERATIONS,
+];
 
 /// Routes.
 pub fn router() -> Router<Arc<App>> {
@@ -103,14 +114,16 @@ impl Document {
             ("oauth_introspect", self.schema::<oauth::Introspection>()),
         ];
         let bodies = [
-            ("sign_up", self.schema::<SignUp>()),
+            ("request_sign_up", self.schema::<RequestSignUp>()),
+            ("verify_email_code", self.schema::<VerifyEmailCode>()),
+            ("accept_first_terms", self.schema::<AcceptFirstTerms>()),
+            ("provision_tenant", self.schema::<NewTenant>()),
             ("log_in", self.schema::<Login>()),
             ("finish_log_in", self.schema::<LoginCode>()),
             ("forget_password", self.schema::<Forgotten>()),
             ("confirm_me", self.schema::<Confirm>()),
         ];
-        let beside = session_api::OPERATIONS.iter().chain(ledger::OPERATIONS).chain(oauth::OPERATIONS);
-        for operation in beside.chain(trust::OPERATIONS) {
+        for operation in OPERATIONS.iter().copied().flatten() {
             let Operation { name, method, path, .. } = *operation;
             let params = operation.params.iter().map(|param| parameter(param, path));
             let content = if operation.answer.is_empty() { json!({}) } else { json!({ operation.answer: {} }) };

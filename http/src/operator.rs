@@ -99,7 +99,7 @@ pub async fn authenticate(app: &App, head: &Parts, operation: &str) -> Result<Op
     let found = match Peer::caller(&head.extensions).1 {
         None => None,
         Some(certificate) => {
-            let mut world = Minted::new(&app.vault, app.config.passwords, ROOT, now_us);
+            let mut world = Minted::new(app, ROOT, now_us);
             let stream = certificate_stream(&certificate, &mut world);
             world.check()?;
             let held: On<Certificate> = principal::load(app, ROOT, stream).await?;

@@ -127,6 +127,7 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
         "passes" => Some("pas"),
         "password_resets" => Some("rst"),
         "login_alerts" => Some("nme"),
+        "sign_ups" => Some("sgn"),
         _ => None,
     }
 }

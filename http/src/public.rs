@@ -1,4 +1,4 @@
-//! Pages without a member's login: log in, sign up, accept an invitation, open a secure link, a visitor's pass, the kiosk.
+//! Pages without a member's login: log in, accept an invitation, open a secure link, a visitor's pass, the kiosk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,6 @@ use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
-use keiin_domain::tenant::SignUp;
 use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,9 +28,7 @@ use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
 use crate::problem::{CODES, Problem};
 use crate::serve::Peer;
 use crate::session::{self, LOGIN_LINK, LoggedIn, Login, Step};
-use crate::session_api::{
-    arriving, clear_session, forgotten, found_company, me, own_secret, set_cookie, set_session, visiting,
-};
+use crate::session_api::{arriving, clear_session, forgotten, me, own_secret, set_cookie, set_session, visiting};
 use crate::{clock, device, random};
 
 /// Routes.
@@ -43,7 +40,6 @@ pub fn router() -> Router<Arc<App>> {
         .route("/confirm", get(confirm_page).post(confirm))
         .route("/account/totp", post(begin_totp))
         .route("/logout", post(logout))
-        .route("/signup", get(signup_page).post(signup))
         .route("/invite/{token}", get(invite_page))
         .route("/forgot", get(forgot_page).post(forgot))
         .route("/reset/{token}", get(reset_page))
@@ -58,13 +54,16 @@ pub fn router() -> Router<Arc<App>> {
         .route("/problems/{code}", get(problem_type))
 }
 
-type Fields = BTreeMap<String, String>;
+/// The fields of a form that has each once.
+pub type Fields = BTreeMap<String, String>;
 
-async fn form(app: &App, head: &Parts, body: Body) -> Result<Fields, Problem> {
+/// Reads a form.
+pub async fn form(app: &App, head: &Parts, body: Body) -> Result<Fields, Problem> {
     Ok(fields(app, head, body).await?.into_iter().collect())
 }
 
-async fn page(app: &App, head: &Parts, template: &str, more: Value) -> Result<Response, Problem> {
+/// A page for whoever has no login.
+pub async fn page(app: &App, head: &Parts, template: &str, more: Value) -> Result<Response, Problem> {
     let peer = Peer::of(head);
     let mut context = common(app, head.uri.path(), peer, None).await?;
     context["params"] = json!(query_string(head.uri.query().unwrap_or("")).unwrap_or_default());
@@ -204,34 +203,6 @@ async fn logout(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Pr
     let mut response = redirect("/login", false);
     clear_session(&app, &mut response);
     Ok(response)
-}
-
-async fn signup_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    page(&app, &head, "signup", json!({})).await
-}
-
-async fn signup(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let (peer, call) = (Peer::of(&head), arriving(&app, &head)?);
-    let values = form(&app, &head, body).await?;
-    let field = |name: &str| values.get(name).cloned().unwrap_or_default();
-    let form = SignUp {
-        company: field("company"),
-        slug: field("slug"),
-        name: field("name"),
-        email: field("email"),
-        password: field("password"),
-    };
-    let call = crate::execute::Call { key: values.get("_key").cloned(), ..call };
-    let body = serde_json::to_vec(&values).map_err(Problem::failed)?;
-    match found_company(&app, form, &body, call).await {
-        Err(problem) => again(&app, peer, "/signup", "signup", values, problem).await,
-        Ok((logged_in, _)) => {
-            let mut response = redirect("/", false);
-            set_session(&app, &mut response, &logged_in);
-            Ok(response)
-        }
-    }
 }
 
 async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {

@@ -26,7 +26,10 @@ use crate::app::App;
 use crate::locale::Lang;
 use crate::problem::Problem;
 use crate::tls::Caller;
-use crate::{api, clock, console, headers, ledger, oauth, openapi, operator, principal, random, session_api, trust};
+use crate::{
+    api, clock, console, headers, ledger, legal, oauth, openapi, operator, principal, random, session_api, signup,
+    trust,
+};
 
 pub use self::listen::{Sockets, run};
 
@@ -69,6 +72,9 @@ impl Peer {
 pub fn router(app: Arc<App>) -> Router {
     let routes = api::router(&app)
         .merge(session_api::router())
+        .merge(signup::api::router())
+        .merge(signup::pages::router())
+        .merge(legal::router())
         .merge(ledger::router())
         .merge(oauth::router())
         .merge(trust::router())

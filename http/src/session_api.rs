@@ -1,4 +1,4 @@
-//! Operations beside the catalogs: sign up, log in, log out, who am I.
+//! Operations beside the catalogs: log in, log out, who am I.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,21 +14,19 @@ use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
 use keiin_domain::factor::Factor;
 use keiin_domain::role::Permission;
-use keiin_domain::tenant::SignUp;
 use keiin_projections::query::Param;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::api::{POSITION, identify, read_body};
+use crate::api::{identify, read_body};
 use crate::app::App;
-use crate::execute::{Call, request_hash};
+use crate::execute::Call;
 use crate::password::{self, Forgotten};
 use crate::principal::{Principal, cookie, origin};
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn, Login, Step};
-use crate::signup::sign_up;
 use crate::{clock, denial, device, json};
 
 /// One operation that is not in a catalog, for the OpenAPI document and the sweeps.
@@ -62,7 +60,6 @@ impl Operation {
 
 /// Operations of this file.
 pub const OPERATIONS: &[Operation] = &[
-    Operation { public: true, status: 201, ..Operation::new("sign_up", "POST", "/v1/tenants") },
     Operation { public: true, status: 201, ..Operation::new("log_in", "POST", "/v1/sessions") },
     Operation { public: true, status: 201, ..Operation::new("finish_log_in", "POST", "/v1/sessions/code") },
     Operation { public: true, status: 202, ..Operation::new("forget_password", "POST", "/v1/password_resets") },
@@ -77,7 +74,6 @@ const ME: Permission = Permission("me.read");
 /// Their routes.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
-        .route("/v1/tenants", post(post_sign_up))
         .route("/v1/sessions", post(post_login))
         .route("/v1/sessions/code", post(post_code))
         .route("/v1/sessions/end", post(post_logout))
@@ -110,38 +106,6 @@ pub fn visiting(app: &App, head: &Parts) -> Result<Call, Problem> {
         now_us: clock::now_us(),
         ..Call::default()
     })
-}
-
-async fn post_sign_up(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let call = arriving(&app, &head)?;
-    let body = read_body(&app, &head, body).await?;
-    let form: SignUp = json::read(&body)?;
-    let (logged_in, answer) = found_company(&app, form, &body, call).await?;
-    let mut response = (StatusCode::CREATED, axum::Json(answer.0)).into_response();
-    response.headers_mut().insert(POSITION, answer.1.into());
-    set_session(&app, &mut response, &logged_in);
-    Ok(response)
-}
-
-/// Signs up and logs the owner in. The answer is the company, and the position of its first append.
-pub async fn found_company(
-    app: &App,
-    form: SignUp,
-    body: &[u8],
-    call: Call,
-) -> Result<(LoggedIn, (Value, u64)), Problem> {
-    let hash = request_hash(&Principal::system(crate::app::ROOT), SignUp::NAME, None, body);
-    let call = Call { request_hash: hash, ..call };
-    let email = keiin_domain::text::email(&form.email).unwrap_or_default();
-    let (ledger, done) = sign_up(app, form, &call).await?;
-    let last = done.span.map_or(0, |span| span.last);
-    app.wait(ledger, last).await?;
-    let owner = app.vault.find_subject(ledger, "member", &email)?.ok_or_else(Problem::not_found)?;
-    let method = keiin_domain::session::LoginMethod::Joining;
-    let logged_in = session::start(app, ledger, owner, method, &Call { key: None, ..call }).await?;
-    let view = app.represent(&Principal::system(ledger), "tenant", ledger).await?;
-    Ok((logged_in, (view.unwrap_or_else(|| json!({ "id": ledger })), last)))
 }
 
 async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {

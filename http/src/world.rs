@@ -4,14 +4,18 @@
 use std::collections::HashMap;
 
 use keiin_domain::context::World;
+use keiin_domain::terms::Text;
 use keiin_domain::{access_token, authorization};
 use keiin_eventlog::seal::{self, Key, SubjectKeyId};
 use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::config::Passwords;
+use crate::legal::Legal;
 use crate::oauth::held;
 use crate::password::{self, PASSWORD};
+use crate::signup::CODE;
 use crate::{factor, random};
 
 /// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
@@ -30,6 +34,7 @@ fn lifetime_us(kind: &str) -> Option<i64> {
 /// One command's world.
 pub struct Minted<'a> {
     vault: &'a Vault,
+    legal: &'a Legal,
     passwords: Passwords,
     ledger: Uuid,
     now_us: i64,
@@ -46,9 +51,22 @@ pub struct Minted<'a> {
 
 impl<'a> Minted<'a> {
     /// An empty one.
-    pub fn new(vault: &'a Vault, passwords: Passwords, ledger: Uuid, now_us: i64) -> Minted<'a> {
+    pub fn new(app: &'a App, ledger: Uuid, now_us: i64) -> Minted<'a> {
+        let (vault, legal, passwords) = (&*app.vault, &app.legal, app.config.passwords);
         let (subject_keys, new_keys, entries, stored, secrets) = Default::default();
-        Minted { vault, passwords, ledger, now_us, subject_keys, new_keys, entries, stored, secrets, failed: None }
+        Minted {
+            vault,
+            legal,
+            passwords,
+            ledger,
+            now_us,
+            subject_keys,
+            new_keys,
+            entries,
+            stored,
+            secrets,
+            failed: None,
+        }
     }
 
     /// Makes everything durable that the events will rely on.
@@ -147,6 +165,17 @@ impl World for Minted<'_> {
             }
         }
         String::new()
+    }
+
+    fn mail_code(&mut self, owner: Uuid, digits: u32, until_us: i64) -> String {
+        let code = random::digits(digits);
+        let entry = self.entry(CODE, owner.as_bytes().to_vec(), owner, code.clone().into_bytes());
+        self.entries.push(Entry { expires_us: Some(until_us), ..entry });
+        code
+    }
+
+    fn texts(&mut self) -> Vec<Text> {
+        self.legal.in_force()
     }
 
     fn owner_of(&mut self, kind: &'static str, secret: &str) -> Option<Uuid> {

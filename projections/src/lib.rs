@@ -25,6 +25,7 @@ pub mod query;
 pub mod runner;
 pub mod security;
 pub mod session;
+pub mod sign_up;
 mod sink;
 pub mod table;
 pub mod tenant;
@@ -51,6 +52,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     device::PROJECTION,
     operator::PROJECTION,
     grant::PROJECTION,
+    sign_up::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];

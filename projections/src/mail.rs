@@ -12,6 +12,7 @@ use keiin_domain::device::{Device, DeviceEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
 use keiin_domain::role::{Permission, Role};
+use keiin_domain::sign_up::{SignUp, SignUpEvent};
 use keiin_domain::visit::{Visit, VisitEvent};
 use keiin_eventlog::sql::{Scope, Tx};
 use keiin_eventlog::values;
@@ -45,7 +46,7 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 1, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 3, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     let template = match fact.stream() {
@@ -65,6 +66,11 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
             VisitEvent::CheckedIn(_) => Some("arrival"),
             VisitEvent::Cancelled(_) | VisitEvent::CheckedOut(_) | VisitEvent::WalkedIn(_) => None,
+        },
+        SignUp::STREAM => match fact.read()? {
+            SignUpEvent::CodeIssued(_) => Some("email_code"),
+            SignUpEvent::Provisioned(_) => Some("welcome"),
+            _ => None,
         },
         Mail::STREAM => return outcome(fact, out),
         _ => None,
@@ -101,7 +107,7 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
 /// Texts of mails.
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
-    "new_device",
+    "new_device", "email_code", "welcome",
 ];
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
@@ -117,14 +123,16 @@ pub struct Letter {
     pub template: String,
     /// When it was asked for.
     pub queued_at: Time,
-    /// `member`, `delivery`, `visit` or `device`.
+    /// `member`, `delivery`, `visit`, `device` or `sign_up`.
     pub object_kind: String,
-    /// The invited member, the delivery, the visit, the device: whose secret a link needs.
+    /// The invited member, the delivery, the visit, the device, the sign-up: whose secret a link needs.
     pub object_id: Uuid,
     /// To whom.
     pub to: Recipient,
     /// Who writes.
     pub company: Option<String>,
+    /// Short name of a company that has just signed up.
+    pub slug: Option<String>,
     /// Role of an invited member.
     pub role: Option<String>,
     /// Of a delivered document.
@@ -169,14 +177,17 @@ pub struct Rendered {
 pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
-          m.role, o.number AS document_number, o.title AS document_title, d.message,
+          s.slug, m.role, o.number AS document_number, o.title AS document_title, d.message,
           CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
-            ELSE m.reset_expires_at END AS expires_at, v.visitor_name, v.visitor_company, h.name AS host_name,
+            WHEN 'email_code' THEN s.code_expires_at ELSE m.reset_expires_at END AS expires_at,
+          v.visitor_name, v.visitor_company, h.name AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at,
           g.member_id, CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
-            WHEN 'device' THEN gm.name ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
+            WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
+            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email WHEN 'delivery' THEN d.to_email
-            WHEN 'device' THEN gm.email ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
+            WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
+            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
             WHEN 'new_device' THEN gm.email IS NOT NULL
@@ -184,6 +195,8 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
             WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
+            WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
+            WHEN 'welcome' THEN s.email IS NOT NULL
             ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live
         FROM effects e
         LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
@@ -192,6 +205,7 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         LEFT JOIN deliveries d ON d.ledger = e.ledger AND d.id = e.object_id
         LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
         LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
+        LEFT JOIN sign_ups s ON s.ledger = e.ledger AND s.id = e.object_id
         LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id
         LEFT JOIN devices g ON g.ledger = e.ledger AND g.id = e.object_id
         LEFT JOIN members gm ON gm.ledger = g.ledger AND gm.id = g.member_id) f
@@ -208,6 +222,7 @@ fn letter(row: &Row) -> Seen<Letter> {
         object_id: col(row, "object_id")?,
         to: Recipient::read(row, "to_name", "to_email")?,
         company: col(row, "company")?,
+        slug: col(row, "slug")?,
         role: col(row, "role")?,
         document_number: col(row, "document_number")?,
         document_title: col(row, "document_title")?,
@@ -325,7 +340,7 @@ pub struct MailView {
 /// What a mail is about.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ObjectOf {
-    /// `member`, `delivery`, `visit` or `device`.
+    /// `member`, `delivery`, `visit`, `device` or `sign_up`.
     pub kind: String,
     /// Its id.
     pub id: Uuid,

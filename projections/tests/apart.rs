@@ -18,6 +18,7 @@ use keiin_domain::operator::RegisterOperator;
 use keiin_domain::permission_set::DefinePermissionSet;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
+use keiin_domain::sign_up::RequestSignUp;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
 use keiin_domain::visit::RegisterVisit;
@@ -54,6 +55,7 @@ async fn everything(house: &House, owner: Person) {
     house.run::<DefinePermissionSet>(owner, None, set).await;
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
     house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
+    house.run::<RequestSignUp>(owner, None, json!({ "email": "new@example.jp" })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
     house.run::<StartSession>(owner, None, login).await;
     house.run::<ChangeSupport>(owner, None, json!({ "told_at_once": true })).await;
@@ -90,7 +92,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     everything(&house, theirs).await;
     runner.catch_up().await.unwrap();
     let read = house.read();
-    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 6, "the deployment's own work sees every company");
+    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 8, "the deployment's own work sees every company");
 
     let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
     tables.extend(["positions", "effect_attempts"]);
@@ -121,12 +123,12 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     let visits = visit::from();
     let lists: [(&str, &str); 16] = [
         ("list_applications", application::FROM),
+        ("list_authorizations", authorization::FROM),
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_devices", device::FROM),
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
-        ("list_authorizations", authorization::FROM),
         ("list_grants", grant::FROM),
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),

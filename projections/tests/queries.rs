@@ -394,7 +394,10 @@ async fn companies_see_nothing_of_each_other(house: House) {
     assert_eq!(ask::<mail::ListMails>(&house, stranger, &[]).await.unwrap()["items"], json!([]));
     assert_eq!(ask::<tenant::GetTenant>(&house, stranger, &[]).await.unwrap()["slug"], "kawa");
     let trail = ask::<event::ListEvents>(&house, stranger, &[]).await.unwrap();
-    assert_eq!(column(&trail, "/kind"), ["owners.added", "member.registered", "tenant.opened", "ledger.opened"]);
+    assert_eq!(
+        column(&trail, "/kind"),
+        ["owners.added", "member.registered", "terms.accepted", "tenant.opened", "ledger.opened"]
+    );
 }
 
 /// Every query of the catalog runs on an empty read model.

@@ -54,9 +54,19 @@ impl Day {
         owner.goto(&self.at("/"));
         owner.wait_for("form[action='/login']");
         owner.click(".card-foot a[href='/signup']");
-        for (field, text) in
-            [("company", "株式会社あおば"), ("slug", "aoba"), ("name", OWNER), ("email", "ichiro@aoba.example")]
-        {
+        owner.wait_for("[name=email]");
+        owner.fill("[name=email]", "ichiro@aoba.example");
+        owner.click("main button[type=submit]");
+        owner.wait_for("[name=code]");
+        let code = owner.text("#development-code");
+        owner.fill("[name=code]", &code);
+        owner.click("main button[type=submit]");
+        owner.wait_for("[name=terms]");
+        owner.click("[name=terms]");
+        owner.click("[name=privacy]");
+        owner.click("main button[type=submit]");
+        owner.wait_for("[name=company]");
+        for (field, text) in [("company", "株式会社あおば"), ("slug", "aoba"), ("name", OWNER)] {
             owner.fill(&format!("[name={field}]"), text);
         }
         owner.fill("[name=password]", OWNER_PASSWORD);

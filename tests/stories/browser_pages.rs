@@ -104,6 +104,8 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     looks.push(look("pass", link(client, "/v1/visits", &visit)));
     looks.push(look("login", "/login"));
     looks.push(look("signup", "/signup"));
+    looks.push(look("terms", "/terms"));
+    looks.push(look("privacy", "/privacy"));
     looks.push(look("docs", "/docs"));
     looks.push(look("problem", "/problems/access.gone"));
     looks.push(look("audit_filtered", "/audit?kind=document.issued&from=2020-01-01"));

@@ -178,11 +178,14 @@ fn ml_06_one_ends_ones_own_sessions_elsewhere() {
 #[test]
 fn rn_25_other_networks_are_refused_before_the_password_and_the_owner_gets_in_by_breaking_the_glass() {
     let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "networks");
+    assert_eq!(server.stop(), 0);
     let settings = deployment.data().join("keiin.toml");
     let written = std::fs::read_to_string(&settings).expect("settings") + "\n[proxy]\ntrusted = [\"127.0.0.1/32\"]\n";
     std::fs::write(&settings, written).expect("settings can be written");
     let server = deployment.serve();
-    let company = Company::sign_up(&server, "networks");
+    let company = company.at(&server);
     let email = format!("owner@{}.example", company.slug);
     let from = |call: Call, ip: &str| call.header("X-Forwarded-For", ip);
     let owner = company.log_in(&email);

@@ -23,9 +23,9 @@ const EXACT: &[(&str, &str)] = &[
 
 /// Pages that no table lists: reached without a login.
 const PUBLIC: &[&str] = &[
-    "/login", "/login/keiin_log_x", "/signup", "/trust", "/invite/keiin_inv_x", "/l/keiin_lnk_x", "/pass/keiin_pas_x",
-    "/kiosk", "/kiosk/pair/keiin_kio_x", "/problems/request.not_found", "/problems/none", "/docs", "/openapi.json",
-    "/livez", "/readyz",
+    "/login", "/login/keiin_log_x", "/signup", "/trust", "/signup/pay/x", "/terms", "/privacy", "/terms.txt",
+    "/invite/keiin_inv_x", "/l/keiin_lnk_x", "/pass/keiin_pas_x", "/kiosk", "/kiosk/pair/keiin_kio_x",
+    "/problems/request.not_found", "/problems/none", "/docs", "/openapi.json", "/livez", "/readyz",
 ];
 
 /// Statuses that were seen, and how often.
@@ -102,7 +102,7 @@ fn every_answer_bears_the_security_headers() {
         Call::new("GET", &format!("/documents?q={}", "a".repeat(8_000))),
         Call::new("OPTIONS", "/v1/members"),
         Call::new("TRACE", "/login"),
-        Call::new("POST", "/v1/tenants").key("text").bytes("text/plain", "x"),
+        Call::new("POST", "/v1/sign_ups").key("text").bytes("text/plain", "x"),
         Call::new("POST", "/login").header("Sec-Fetch-Site", "cross-site"),
         Call::new("POST", "/logout").header("Origin", "https://evil.example"),
         Call::new("GET", "/v1/me").header("Authorization", "Bearer nonsense"),
@@ -118,7 +118,7 @@ fn every_answer_bears_the_security_headers() {
         )
     };
     for request in [
-        huge("/v1/tenants", "application/json").as_str(),
+        huge("/v1/sign_ups", "application/json").as_str(),
         huge("/login", "application/x-www-form-urlencoded").as_str(),
         "GET /nowhere HTTP/1.0\r\n\r\n",
         "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",

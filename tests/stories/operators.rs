@@ -260,7 +260,7 @@ fn rn_c50_operators_come_in_by_certificate_on_their_own_port_and_nowhere_else() 
         let there = public.send(&company.login.on(call));
         assert_eq!(there.status, 404, "{path}: {}", there.text());
     }
-    for path in ["/login", "/v1/sessions", "/signup", "/v1/tenants", "/", "/members"] {
+    for path in ["/login", "/v1/sessions", "/signup", "/v1/sign_ups", "/", "/members"] {
         assert_eq!(suzuki.get(path).status, 404, "{path} is not on the operators' port");
     }
     refused(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keiin_eventlog::vault::Entry;
 use keiin_tests::company::{PASSWORD, cookie, text};
 use keiin_tests::mailbox::{OTHER_PASSWORD, vault};
-use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, long, report};
+use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, SignUp, long, report};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,6 +57,7 @@ fn rn_35_a_weak_password_is_refused_wherever_one_is_set() {
     let reset = member(&company, "member").0;
     company.require_reset(&reset);
     let (link, (_, invitation)) = (company.reset_secret(&reset), company.invite("viewer"));
+    let sign_up = SignUp::agreed(&company.client, "f@two.example");
     for (weak, code) in [
         ("fourteen chars", "member.password_too_short"),
         ("password12345678", "member.password_common"),
@@ -65,11 +66,11 @@ fn rn_35_a_weak_password_is_refused_wherever_one_is_set() {
         ("123456789012345", "member.password_pattern"),
     ] {
         let founder = json!({
-            "company": "Kumquat KK", "slug": "kumquat-two", "name": "Founder", "email": "f@two.example", "password": weak,
+            "company": "Kumquat KK", "slug": "kumquat-two", "name": "Founder", "password": weak,
         });
         let join = json!({ "name": "New", "password": weak });
         for answer in [
-            company.client.post("/v1/tenants", &founder),
+            sign_up.post("tenant", &founder),
             company.client.post(&format!("/v1/invitations/{invitation}/accept"), &join),
             change(&company, &login, PASSWORD, weak),
             accept(&company, &link, weak),

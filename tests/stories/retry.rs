@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use keiin_tests::company::text;
-use keiin_tests::{Answer, Call, Company, Credential, Deployment, Seeded, Server, keiin, report};
+use keiin_tests::{Answer, Call, Company, Credential, Deployment, Seeded, Server, SignUp, keiin, report};
 use serde_json::{Value, json};
 
 /// What makes two answers the same.
@@ -108,9 +108,10 @@ fn a_sign_up_that_was_interrupted_goes_on() {
     for round in 0..4 {
         let body = json!({
             "company": "Halfway KK", "slug": format!("halfway-{round}"), "name": "Founder",
-            "email": "founder@halfway.example", "password": "correct horse battery staple",
+            "password": "correct horse battery staple",
         });
-        let call = Call::new("POST", "/v1/tenants").key(&format!("sign-up {round}")).json(&body);
+        let sign_up = SignUp::agreed(&server.client(), "founder@halfway.example");
+        let call = Call::new("POST", &sign_up.path("tenant")).json(&body);
         let client = server.client();
         let asking = std::thread::spawn({
             let call = call.clone();
@@ -121,10 +122,8 @@ fn a_sign_up_that_was_interrupted_goes_on() {
         let _ = asking.join();
         server = deployment.serve();
         let answer = server.client().send(&call).expect(201);
-        let mut other = body.clone();
-        other["email"] = json!("somebody-else@halfway.example");
-        let taken = server.client().send(&Call::new("POST", "/v1/tenants").key("another").json(&other)).expect(409);
-        assert_eq!(taken.code(), "tenant.slug_taken");
+        let other = SignUp::agreed(&server.client(), "somebody-else@halfway.example");
+        assert_eq!(other.post("tenant", &body).expect(409).code(), "tenant.slug_taken");
         let login = json!({ "email": "founder@halfway.example", "password": "correct horse battery staple", "company": format!("halfway-{round}") });
         let me = server.client().post("/v1/sessions", &login).expect(201).json();
         assert_eq!(me["tenant"]["id"], answer.json()["id"]);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use keiin_tests::canary::{assert_absent, assert_present, search};
-use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report};
+use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, SignUp, report};
 use serde_json::json;
 
 const PASSWORD: &str = "Xylograph-quokka-77-verglas";
@@ -38,14 +38,13 @@ fn is_read_model(file: &Path) -> bool {
 /// Does with every canary what people do with such things, and returns the secrets that came up.
 fn live(server: &Server) -> Vec<String> {
     let client = server.client();
-    let body = json!({
-        "company": "Canary KK", "slug": "canary", "name": PEOPLE[0], "email": PEOPLE[1], "password": PASSWORD,
-    });
-    let answer =
-        client.send(&Call::new("POST", "/v1/tenants").json(&body).header("User-Agent", USER_AGENT)).expect(201);
+    let body = json!({ "company": "Canary KK", "slug": "canary", "name": PEOPLE[0], "password": PASSWORD });
+    let sign_up = SignUp::agreed(&client, PEOPLE[1]);
+    let call = Call::new("POST", &sign_up.path("tenant")).json(&body).header("User-Agent", USER_AGENT);
+    let answer = client.send(&call).expect(201);
     let login = keiin_tests::company::cookie(&answer);
     let Credential::Cookie(session) = &login else { unreachable!("a login is a cookie") };
-    let mut secrets = vec![session.split_once('=').expect("name and value").1.to_owned()];
+    let mut secrets = vec![session.split_once('=').expect("name and value").1.to_owned(), sign_up.secret];
 
     let send = |call: Call| -> Answer {
         let call = call.header("User-Agent", USER_AGENT).header("X-Forwarded-For", FORWARDED);

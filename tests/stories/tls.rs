@@ -214,7 +214,7 @@ fn mn14_https_everywhere_and_http_leads_there() {
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
     }
     // No body is read, and no connection is kept.
-    let head = b"POST /v1/tenants HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000000000\r\n\r\n";
+    let head = b"POST /v1/sign_ups HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 1000000000\r\n\r\n";
     let (answer, took) = plain.raw(head, Duration::from_secs(30));
     let answer = String::from_utf8_lossy(&answer).to_lowercase();
     assert!(answer.starts_with("http/1.1 308") && answer.contains("connection: close"), "{answer}");

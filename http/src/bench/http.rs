@@ -8,7 +8,6 @@ use anyhow::Context;
 use keiin_domain::catalog;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::role::Role;
-use keiin_domain::tenant::SignUp;
 use keiin_domain::token::IssueToken;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +19,8 @@ use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::{clock, metrics, serve, signup};
+use crate::signup::{self, NewTenant};
+use crate::{clock, metrics, serve};
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
     let app = place.app.clone();
@@ -55,15 +55,14 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
 /// Signs a company up; an access token of its owner.
 async fn company(app: &App, n: u64) -> Result<String, Problem> {
     let email = "owner@example.jp";
-    let form = SignUp {
+    let form = NewTenant {
         company: format!("株式会社 {n}"),
         slug: format!("bench-{n}"),
         name: "田中 花子".into(),
-        email: email.into(),
         password: "correct horse battery".into(),
     };
     let call = Call::internal(clock::now_us());
-    let (ledger, _) = signup::sign_up(app, form, &call).await?;
+    let ledger = signup::at_once(app, email, form, &call).await?;
     let id = app.vault.subject_for(ledger, "member", email)?;
     let actor = Actor::new(actor_kind::MEMBER, id, Role::Owner);
     let owner = Principal { member: Some(id), ..Principal::new(ledger, actor) };

@@ -13,6 +13,7 @@ use crate::app::ROOT;
 use crate::clock;
 use crate::config::Config;
 use crate::datadir::DataDir;
+use crate::smtp::Smtp;
 use crate::stores::Stores;
 use crate::tls::{Files, Validity, is_for};
 
@@ -58,7 +59,7 @@ impl Doctor {
         findings.push(scrub(&data));
         findings.push(clock_finding());
         findings.push(disk(&data));
-        findings.push(good("mail", "no mail server is set: mails stay in the outbox of the console"));
+        findings.push(mail(&config).await);
         findings.push(good("font", "pages use the reader's fonts; none is needed here"));
         let failed = findings.iter().any(|finding| finding.fix.is_some());
         for finding in &findings {
@@ -74,6 +75,29 @@ impl Doctor {
             }
         }
         Ok(if failed { FAILED } else { DONE })
+    }
+}
+
+/// Connects and logs in, and sends nothing.
+async fn mail(config: &Config) -> Finding {
+    let smtp = match Smtp::of(config) {
+        Ok(Some(smtp)) => smtp,
+        Ok(None) => return good("mail", "no mail server is set: mails stay in the outbox of the console"),
+        Err(error) => return bad("mail", error.to_string(), "correct [mail] in keiin.toml"),
+    };
+    match smtp.connect().await {
+        Ok(line) => {
+            line.close().await;
+            good("mail", format!("{} answers and lets us in", config.mail.server))
+        }
+        Err(trouble) => {
+            let found = format!("{}: {trouble}", config.mail.server);
+            bad(
+                "mail",
+                found,
+                "correct [mail] in keiin.toml, or the server's certificate or password; mails wait meanwhile",
+            )
+        }
     }
 }
 

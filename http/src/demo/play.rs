@@ -12,7 +12,7 @@ use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::member::{AcceptInvitation, InviteMember};
 use keiin_domain::money::Money;
 use keiin_domain::role::{Permission, Role};
-use keiin_domain::tenant::{ChangeTenant, SignUp};
+use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::{IssueToken, RevokeToken};
 use keiin_domain::visit::*;
 use uuid::Uuid;
@@ -26,7 +26,8 @@ use crate::cli::keys;
 use crate::execute::Call;
 use crate::principal::{self, Principal};
 use crate::session::{self, Login};
-use crate::{denial, link, signup};
+use crate::signup::{self, NewTenant};
+use crate::{denial, link};
 
 /// What the demonstration leaves behind, for its links.
 pub struct Played {
@@ -75,16 +76,15 @@ impl Stage<'_> {
         match step {
             Step::SignUp => {
                 let call = self.browser(HANAKO);
-                let form = SignUp {
+                let form = NewTenant {
                     company: content::COMPANY.into(),
                     slug: content::SLUG.into(),
                     name: PEOPLE[HANAKO].name.into(),
-                    email: PEOPLE[HANAKO].email.into(),
                     password: PASSWORD.into(),
                 };
-                let (ledger, _) = signup::sign_up(self.app, form, &call).await.map_err(refused)?;
-                self.ledger = ledger;
-                let owner = self.app.vault.find_subject(ledger, "member", PEOPLE[HANAKO].email)?;
+                let email = PEOPLE[HANAKO].email;
+                self.ledger = signup::at_once(self.app, email, form, &call).await.map_err(refused)?;
+                let owner = self.app.vault.find_subject(self.ledger, "member", email)?;
                 self.people[HANAKO].id = owner.context("the owner has signed up")?;
             }
             Step::ChangeTenant => {

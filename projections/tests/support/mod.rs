@@ -12,7 +12,8 @@ use keiin_domain::envelope::{self, ContextV1};
 use keiin_domain::event::Stored;
 use keiin_domain::role::Role;
 use keiin_domain::sealed::{Origin, Sealed};
-use keiin_domain::tenant::SignUp;
+use keiin_domain::tenant::OpenTenant;
+use keiin_domain::terms::Text;
 use keiin_eventlog::checkpoint;
 use keiin_eventlog::clear::{self, Clear};
 use keiin_eventlog::keys::FileKek;
@@ -168,9 +169,9 @@ impl House {
         let origin = checkpoint::Origin::new("log.example.jp", ledger, 1).unwrap();
         self.clear(ledger, Clear::Opened { origin, signer: self.signer.public(), recovery: None }).await;
         let nobody = Actor::new(actor_kind::ANONYMOUS, Uuid::nil(), Role::System);
-        let sign_up = json!({ "company": format!("株式会社{slug}"), "slug": slug, "name": "田中 花子",
+        let open = json!({ "company": format!("株式会社{slug}"), "slug": slug, "name": "田中 花子",
             "email": format!("hanako@{slug}.example.jp"), "password": "correct horse battery" });
-        self.run::<SignUp>(Person { ledger, actor: nobody }, None, sign_up).await;
+        self.run::<OpenTenant>(Person { ledger, actor: nobody }, None, open).await;
         let owner = self.vault.subject_for(ledger, "member", &format!("hanako@{slug}.example.jp")).unwrap();
         Person { ledger, actor: Actor::new(actor_kind::MEMBER, owner, Role::Owner) }
     }
@@ -365,6 +366,12 @@ impl World for Minted<'_> {
     }
     fn passcode(&mut self, owner: Uuid, _: u32) -> String {
         format!("{:08}", owner.as_u128() % 100_000_000)
+    }
+    fn mail_code(&mut self, _: Uuid, digits: u32, _: i64) -> String {
+        "1".repeat(digits as usize)
+    }
+    fn texts(&mut self) -> Vec<Text> {
+        vec![]
     }
     fn owner_of(&mut self, _: &'static str, _: &str) -> Option<Uuid> {
         None
