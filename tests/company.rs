@@ -83,7 +83,7 @@ impl Deployment {
         let text = format!(
             "{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n\
                             requests_a_minute_company = 10000000\nstreams_a_person = 10000\nstreams_a_company = 10000\n\
-                            codes_an_hour = 10000000\n"
+                            codes_an_hour = 10000000\nsign_ups_an_hour = 10000000\n"
         );
         std::fs::write(&settings, text).expect("the settings can be written");
         self

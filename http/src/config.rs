@@ -129,6 +129,8 @@ pub struct Limits {
     pub logins_a_minute: u32,
     /// Mails with a code in an hour to the address of somebody who signs up.
     pub codes_an_hour: u32,
+    /// Sign-ups that are begun in an hour from one source: an IPv4 address, or an IPv6 network of 64 bits.
+    pub sign_ups_an_hour: u32,
     /// Event streams that one person has open at once, over all logins and tokens.
     pub streams_a_person: usize,
     /// Event streams that one company has open at once. Each takes a file descriptor: `ulimit -n` should allow for them.
@@ -178,6 +180,7 @@ impl Default for Limits {
             queries_at_once_a_company: 0,
             logins_a_minute: 20,
             codes_an_hour: 6,
+            sign_ups_an_hour: 30,
             streams_a_person: 20,
             streams_a_company: 200,
             stalled_s: 30,

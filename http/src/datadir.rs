@@ -48,7 +48,7 @@ impl DataDir {
             fs::create_dir_all(self.root.join(dir))?;
         }
         let mut text = format!(
-            "# Settings of this Keiin deployment; `keiin --help` and docs/ARCHITECTURE.md say more.\n\
+            "# Settings of this Keiin deployment; `keiin --help` and docs/OPERATING.md say more.\n\
              # The log name is part of every proof and cannot be changed.\n\
              log_name = {log_name:?}\n\n# public_url = \"https://keiin.example.jp\"\n# listen = \"127.0.0.1:8080\"\n"
         );

@@ -3,6 +3,7 @@
 //! it (RN-C44, FM-03). Keys are ours to make: no caller can invent new ones by writing headers.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +24,7 @@ pub struct Limiter {
     queries_at_once: usize,
     turns: Mutex<HashMap<(Uuid, Work), Arc<Semaphore>>>,
     mails: DefaultKeyedRateLimiter<String>,
+    sign_ups: DefaultKeyedRateLimiter<String>,
 }
 
 /// What is worked on.
@@ -50,6 +52,7 @@ impl Limiter {
             },
             turns: Mutex::default(),
             mails: DefaultKeyedRateLimiter::keyed(Quota::per_hour(some(limits.codes_an_hour))),
+            sign_ups: DefaultKeyedRateLimiter::keyed(Quota::per_hour(some(limits.sign_ups_an_hour))),
         }
     }
 
@@ -88,6 +91,11 @@ impl Limiter {
         check(&self.mails, address)
     }
 
+    /// A sign-up, each of which may write to somebody else, from this source.
+    pub fn sign_up(&self, ip: &str) -> Result<(), Problem> {
+        check(&self.sign_ups, source(ip))
+    }
+
     /// Forgets who has been quiet; called now and then.
     pub fn tidy(&self) {
         self.requests.retain_recent();
@@ -97,6 +105,16 @@ impl Limiter {
         // Whoever has or waits for a turn holds the semaphore, too.
         turns.retain(|_, turns| Arc::strong_count(turns) > 1);
         self.mails.retain_recent();
+        self.sign_ups.retain_recent();
+    }
+}
+
+/// Who is behind an address as far as numbers tell: with IPv6 one household has 2^64 addresses.
+fn source(ip: &str) -> String {
+    match ip.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(IpAddr::V6(ip)) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).to_string(),
+        Ok(ip) => ip.to_string(),
+        Err(_) => ip.to_owned(),
     }
 }
 
@@ -112,6 +130,13 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+
+    #[test]
+    fn a_source_is_an_address_or_an_ipv6_network() {
+        let same = |a, b| source(a) == source(b);
+        assert!(same("2001:db8:1:2::7", "2001:db8:1:2:ffff::8") && !same("2001:db8:1:2::7", "2001:db8:1:3::7"));
+        assert!(same("203.0.113.7", "::ffff:203.0.113.7") && !same("203.0.113.7", "203.0.113.8"));
+    }
 
     #[tokio::test]
     async fn rn_c44_a_company_waits_for_itself_and_not_for_another() {

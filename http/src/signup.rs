@@ -23,6 +23,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::app::{App, ROOT};
+use crate::cli::keys;
 use crate::execute::{Call, Done, execute};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
@@ -35,6 +36,8 @@ const SECRET: &str = "sgn";
 pub const CODE: &str = "code";
 /// How long a secret leads to its sign-up: longer than that is open, so that whoever is late is told so.
 const SECRET_US: i64 = 2 * OPEN_US;
+/// How long after its end an address is kept: by then the welcome mail came, or was tried for days.
+const KEPT_US: i64 = 6 * OPEN_US;
 
 /// A sign-up as it stands.
 pub struct Standing {
@@ -102,6 +105,7 @@ pub async fn request(app: &App, email: &str, call: &Call) -> Result<String, Prob
         return Err(Problem::new("sign_up.closed"));
     }
     let address = text::email(email).ok_or_else(|| Problem::at("member.bad_email", "/email"))?;
+    app.limiter.sign_up(call.origin.as_ref().map_or("", |origin| origin.ip.as_str()))?;
     app.limiter.mail(address)?;
     begin(app, email, call).await
 }
@@ -139,13 +143,18 @@ async fn step<C: Command>(app: &App, holder: &Principal, command: C, call: &Call
 
 /// The sign-up as the ledger has it. A payment that the provider knows of is written down on the way.
 pub async fn standing(app: &App, holder: &Principal, call: &Call) -> Result<Standing, Problem> {
+    let standing = in_ledger(app, holder).await?;
+    if standing.state.paid || !settle(app, holder.actor.id, call).await? {
+        return Ok(standing);
+    }
+    in_ledger(app, holder).await
+}
+
+async fn in_ledger(app: &App, holder: &Principal) -> Result<Standing, Problem> {
     let id = holder.actor.id;
-    let mut state: On<SignUp> = principal::load(app, ROOT, id).await?;
+    let state: On<SignUp> = principal::load(app, ROOT, id).await?;
     if !state.exists() {
         return Err(Problem::not_found());
-    }
-    if !state.paid && settle(app, id, call).await? {
-        state = principal::load(app, ROOT, id).await?;
     }
     Ok(Standing { state, agreed: principal::load(app, ROOT, id).await?, must_pay: app.payment.is_some() })
 }
@@ -275,10 +284,12 @@ pub async fn provision(
     form: NewTenant,
     call: &Call,
 ) -> Result<(LoggedIn, u64), Problem> {
+    // The payment provider is asked before: nobody waits for it on account of somebody else.
+    standing(app, holder, call).await?;
     // Two tabs come one after the other, so that neither password takes the other's place.
     static ONE: Mutex<()> = Mutex::const_new(());
     let _turn = ONE.lock().await;
-    let standing = standing(app, holder, call).await?;
+    let standing = in_ledger(app, holder).await?;
     standing.state.must_be_open(call.now_us)?;
     match standing.next(app) {
         Next::Code => return Err(Problem::new("sign_up.code_first")),
@@ -318,6 +329,19 @@ pub async fn provision(
     app.wait(ledger, last).await?;
     let logged_in = session::start(app, ledger, owner, LoginMethod::Joining, &plain(call)).await?;
     Ok((logged_in, last))
+}
+
+/// Destroys the keys of addresses of sign-ups that were over long ago. A company has its owner's address under a key of
+/// its own. Returns how many.
+pub async fn forget(app: &App, now_us: i64, most: usize) -> Result<usize, Problem> {
+    let over = keiin_projections::sign_up::over(&app.read, now_us - KEPT_US, most)?;
+    for id in &over {
+        // Another node may have been faster.
+        if app.vault.newest_subject_key(ROOT, *id)?.is_some() {
+            keys::erase(app, ROOT, *id, keys::stamp(now_us)).await.map_err(Problem::failed)?;
+        }
+    }
+    Ok(over.len())
 }
 
 /// All steps at once, by the server itself: for the demonstration and for measurements. Returns the company's ledger.

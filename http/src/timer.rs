@@ -1,4 +1,5 @@
-//! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, counters of who has been quiet.
+//! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, addresses
+//! of sign-ups that were over long ago, counters of who has been quiet.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::clock;
 use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::signup;
 
 /// Most links, and most invitations, that one round expires.
 const ROUND: usize = 200;
@@ -40,6 +42,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let grants = keiin_projections::grant::due(&app.read, now_us, ROUND)?;
     expire(app, ExpireGrant {}, &grants, now_us).await?;
     app.vault.purge_expired(now_us)?;
+    signup::forget(app, now_us, ROUND).await?;
     Ok(links.len() + invitations.len() + grants.len())
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::company::Deployment;
+use crate::company::{Deployment, text};
 use crate::root;
 use crate::server::lines_of;
 
@@ -29,16 +29,21 @@ pub struct Smtp {
 impl Smtp {
     /// One that speaks plainly and takes mails of everybody.
     pub fn plain(port: u16) -> Smtp {
-        Smtp::start(port, "none", [Path::new("-"), Path::new("-")], false)
+        Smtp::start(port, "none", [Path::new("-"), Path::new("-")], None)
     }
 
     /// One with a certificate, which wants [`USER`] and [`PASSWORD`]. `mode` is as in `[mail] tls`.
     pub fn guarded(mode: &str, certificate: [&Path; 2]) -> Smtp {
-        Smtp::start(0, mode, certificate, true)
+        Smtp::with_password(mode, certificate, PASSWORD)
     }
 
-    fn start(port: u16, mode: &str, certificate: [&Path; 2], asks: bool) -> Smtp {
-        let (user, password) = if asks { (USER, PASSWORD) } else { ("-", "-") };
+    /// The same, where [`USER`] has another password.
+    pub fn with_password(mode: &str, certificate: [&Path; 2], password: &str) -> Smtp {
+        Smtp::start(0, mode, certificate, Some(password))
+    }
+
+    fn start(port: u16, mode: &str, certificate: [&Path; 2], password: Option<&str>) -> Smtp {
+        let (user, password) = password.map_or(("-", "-"), |password| (USER, password));
         // Debian's packages are for Debian's own Python.
         let mut child = Command::new("/usr/bin/python3")
             .arg(root().join("tests/smtp/server.py"))
@@ -73,6 +78,12 @@ impl Smtp {
         }
     }
 
+    /// The six digits in the next mail to this address.
+    #[track_caller]
+    pub fn code_to(&self, address: &str) -> String {
+        code_in(&self.next_to(address))
+    }
+
     /// A mail that comes within this time.
     pub fn within(&self, patience: Duration) -> Option<Value> {
         match self.lines.recv_timeout(patience) {
@@ -81,6 +92,14 @@ impl Smtp {
             Err(RecvTimeoutError::Disconnected) => panic!("the mail server has ended"),
         }
     }
+}
+
+/// The six digits in a mail.
+#[track_caller]
+pub fn code_in(mail: &Value) -> String {
+    let body = text(mail, "body");
+    let words = body.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6);
+    words.unwrap_or_else(|| panic!("no code: {body}")).to_owned()
 }
 
 impl Drop for Smtp {

@@ -186,6 +186,39 @@ fn a_server_whose_certificate_is_wrong_is_told_nothing() {
 }
 
 #[test]
+fn mails_wait_while_the_servers_password_is_another() {
+    let authority = Authority::new();
+    let [certificate, key] = authority.issue("smtp", Kind::Ecdsa, 2040);
+    let smtp = Smtp::with_password("starttls", [&certificate, &key], "changed-yesterday");
+    let (deployment, company) = company("unknown-there");
+    let password = authority.path("password");
+    put(&password, PASSWORD.as_bytes());
+    deployment.mail_to(
+        smtp.port,
+        "starttls",
+        &format!("user = \"{USER}\"\npassword_file = \"{}\"", password.display()),
+    );
+    let server = serve_trusting(&deployment, &authority.root());
+    let company = company.at(&server);
+    let member = invite(&company, "Guarded", "guarded@example.jp");
+    assert_eq!(smtp.within(Duration::from_millis(2_500)), None);
+    assert!(mail_that_is(&company, "queued", &member)["attempts"].as_u64() >= Some(1));
+    let log = std::fs::read_to_string(&server.log).expect("the log");
+    assert!(log.contains("the mail server cannot be used") && log.contains("5.7.8"), "{log}");
+    assert!(!log.contains(PASSWORD));
+    server.stop();
+    // Set right, it goes out.
+    let again = Smtp::guarded("starttls", [&certificate, &key]);
+    deployment.mail_to(
+        again.port,
+        "starttls",
+        &format!("user = \"{USER}\"\npassword_file = \"{}\"", password.display()),
+    );
+    let _server = serve_trusting(&deployment, &authority.root());
+    again.next_to("guarded@example.jp");
+}
+
+#[test]
 fn a_plain_server_gets_nothing_where_tls_was_asked_for() {
     let smtp = Smtp::plain(0);
     let (deployment, company) = company("downgrade");

@@ -7,7 +7,7 @@ use keiin_eventlog::record::{Leaf, Record};
 use keiin_tests::company::{PASSWORD, cookie, read_export, text, verify};
 use keiin_tests::mailbox::root_records;
 use keiin_tests::sign_up::agreement;
-use keiin_tests::smtp::Smtp;
+use keiin_tests::smtp::{Smtp, code_in};
 use keiin_tests::{Answer, Call, Client, Company, Deployment, Server, SignUp, report};
 use serde_json::{Value, json};
 
@@ -43,13 +43,6 @@ fn wait_for_checkpoint(client: &Client, ledger: &str, position: u64) {
         std::thread::sleep(Duration::from_millis(50));
     }
     panic!("no checkpoint covers {position}");
-}
-
-/// The code in a mail.
-fn code_in(mail: &Value) -> String {
-    let body = text(mail, "body");
-    let words = body.split(|c: char| !c.is_ascii_digit()).find(|word| word.len() == 6);
-    words.unwrap_or_else(|| panic!("no code: {body}")).to_owned()
 }
 
 /// A form, as a browser without a script sends it.
