@@ -28,7 +28,7 @@ use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
     application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, permission_set,
-    session, token, visit,
+    session, sign_up, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -92,6 +92,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     everything(&house, theirs).await;
     runner.catch_up().await.unwrap();
     let read = house.read();
+    assert_eq!(sign_up::over(&read, i64::MAX, 10).unwrap().len(), 2);
     assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 8, "the deployment's own work sees every company");
 
     let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
