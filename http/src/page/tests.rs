@@ -66,7 +66,7 @@ fn every_code_and_every_kind_of_record_has_words() {
         let text = format!("permission-{}", permission.0.replace(['.', '_'], "-"));
         [text, format!("permission-noun-{}", permission.noun())]
     });
-    let scopes = catalog::scopes().into_iter().map(|scope| format!("scope-{}", scope.replace(':', "-")));
+    let scopes = catalog::scopes().into_iter().map(|scope| format!("scope-{}", scope.replace([':', '_'], "-")));
     let all = problems.chain(kinds).chain(roles).chain(permissions).chain(scopes);
     let missing: Vec<String> = all.filter(|key| !texts.has(key)).collect();
     assert!(missing.is_empty(), "no text: {missing:#?}");
