@@ -36,6 +36,16 @@ impl Call {
         Call { method: method.to_owned(), path: path.to_owned(), headers: Vec::new(), body: Vec::new() }
     }
 
+    /// Where it goes.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The same to another path.
+    pub fn to(self, path: String) -> Call {
+        Call { path, ..self }
+    }
+
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Call {
         self.headers.push((name.to_owned(), value.to_owned()));

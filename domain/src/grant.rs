@@ -1,6 +1,6 @@
 //! Grants: an operator may look at a company's data, for a purpose, at some classes of it, until some time (MN-05, ML-48).
 //! Everything about a grant is in the company's own ledger. The operator asks, a second operator approves, the company opens
-//! it; where the company has said so beforehand, it is told at once instead of asked. What is privileged always needs two
+//! it; where the company has said so beforehand, it is told at once instead of asked. Its owners get a mail in both cases. What is privileged always needs two
 //! people of the company.
 //!
 //! What makes a create unique: nothing but its id. A second grant gives nothing that the first did not.
@@ -16,6 +16,7 @@ use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
 use crate::context::{Context, actor_kind};
 use crate::data::DataClass;
 use crate::operator::OperatorKind;
+use crate::owners::Owners;
 use crate::role::Permission;
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events, text};
@@ -89,6 +90,8 @@ pub struct Approved {
     pub person: Sealed<Person>,
     /// The company has chosen to be told instead of asked.
     pub told_at_once: bool,
+    /// Owners of the company who get a mail about it, sorted.
+    pub mail_to: Vec<Uuid>,
 }
 
 /// A person of the company agrees.
@@ -269,16 +272,16 @@ pub struct ApproveGrant {
 }
 
 impl Command for ApproveGrant {
-    type On = (On<Grant>, On<Support>);
+    type On = (On<Grant>, On<Support>, On<Owners>);
     const NAME: &'static str = "approve_grant";
     const ROUTE: Route = Route::internal();
     const PERMISSION: Permission = Permission("operator.approve_grant");
     const REJECTS: &'static [&'static str] =
         &["grant.unknown", "grant.over", "grant.own_approval", "grant.already_approved"];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, ctx.tenant])
+        Ok(vec![target, ctx.tenant, ctx.tenant])
     }
-    fn decide(self, (grant, support): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (grant, support, owners): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         grant.must_stand(ctx.now_us)?;
         let by = ctx.actor.id;
         if by == grant.operator {
@@ -288,7 +291,8 @@ impl Command for ApproveGrant {
             return Err(Rejection::new("grant.already_approved"));
         }
         let person = ctx.seal(by, &Person { name: self.operator_name, ..Person::default() });
-        Ok(vec![grant.emit(Approved { by, person, told_at_once: support.told_at_once })])
+        let (told_at_once, mail_to) = (support.told_at_once, owners.members());
+        Ok(vec![grant.emit(Approved { by, person, told_at_once, mail_to })])
     }
 }
 

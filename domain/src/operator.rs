@@ -5,6 +5,9 @@
 //! ask for it, has approved it (FM-16). The first two are approved where the machine is: before there are two nobody
 //! could. Boundary: `operators/<root>`, which every command that gives or takes a working account writes.
 //!
+//! Who gives an account another certificate could be whoever holds it, and would be two people: the account stops working
+//! and waits for a second operator's approval like a new one.
+//!
 //! What makes an account unique: its certificate (`certificate/<fingerprint>`), which is how an operator logs in.
 
 #[cfg(test)]
@@ -74,9 +77,11 @@ pub struct Approved {
     pub by: Uuid,
 }
 
-/// They log in by another certificate from now on.
+/// They log in by another certificate once it is approved; by the one before never again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct CertificateReplaced {
+    /// Who asked; the nil id where the machine is.
+    pub by: Uuid,
     /// SHA-256 of the new one.
     #[serde(with = "crate::event::hex32")]
     pub certificate: [u8; 32],
@@ -103,7 +108,8 @@ pub struct Operator {
     pub kind: Option<OperatorKind>,
     /// The only certificate that counts.
     pub certificate: [u8; 32],
-    registered_by: Uuid,
+    /// Who asked for it to work: cannot approve it.
+    asked_by: Uuid,
     screened: bool,
     approved: bool,
     removed: bool,
@@ -115,11 +121,13 @@ impl Aggregate for Operator {
     fn apply(&mut self, event: OperatorEvent) {
         match event {
             OperatorEvent::Registered(e) => {
-                (self.kind, self.registered_by, self.certificate) = (Some(e.kind), e.by, e.certificate);
+                (self.kind, self.asked_by, self.certificate) = (Some(e.kind), e.by, e.certificate);
             }
             OperatorEvent::Screened(_) => self.screened = true,
             OperatorEvent::Approved(_) => self.approved = true,
-            OperatorEvent::CertificateReplaced(e) => self.certificate = e.certificate,
+            OperatorEvent::CertificateReplaced(e) => {
+                (self.approved, self.asked_by, self.certificate) = (false, e.by, e.certificate);
+            }
             OperatorEvent::Reviewed(_) => {}
             OperatorEvent::Removed(_) => self.removed = true,
         }
@@ -227,6 +235,13 @@ impl Aggregate for Operators {
     #[cfg(test)]
     fn samples() -> Vec<OperatorsEvent> {
         tests::operators_samples()
+    }
+}
+
+impl On<Operators> {
+    /// An account that worked works no more.
+    fn left(&self, operator: &On<Operator>) -> Option<Emit> {
+        operator.approved.then(|| self.emit(OperatorLeft { operator: operator.id }))
     }
 }
 
@@ -354,7 +369,7 @@ impl Command for ApproveOperator {
         // Where the machine is nobody is known; that is enough only as long as no two operators could do it.
         let at_the_machine = ctx.actor.kind == actor_kind::SYSTEM;
         let founding = at_the_machine && operators.working.len() < 2;
-        if !founding && (at_the_machine || operator.registered_by == ctx.actor.id) {
+        if !founding && (at_the_machine || operator.asked_by == ctx.actor.id) {
             return Err(Rejection::new("operator.second_person"));
         }
         let added = operators.emit(OperatorAdded { operator: operator.id });
@@ -362,7 +377,8 @@ impl Command for ApproveOperator {
     }
 }
 
-/// Gives an account another certificate; the one before is worth nothing from then on.
+/// Gives an account another certificate; the one before is worth nothing from then on, the new one once a second operator
+/// has approved the account again.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplaceCertificate {
@@ -371,7 +387,7 @@ pub struct ReplaceCertificate {
 }
 
 impl Command for ReplaceCertificate {
-    type On = (On<Operator>, On<Certificate>);
+    type On = (On<Operator>, On<Certificate>, On<Operators>);
     const NAME: &'static str = "replace_certificate";
     const ROUTE: Route = Route::internal();
     const PERMISSION: Permission = Permission("operator.manage");
@@ -380,16 +396,17 @@ impl Command for ReplaceCertificate {
         "operator.certificate_taken",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, certificate_stream(&certificate(&self.certificate_sha256)?, ctx.world)])
+        Ok(vec![target, certificate_stream(&certificate(&self.certificate_sha256)?, ctx.world), ctx.tenant])
     }
-    fn decide(self, (operator, held): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (operator, held, operators): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         operator.must_be_there()?;
         operator.must_be_another(ctx)?;
         if held.exists() {
             return Err(taken());
         }
         let certificate = certificate(&self.certificate_sha256)?;
-        Ok(vec![operator.emit(CertificateReplaced { certificate }), held.emit(Taken { operator: operator.id })])
+        let replaced = operator.emit(CertificateReplaced { by: ctx.actor.id, certificate });
+        Ok([replaced, held.emit(Taken { operator: operator.id })].into_iter().chain(operators.left(operator)).collect())
     }
 }
 
@@ -432,7 +449,6 @@ impl Command for RemoveOperator {
     fn decide(self, (operator, operators): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
         operator.must_be_there()?;
         let removed = operator.emit(Removed { reason: text::line(&self.reason, "/reason", 200)? });
-        let left = operator.approved.then(|| operators.emit(OperatorLeft { operator: operator.id }));
-        Ok([removed].into_iter().chain(left).collect())
+        Ok([removed].into_iter().chain(operators.left(operator)).collect())
     }
 }

@@ -51,6 +51,15 @@ impl Aggregate for Owners {
     }
 }
 
+impl Owners {
+    /// The company's owners, sorted.
+    pub fn members(&self) -> Vec<Uuid> {
+        let mut members = self.members.clone();
+        members.sort();
+        members
+    }
+}
+
 impl On<Owners> {
     /// The event that this change needs on the boundary, or the refusal to lose the last owner.
     pub fn moved(&self, member: Uuid, was: bool, is: bool) -> Result<Option<Emit>, Rejection> {

@@ -122,6 +122,7 @@ impl Desk {
             "visit_pass" => ("pas", "pass"),
             "password_reset" | "password_required" => ("rst", "reset"),
             "new_device" => ("nme", "alert"),
+            "support_access" => return Some(format!("{}/grants", self.public_url)),
             _ => return None,
         };
         let entries = self.vault.list(kind, letter.ledger, Some(letter.object_id)).ok()?;

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -24,7 +24,7 @@ use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::grant::Purpose;
 use keiin_domain::operator::{Certificate, Operator, OperatorKind, certificate_stream};
 use keiin_domain::role::{Permission, Role};
-use keiin_projections::operator::OperatorView;
+use keiin_projections::operator::{OperatorView, WorkingView};
 use keiin_projections::{grant, operator};
 use serde_json::{Value, json};
 
@@ -63,6 +63,19 @@ pub async fn from_our_networks(State(app): State<Arc<App>>, request: Request, ne
     }
     tracing::warn!(%from, "the operators' port was asked from a network that is not named");
     (StatusCode::FORBIDDEN, "not from here\n").into_response()
+}
+
+/// Where operators have accounts, only they set the server to work (`POST /rebuild`, `POST /scrub`); figures are for machines
+/// too.
+pub async fn maintains(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if !app.config.operators.is_on() || *request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let (head, body) = request.into_parts();
+    match authenticate(&app, &head, "maintain").await {
+        Ok(_) => next.run(Request::from_parts(head, body)).await,
+        Err(problem) => (problem.status, format!("{}\n", problem.code)).into_response(),
+    }
 }
 
 /// Who logged in by the connection's certificate.
@@ -125,8 +138,17 @@ pub async fn authenticate(app: &App, head: &Parts, operation: &str) -> Result<Op
 
 /// All accounts.
 fn accounts(app: &App, principal: &Principal) -> Result<Vec<OperatorView>, Problem> {
-    let due_before_us = clock::now_us() - i64::from(app.config.operators.review_days) * DAY_US;
-    Ok(operator::list(&app.read, &principal.who(), due_before_us)?)
+    Ok(operator::list(&app.read, &principal.who(), review_due_before_us(app))?)
+}
+
+/// An account that nobody reviewed since then is due.
+fn review_due_before_us(app: &App) -> i64 {
+    clock::now_us() - i64::from(app.config.operators.review_days) * DAY_US
+}
+
+/// Who runs the deployment, as anybody may know it: what they do, since when, and when that was last looked at (MN-04).
+pub fn working(app: &App) -> Result<Vec<WorkingView>, Problem> {
+    Ok(operator::working(&app.read, &Principal::system(ROOT).who(), review_due_before_us(app))?)
 }
 
 /// How many reviews are due: accounts, and grants that are over. For the figures.

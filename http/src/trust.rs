@@ -83,6 +83,7 @@ async fn facts(app: &App) -> Result<Value, Problem> {
         "ledger": { "hash": "SHA-256", "signature": "Ed25519", "origin": origin, "vkey": vkey },
         "operators": {
             "working": operator::counts(&app.read, &Principal::system(ROOT).who())?,
+            "accounts": crate::operator::working(app)?,
             "log_in_by": if app.config.operators.is_on() { "certificate" } else { "nothing" },
             "grant_hours": app.config.operators.grant_hours,
             "review_days": app.config.operators.review_days,

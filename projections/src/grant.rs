@@ -356,10 +356,13 @@ pub fn waiting(read: &Read, who: &Who) -> Result<u64, Refusal> {
     Ok(read.rows(who, &sql, vec![], |row| row.get(0))?.pop().unwrap_or(0))
 }
 
-/// Grants of every company, for operators: the newest, or those that wait for a sign-off.
+/// Grants of every company, for operators: those whose sign-off waits first, then the newest.
 pub fn of_all(read: &Read, now_us: i64, most: usize) -> Result<Vec<GrantView>, Refusal> {
     let from = FROM.replace(":now", "$1");
-    let sql = format!("SELECT * FROM {from} t ORDER BY t.requested_at DESC LIMIT $2");
+    let sql = format!(
+        "SELECT * FROM {from} t ORDER BY
+           CASE WHEN t.status IN ('ended', 'expired') AND t.reviewed_at IS NULL THEN 0 ELSE 1 END, t.requested_at DESC LIMIT $2"
+    );
     let rows = read.sql(|connection| Ok(connection.query(Scope::All, &sql, &values![now_us, most as u64])?))?;
     Ok(rows.iter().map(view).collect::<Seen<_>>()?)
 }

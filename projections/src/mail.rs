@@ -9,6 +9,7 @@ use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::data::DataClass;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::device::{Device, DeviceEvent};
+use keiin_domain::grant::{Grant, GrantEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
 use keiin_domain::role::{Permission, Role};
@@ -24,7 +25,7 @@ use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, OURS, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Writes, blob, cell, int, text};
+use crate::table::{Table, Value, Writes, blob, cell, int, text};
 use crate::view::{Row, Seen, SqlError, Time, col, filled};
 
 /// One row a mail: the record that asked for it, and which of that record's mails it is.
@@ -46,9 +47,18 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 3, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 4, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
+    if fact.stream() == Grant::STREAM {
+        // To each owner of the company: their account is what the mail's address and name are found by.
+        if let GrantEvent::Approved(e) = fact.read()? {
+            for (n, owner) in (0u16..).zip(e.mail_to) {
+                queue(fact, n, "support_access", Member::STREAM, cell(owner), out);
+            }
+        }
+        return Ok(());
+    }
     let template = match fact.stream() {
         Member::STREAM => match fact.read()? {
             MemberEvent::Invited(_) => Some("invitation"),
@@ -76,16 +86,21 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         _ => None,
     };
     if let Some(template) = template {
-        let columns = [
-            ("template", cell(template)),
-            ("object_kind", cell(fact.stream())),
-            ("object_id", fact.id()),
-            ("state", cell("queued")),
-            ("queued_at", cell(fact.time_us())),
-        ];
-        out.put(&EFFECTS, [cell(fact.leaf.position), cell(0u16)], columns);
+        queue(fact, 0, template, fact.stream(), fact.id(), out);
     }
     Ok(())
+}
+
+/// The record's mail number `n`.
+fn queue(fact: &Fact, n: u16, template: &str, object_kind: &str, object_id: Value, out: &mut Writes) {
+    let columns = [
+        ("template", cell(template)),
+        ("object_kind", cell(object_kind)),
+        ("object_id", object_id),
+        ("state", cell("queued")),
+        ("queued_at", cell(fact.time_us())),
+    ];
+    out.put(&EFFECTS, [cell(fact.leaf.position), cell(n)], columns);
 }
 
 /// A refusal (5xx, RFC 5321) is final; with any other code the server gave up.
@@ -107,7 +122,7 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
 /// Texts of mails.
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
-    "new_device", "email_code", "welcome",
+    "new_device", "email_code", "welcome", "support_access",
 ];
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
@@ -190,6 +205,7 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
+            WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
             WHEN 'new_device' THEN gm.email IS NOT NULL
             WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL

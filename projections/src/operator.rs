@@ -24,7 +24,7 @@ pub static OPERATORS: Table = Table {
         personal("screening"),
         text("kind"),
         text("status"),
-        blob("registered_by"),
+        blob("asked_by"),
         blob("screened_by"),
         blob("approved_by"),
         int("approved_at"),
@@ -39,7 +39,7 @@ pub static OPERATORS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "operator", revision: 1, tables: &[&OPERATORS], fold };
+pub const PROJECTION: Projection = Projection { name: "operator", revision: 2, tables: &[&OPERATORS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Operator::STREAM {
@@ -55,7 +55,7 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
                 ("email", cell(email)),
                 ("kind", cell(e.kind.name())),
                 ("status", cell("registered")),
-                ("registered_by", cell(e.by)),
+                ("asked_by", cell(e.by)),
                 ("certificate", cell(e.certificate)),
             ];
             out.born(&OPERATORS, fact, columns);
@@ -69,7 +69,9 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             out.changed(&OPERATORS, fact, [&approved[..], &[("status", cell("working"))]].concat());
         }
         OperatorEvent::CertificateReplaced(e) => {
-            out.changed(&OPERATORS, fact, [("certificate", cell(e.certificate))]);
+            let columns =
+                [("certificate", cell(e.certificate)), ("asked_by", cell(e.by)), ("status", cell("registered"))];
+            out.changed(&OPERATORS, fact, columns);
         }
         OperatorEvent::Reviewed(_) => out.changed(&OPERATORS, fact, [("reviewed_at", now)]),
         OperatorEvent::Removed(_) => out.changed(&OPERATORS, fact, [("status", cell("removed"))]),
@@ -90,15 +92,15 @@ pub struct OperatorView {
     pub email: Option<String>,
     /// `support`, `engineering` or `management`.
     pub kind: String,
-    /// `registered`, `working` or `removed`.
+    /// `registered` (waits for a second operator), `working` or `removed`.
     pub status: String,
     /// What was looked at before they could work here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub screening: Option<String>,
     /// Somebody has written that down.
     pub screened: bool,
-    /// Who asked for the account; the nil id where the machine is.
-    pub registered_by: Uuid,
+    /// Who asked for the account or its newest certificate, and cannot approve it; the nil id where the machine is.
+    pub asked_by: Uuid,
     /// The second person; the nil id where the machine is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<Uuid>,
@@ -125,7 +127,7 @@ fn view(row: &Row, due_before_us: i64) -> Seen<OperatorView> {
         kind: col(row, "kind")?,
         screening: col(row, "screening")?,
         screened: col::<Option<Uuid>>(row, "screened_by")?.is_some(),
-        registered_by: col(row, "registered_by")?,
+        asked_by: col(row, "asked_by")?,
         approved_by: col(row, "approved_by")?,
         approved_at: col(row, "approved_at")?,
         review_due: status == "working" && reviewed_at.is_some_and(|at| at.0 < due_before_us),
@@ -138,6 +140,33 @@ fn view(row: &Row, due_before_us: i64) -> Seen<OperatorView> {
 /// All accounts, newest first. One that nobody reviewed since `due_before_us` is due. `who` is in the root ledger.
 pub fn list(read: &Read, who: &Who, due_before_us: i64) -> Result<Vec<OperatorView>, Refusal> {
     read.some(who, "operators", Filter::new(), 1_000, |row| view(row, due_before_us))
+}
+
+/// An account that works, as anybody may know of it: a person's name is nobody's business who is not asked by them.
+#[derive(Clone, Debug, Serialize)]
+pub struct WorkingView {
+    /// `support`, `engineering` or `management`.
+    pub kind: String,
+    /// Since when it works.
+    pub since: Time,
+    /// When another operator last said that it is still needed.
+    pub reviewed_at: Time,
+    /// That was too long ago.
+    pub review_due: bool,
+}
+
+/// The accounts that work, the oldest first (MN-04). `who` is in the root ledger.
+pub fn working(read: &Read, who: &Who, due_before_us: i64) -> Result<Vec<WorkingView>, Refusal> {
+    let mut all: Vec<WorkingView> = list(read, who, due_before_us)?
+        .into_iter()
+        .filter(|account| account.status == "working")
+        .filter_map(|account| {
+            let (since, reviewed_at) = (account.approved_at?, account.reviewed_at?);
+            Some(WorkingView { kind: account.kind, since, reviewed_at, review_due: account.review_due })
+        })
+        .collect();
+    all.sort_by_key(|account| account.since.0);
+    Ok(all)
 }
 
 /// How many accounts work, by what their people do; for anybody.

@@ -69,6 +69,12 @@ fn every_state_can_be_seen() {
     let erased = visits["items"].as_array().expect("a list").iter().filter(|v| v["visitor"]["erased"] == true);
     assert_eq!(erased.count(), 1);
 
+    // Support access: one grant that was used and ended, one that waits for the company; who may ask is on the trust page.
+    let grants = list("/v1/grants");
+    has(&counts(&grants, "status"), &["ended", "approved"]);
+    assert!(grants["items"].as_array().expect("a list").iter().any(|grant| grant["looks"] == 2), "{grants}");
+    assert_eq!(list("/v1/trust")["operators"]["accounts"].as_array().map(Vec::len), Some(2));
+
     let mails = list("/v1/mails?limit=200");
     let failed: Vec<&Value> =
         mails["items"].as_array().expect("a list").iter().filter(|m| m["status"] == "failed").collect();

@@ -7,8 +7,8 @@ use keiin::session::{SESSION, Session};
 use keiin_eventlog::vault::{Entry, Vault};
 use keiin_tests::mailbox::vault_at_rest;
 use keiin_tests::oauth::bearer;
-use keiin_tests::operation::{Operation, example, operations};
-use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, report, root};
+use keiin_tests::operation::{Operation, all_operations, example, operations};
+use keiin_tests::{Answer, Call, Company, Credential, Deployment, Plane, Server, report, root};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -298,4 +298,63 @@ fn whoever_is_no_active_member_is_nobody() {
     company.client.post(&format!("/v1/links/{invitation}/open"), &json!({})).expect(404);
     company.client.post(&format!("/v1/invitations/{invitation}/accept"), &body).expect(200);
     report!("guard nobodies={} tried={tried} let_in=0", nobodies.len());
+}
+
+/// ML-24, MN-05, FM-10, EL-42: an operator, at every operation there is, in a company that granted nothing. Looks are refused
+/// and the company sees that somebody tried; commands are not there at all, also under a grant for everything a grant can
+/// open; and the operators' port serves none of the customers' operations, whoever asks.
+#[test]
+fn an_operator_without_a_grant_gets_nothing_from_any_operation() {
+    let plane = Plane::new();
+    let company = Company::sign_up(&plane.server, "ungranted");
+    let lenient = Company::sign_up(&plane.server, "granted");
+    plane.opened(&lenient, &json!({ "classes": ["internal", "personal"] }));
+    let suzuki = plane.operator("suzuki");
+    let asked = plane.approved(&company, &json!({}));
+    let document: Value = serde_json::from_str(&keiin::openapi::DOCUMENT).expect("the document is JSON");
+    let (mut looks, mut commands) = (0, 0);
+    // Giving one's own grant back is the one thing that an operator does in a company, and the operators' stories show it.
+    for operation in all_operations(&document).into_iter().filter(|operation| operation.name != "end_grant") {
+        let call_in = |company: &Company| match operation.name.as_str() {
+            "get_grant" | "open_grant" => {
+                let path = operation.path.replace("{id}", &asked);
+                let call = Call::new(&operation.method, &path);
+                if operation.method == "GET" { call } else { call.json(&json!({})) }
+            }
+            _ => example(company, &operation).call(),
+        };
+        let call = call_in(&company);
+        let before = company.mark();
+        // On the operators' port under the company's name.
+        let named = |call: &Call, company: &Company| {
+            let rest = call.path().strip_prefix("/v1/").unwrap_or(call.path().trim_start_matches('/')).to_owned();
+            call.clone().to(format!("/operator/v1/companies/{}/{rest}", company.slug))
+        };
+        let answer = suzuki.send(&named(&call, &company));
+        let refused = matches!((answer.status, answer.code().as_str()), (403, "access.grant" | "access.forbidden"))
+            || matches!(answer.status, 404 | 405);
+        assert!(refused, "{}: {} {}", operation.name, answer.status, answer.text());
+        assert!(!answer.text().contains(&format!("of {}", company.slug)), "{}", operation.name);
+        // The operation itself, with the certificate and the company's own login at once.
+        let itself = suzuki.send(&company.login.on(call));
+        assert_eq!(itself.status, 404, "{}: {}", operation.name, itself.text());
+        let written = company.event_after(before).filter(|event| event["kind"] != "access.denied");
+        assert_eq!(written, None, "{}", operation.name);
+        if operation.method == "GET" {
+            looks += 1;
+            continue;
+        }
+        if operation.name != "open_grant" {
+            let call = call_in(&lenient);
+            let before = lenient.mark();
+            let answer = suzuki.send(&named(&call, &lenient));
+            assert!(matches!(answer.status, 404 | 405), "{}: {}", operation.name, answer.text());
+            assert_eq!(lenient.event_after(before), None, "{}", operation.name);
+        }
+        commands += 1;
+    }
+    let denied = company.get("/v1/events?kind=access.denied&limit=200");
+    assert!(denied["items"].as_array().is_some_and(|tried| !tried.is_empty()), "{denied}");
+    assert!(looks > 25 && commands > 45, "{looks} {commands}");
+    report!("guard vendor looks={looks} commands={commands} let_in=0");
 }

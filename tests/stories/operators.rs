@@ -83,6 +83,14 @@ fn ml_24_without_a_grant_that_covers_it_every_look_is_refused_and_with_one_each_
     assert_eq!(records(&company, "tenant_data.viewed"), Vec::<Value>::new());
     // ML-49: what is personal stays closed.
     sweep("internal", &|class| class == "internal");
+    // The owners got a mail that leads there.
+    company.mark();
+    let mails = company.get("/v1/mails?limit=200");
+    let mail = mails["items"].as_array().and_then(|mails| mails.iter().find(|m| m["template"] == "support_access"));
+    let mail = mail.unwrap_or_else(|| panic!("no mail: {mails}"));
+    assert_eq!(mail["to"]["email"], format!("owner@{}.example", company.slug));
+    let mail = company.get(&format!("/v1/mails/{}", mail["id"].as_str().expect("an id")));
+    assert!(mail["link"].as_str().is_some_and(|link| link.ends_with("/grants")), "{mail}");
     // It is suzuki's, not everybody's.
     refused(&plane.look("takahashi", &company, "documents"), "access.grant", 403);
 
@@ -221,11 +229,24 @@ fn fm_16_an_account_works_after_a_screening_and_a_second_operators_approval() {
     suzuki.post(&at("review"), &json!({})).expect(200);
     let listed = plane.shown(&suzuki)["operators"].as_array().expect("a list").len();
     assert_eq!(listed, 3);
+    // MN-04: the list on the trust page, for anybody: what they do and when that was looked at; no names.
+    let trust = company.client.get("/v1/trust").expect(200);
+    let accounts = trust.json()["operators"]["accounts"].as_array().expect("a list").clone();
+    let kinds: Vec<&Value> = accounts.iter().map(|account| &account["kind"]).collect();
+    assert_eq!(kinds, ["support", "engineering", "management"]);
+    assert!(accounts.iter().all(|account| account["review_due"] == false && account["since"].is_string()));
+    assert!(!trust.text().contains("Suzuki"), "{}", trust.text());
+    let page = company.client.get("/trust?lang=en").expect(200).text();
+    assert_eq!(page.matches("Works since").count(), 3, "{page}");
     assert_eq!(company.get("/v1/support")["operators"], json!({ "engineering": 1, "management": 1, "support": 1 }));
     // A new certificate; the old one is worth nothing at once. Then the account goes, and with it everything.
     let fresh = plane.issue("mori-2");
     suzuki.post(&at("certificate"), &json!({ "certificate_sha256": fresh })).expect(200);
     refused(&mori.get("/operator/v1/plane"), "access.certificate", 401);
+    // Suzuki could hold the new key, and would be two people: takahashi approves it.
+    refused(&plane.operator("mori-2").get("/operator/v1/plane"), "access.certificate", 401);
+    refused(&suzuki.post(&at("approve"), &json!({})), "operator.second_person", 403);
+    takahashi.post(&at("approve"), &json!({})).expect(200);
     plane.operator("mori-2").get("/operator/v1/plane").expect(200);
     suzuki.post(&at("remove"), &json!({ "reason": "Left" })).expect(200);
     refused(&plane.operator("mori-2").get("/operator/v1/plane"), "access.certificate", 401);
@@ -282,6 +303,10 @@ fn rn_c50_operators_come_in_by_certificate_on_their_own_port_and_nowhere_else() 
     // One's own certificate that belongs to no account.
     plane.issue("nobody");
     refused_door(&plane.operator("nobody").get("/operator/v1/plane"));
+    for path in ["/rebuild", "/scrub"] {
+        refused_door(&stranger.post(path, &json!({})));
+        suzuki.post(path, &json!({})).expect(200);
+    }
     assert!(stranger.get("/metrics").expect(200).text().contains("keiin_"));
 
     // ML-27, MN-12: what listens is what was configured.
@@ -341,6 +366,12 @@ fn what_needs_a_grant_is_guarded_like_everything_else() {
         refused(&company.client.send(&kiosk.on(call(&grant))), "access.forbidden", 403);
         refused(&company.client.send(&stranger.on(call(&grant))), "request.not_found", 404);
         refused(&company.client.send(&company.login.on(call(&company.owner))), "request.not_found", 404);
+        // The page: for the company, and nobody else's.
+        let page = Call::new("GET", &format!("/grants/{grant}"));
+        let own = company.client.send(&company.login.on(page.clone())).expect(200).text();
+        assert!(own.contains(&format!("A question of {}", company.slug)), "{own}");
+        let theirs = company.client.send(&stranger.on(page)).expect(404).text();
+        assert!(!theirs.contains(&company.slug), "{theirs}");
         if operation.method != "GET" {
             let bad = call(&grant).json(&json!({ "unknown": 1 }));
             assert_eq!(company.client.send(&company.login.on(bad)).status, 400, "{}", operation.name);

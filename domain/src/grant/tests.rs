@@ -51,10 +51,11 @@ fn mn_05_ml_48_a_grant_takes_two_operators_and_the_company_and_ends_by_itself() 
         expires_at_us: us("2026-11-03T09:00:00+09:00"),
     };
     let classes = [DataClass::Personal, DataClass::Internal, DataClass::Personal];
-    let s = scene().by_operator(ANNA).when(G, request(&classes)).then([emit::<Grant>(G, requested)]);
+    let owned = scene().given::<Owners>(TENANT, crate::owners::OwnerAdded { member: ME });
+    let s = owned.by_operator(ANNA).when(G, request(&classes)).then([emit::<Grant>(G, requested)]);
     let s = s.by(Role::Owner).when(G, OpenGrant {}).refused("grant.not_approved");
     let s = s.by_operator(ANNA).when(G, approve()).refused("grant.own_approval");
-    let agreed = Approved { by: BEN, person: person(BEN, "高橋 二郎"), told_at_once: false };
+    let agreed = Approved { by: BEN, person: person(BEN, "高橋 二郎"), told_at_once: false, mail_to: vec![ME] };
     let s = s.by_operator(BEN).when(G, approve()).then([emit::<Grant>(G, agreed)]);
     assert!(!in_force(&s), "the company has not said anything");
     let s = s.by(Role::Owner).when(G, OpenGrant {}).then([emit::<Grant>(G, Opened { by: ME })]);
@@ -160,7 +161,7 @@ pub fn samples() -> Vec<GrantEvent> {
             expires_at_us: SAMPLE_US,
         }
         .into(),
-        Approved { by: SAMPLE_ID, person: somebody(), told_at_once: false }.into(),
+        Approved { by: SAMPLE_ID, person: somebody(), told_at_once: false, mail_to: vec![SAMPLE_ID] }.into(),
         Opened { by: SAMPLE_ID }.into(),
         Denied { reason: "不要".into() }.into(),
         Ended { reason: "完了".into() }.into(),

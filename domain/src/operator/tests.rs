@@ -70,10 +70,15 @@ fn a_certificate_is_one_persons_for_ever() {
     let scene = founded().by_operator(BEN);
     let s = scene.when(FRESH, register('a')).refused_at("operator.certificate_taken", "/certificate_sha256");
     let replace = |text: &str| ReplaceCertificate { certificate_sha256: text.into() };
-    let replaced = emit::<Operator>(ANNA, CertificateReplaced { certificate: [0xab; 32] });
+    let replaced = emit::<Operator>(ANNA, CertificateReplaced { by: BEN, certificate: [0xab; 32] });
+    let left = emit::<Operators>(TENANT, OperatorLeft { operator: ANNA });
     let mut world = s.clone();
     let stream = certificate_stream(&[0xab; 32], &mut world.world);
-    let s = s.when(ANNA, replace(CERTIFICATE)).then([replaced, emit::<Certificate>(stream, Taken { operator: ANNA })]);
+    let s = s.when(ANNA, replace(CERTIFICATE)).then([
+        replaced,
+        emit::<Certificate>(stream, Taken { operator: ANNA }),
+        left,
+    ]);
     assert_eq!(s.now::<Operator>(ANNA).certificate, [0xab; 32]);
     let taken = "operator.certificate_taken";
     let s = s.when(ANNA, replace(&"a".repeat(64))).refused_at(taken, "/certificate_sha256");
@@ -88,6 +93,21 @@ fn a_certificate_is_one_persons_for_ever() {
     let s = s.when(ANNA, RemoveOperator { reason: "Left".into() }).accepted();
     s.when(ANNA, replace(&"f".repeat(64))).refused("operator.removed");
     covered::<ReplaceCertificate>();
+}
+
+#[test]
+fn fm_16_whoever_gives_another_a_certificate_does_not_become_two_people() {
+    let replace = ReplaceCertificate { certificate_sha256: CERTIFICATE.into() };
+    let scene = founded().by_operator(BEN).when(ANNA, replace).accepted();
+    assert!(!scene.now::<Operator>(ANNA).works());
+    assert_eq!(scene.now::<Operators>(TENANT).working, [BEN]);
+    let scene = scene.when(ANNA, ApproveOperator {}).refused("operator.second_person");
+    let scene = scene.by_operator(ANNA).when(ANNA, ApproveOperator {}).refused("operator.own_account");
+    // Of three the third approves; where none is left, the machine is the second.
+    let third = scene.clone().by_operator(FRESH).when(ANNA, ApproveOperator {}).accepted();
+    assert!(third.now::<Operator>(ANNA).works());
+    let machine = scene.by_system().when(ANNA, ApproveOperator {}).accepted();
+    assert_eq!(machine.now::<Operators>(TENANT).working, [BEN, ANNA]);
 }
 
 #[test]
@@ -133,7 +153,7 @@ pub fn samples() -> Vec<OperatorEvent> {
             .into(),
         Screened { record: somebody(), by: SAMPLE_ID }.into(),
         Approved { by: SAMPLE_ID }.into(),
-        CertificateReplaced { certificate: [0xcd; 32] }.into(),
+        CertificateReplaced { by: SAMPLE_ID, certificate: [0xcd; 32] }.into(),
         Reviewed { by: SAMPLE_ID }.into(),
         Removed { reason: "退職".into() }.into(),
     ]

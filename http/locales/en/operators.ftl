@@ -200,6 +200,16 @@ seen-get-kiosk = Kiosk
 seen-list-events = The audit trail
 seen-get-event = A record of the audit trail
 
+## Mail to the owners
+mail-support-access-subject = Somebody who runs the service asks to look at { $company }
+mail-support-access-body =
+    Dear { $to },
+
+    Somebody who runs the service asked to look at data of { $company }, and a second person there approved it.
+    Who, what for, which data and until when, and what they looked at, is on this page. There you let them, refuse, or end it at once:
+
+    { $link }
+
 ## On the trust page
 trust-operators = Who runs this service
 trust-operators-text = They see nothing of a company unless it lets them, for a purpose and for { $hours } hours at most. Each look is a record of the company’s own ledger.
@@ -208,3 +218,4 @@ trust-operators-login-certificate = Client certificate, on a port of their own. 
 trust-operators-login-nothing = Nothing: nobody can log in as an operator
 trust-operators-review = Accounts are reviewed
 trust-operators-days = at least every { $days } days
+trust-operators-since = Works since { $since }, reviewed { $reviewed }

@@ -193,6 +193,16 @@ seen-get-kiosk = 受付端末
 seen-list-events = 監査記録の一覧
 seen-get-event = 監査記録
 
+## 所有者へのメール
+mail-support-access-subject = サービスの運営担当者が{ $company }のデータの閲覧を求めています
+mail-support-access-body =
+    { $to } 様
+
+    サービスの運営担当者が{ $company }のデータの閲覧を求め、別の運営担当者が承認しました。
+    だれが、何のために、どのデータを、いつまで見るのか、また実際に何を見たのかは、次のページで確認できます。許可、拒否、終了もこのページからできます。
+
+    { $link }
+
 ## 信頼のページ
 trust-operators = このサービスを運営する人
 trust-operators-text = 会社のデータは、会社が許可するまで見られません。許可は目的を決めて、最長{ $hours }時間です。閲覧は1回ごとに、その会社の台帳に記録されます。
@@ -201,3 +211,4 @@ trust-operators-login-certificate = 専用のポートで、クライアント�
 trust-operators-login-nothing = なし(運営担当者としてログインできる人はいません)
 trust-operators-review = アカウントの見直し
 trust-operators-days = { $days }日に1回以上
+trust-operators-since = { $since } から担当、{ $reviewed } に見直し

@@ -40,6 +40,8 @@ struct Where {
 enum What {
     /// Make an account. The first two work at once; each later one waits for an operator's approval.
     Add(Add),
+    /// Let an account work that waits, for instance for a new certificate, while fewer than two operators could approve it.
+    Approve(Approve),
     /// Take an account away, for instance when a key is lost.
     Remove(Remove),
     /// Show all accounts.
@@ -68,6 +70,15 @@ struct Add {
 }
 
 #[derive(Args)]
+struct Approve {
+    #[command(flatten)]
+    place: Where,
+    /// The account's id.
+    #[arg(long)]
+    id: Uuid,
+}
+
+#[derive(Args)]
 struct Remove {
     #[command(flatten)]
     place: Where,
@@ -85,22 +96,36 @@ fn kind(text: &str) -> Result<OperatorKind, String> {
 
 impl OperatorArgs {
     pub async fn run(self) -> anyhow::Result<u8> {
-        let (What::Add(Add { place, .. }) | What::Remove(Remove { place, .. }) | What::List(place)) = &self.what;
+        let (What::Add(Add { place, .. })
+        | What::Approve(Approve { place, .. })
+        | What::Remove(Remove { place, .. })
+        | What::List(place)) = &self.what;
         let (config, data) = place.data.open()?;
         let app = App::open(config, data).await?;
         match &self.what {
             What::Add(add) => add.run(&app, place.format).await?,
+            What::Approve(Approve { id, .. }) => {
+                act(&app, Some(*id), ApproveOperator {}).await.map_err(|problem| refused(*id, &problem))?;
+                place.format.say(*id, "working");
+            }
             What::Remove(Remove { id, reason, .. }) => {
                 let remove = RemoveOperator { reason: reason.clone() };
                 act(&app, Some(*id), remove).await.map_err(|problem| refused(*id, &problem))?;
-                match place.format {
-                    Format::Json => println!("{}", json!({ "id": id, "status": "removed" })),
-                    Format::Text => println!("Removed {id}"),
-                }
+                place.format.say(*id, "removed");
             }
             What::List(_) => list(&app, place.format)?,
         }
         Ok(DONE)
+    }
+}
+
+impl Format {
+    /// What became of an account.
+    fn say(self, id: Uuid, status: &str) {
+        match self {
+            Format::Json => println!("{}", json!({ "id": id, "status": status })),
+            Format::Text => println!("{id} {status}"),
+        }
     }
 }
 
@@ -164,6 +189,9 @@ fn refused(what: impl std::fmt::Display, problem: &Problem) -> Unusable {
     let advice = match problem.code {
         "operator.certificate_taken" => "this certificate belongs to an account already, each has its own",
         "operator.bad_email" => "the mail address cannot be one",
+        "operator.second_person" => "two operators work: one who did not ask for it approves it on the operators' port",
+        "operator.already_approved" => "the account works already",
+        "operator.not_screened" => "nobody has written down how the person was screened: an operator does on the plane",
         "operator.removed" => "the account was taken away already",
         "operator.unknown" | "request.not_found" => "there is no such account; see keiin operator list",
         other => other,

@@ -24,6 +24,8 @@ pub enum Step {
     Denied(usize),
     IssueToken,
     RevokeToken,
+    /// Two people run the service.
+    Operators,
     /// Somebody who runs the service asks to look: once in full, once waiting for the company's word.
     Support(usize),
     /// A program is registered, and its owner connects it.
@@ -108,7 +110,7 @@ pub fn plan(calendar: Calendar) -> Vec<(i64, Step)> {
 
 fn company(calendar: Calendar, steps: &mut Vec<(i64, Step)>) {
     let (start, at) = (|m| calendar.start(m), |day, hour, minute| calendar.at(day, hour, minute));
-    steps.extend([(start(0), Step::SignUp), (start(4), Step::ChangeTenant)]);
+    steps.extend([(start(0), Step::SignUp), (start(2), Step::Operators), (start(4), Step::ChangeTenant)]);
     for (i, person) in [KEN, EMILY, MAKOTO, TARO].into_iter().enumerate() {
         let i = i as i64;
         steps.extend([(start(6 + i), Step::Invite(person)), (start(15 + 3 * i), Step::Accept(person))]);

@@ -65,6 +65,7 @@ impl Stage<'_> {
             Step::RegisterVisit(i) | Step::MoveVisit(i) | Step::CancelVisit(i) | Step::EraseVisitor(i) => {
                 self.expect_visitor(step, i).await
             }
+            Step::Operators => self.operators().await,
             Step::Support(i) => self.support(i).await,
             Step::CheckIn(i) => self.check_in(i).await,
             Step::CheckOut(i) => self.check_out(i).await,

@@ -48,6 +48,8 @@ pub struct Stage<'a> {
     /// With the secret of the pass; empty for walk-ins.
     pub visits: HashMap<usize, (Uuid, String)>,
     pub token: Uuid,
+    /// Who runs the service.
+    pub operators: Vec<Uuid>,
 }
 
 /// A member without a login.
@@ -83,6 +85,7 @@ impl Stage<'_> {
             links: HashMap::new(),
             visits: HashMap::new(),
             token: Uuid::nil(),
+            operators: vec![],
         }
     }
 

@@ -1,30 +1,56 @@
 //! Somebody who runs the service asks to look at the company: what it is asked, opens, sees and ends.
 
+use keiin_domain::command::Command;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::data::{DataClass, RecordVendorView};
 use keiin_domain::grant::{ApproveGrant, EndGrant, HOURS, OpenGrant, Purpose, RequestGrant};
-use keiin_domain::operator::OperatorKind;
+use keiin_domain::operator::{ApproveOperator, OperatorKind, RegisterOperator, ScreenOperator};
 use keiin_domain::role::Role;
 use uuid::Uuid;
 
 use super::content::HANAKO;
 use super::stage::Stage;
+use crate::app::ROOT;
+use crate::execute::Call;
 use crate::principal::Principal;
 
-/// Their accounts are nowhere: a demonstration has no operators who could log in.
-const ASKS: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0a01);
-const APPROVES: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0a02);
+/// Where they act from.
+const MACHINE: &str = "Keiin operators' plane";
+/// Name, address, what they do. The first asks, the second approves.
+const PEOPLE: [(&str, &str, OperatorKind); 2] = [
+    ("鈴木 一郎", "suzuki@keiin.example", OperatorKind::Support),
+    ("高橋 二郎", "takahashi@keiin.example", OperatorKind::Engineering),
+];
 
 impl Stage<'_> {
+    /// Two accounts, made where the machine is. Nobody can log in by them: what they show is the digest of no certificate.
+    pub async fn operators(&mut self) -> anyhow::Result<()> {
+        let machine = Principal::system(ROOT);
+        for (i, (name, email, kind)) in PEOPLE.into_iter().enumerate() {
+            let certificate_sha256 = (i + 1).to_string().repeat(64);
+            let register = RegisterOperator { name: name.into(), email: email.into(), kind, certificate_sha256 };
+            let call = self.call(90, MACHINE);
+            let id = self.run(&machine, &call, register).await?.id;
+            let record = format!("本人確認書類と雇用契約書、人事ファイル {}", i + 12);
+            let call = self.call(90, MACHINE);
+            self.run(&machine, &call.on(id), ScreenOperator { record }).await?;
+            let call = self.call(90, MACHINE);
+            self.run(&machine, &call.on(id), ApproveOperator {}).await?;
+            self.operators.push(id);
+        }
+        Ok(())
+    }
+
     /// 0: asked, approved, opened, used and ended. 1: asked and approved; it waits for the company.
     pub async fn support(&mut self, i: usize) -> anyhow::Result<()> {
+        let [asks, approves] = self.operators[..] else { anyhow::bail!("two people run the service") };
         let (purpose, reason) = match i {
             0 => (Purpose::Inquiry, "お問い合わせの請求書を確認するため"),
             _ => (Purpose::Bug, "書類の一覧が開かない不具合を調べるため"),
         };
         let request = RequestGrant {
-            operator_name: "鈴木 一郎".into(),
-            operator_kind: OperatorKind::Support,
+            operator_name: PEOPLE[0].0.into(),
+            operator_kind: PEOPLE[0].2,
             purpose,
             classes: vec![DataClass::Internal],
             object: None,
@@ -32,9 +58,9 @@ impl Stage<'_> {
             hours: 24,
             hours_max: HOURS,
         };
-        let asked = self.operator(ASKS, Role::Operator, None, request).await?;
-        let approve = ApproveGrant { operator_name: "高橋 二郎".into() };
-        self.operator(APPROVES, Role::Operator, Some(asked), approve).await?;
+        let asked = self.operator(asks, Role::Operator, None, request).await?;
+        let approve = ApproveGrant { operator_name: PEOPLE[1].0.into() };
+        self.operator(approves, Role::Operator, Some(asked), approve).await?;
         if i > 0 {
             return Ok(());
         }
@@ -43,13 +69,13 @@ impl Stage<'_> {
         for (id, operation) in [(self.ledger, "list_documents"), (paper, "get_document")] {
             let (operation, class) = (operation.to_owned(), DataClass::Internal);
             let look = RecordVendorView { id, grant: asked, purpose, operation, class };
-            self.operator(ASKS, Role::System, None, look).await?;
+            self.operator(asks, Role::System, None, look).await?;
         }
         self.by_on(HANAKO, asked, EndGrant { reason: "確認が終わったため".into() }).await?;
         Ok(())
     }
 
-    async fn operator<C: keiin_domain::command::Command>(
+    async fn operator<C: Command>(
         &mut self,
         id: Uuid,
         role: Role,
@@ -57,7 +83,7 @@ impl Stage<'_> {
         command: C,
     ) -> anyhow::Result<Uuid> {
         let who = Principal::new(self.ledger, Actor::new(actor_kind::OPERATOR, id, role));
-        let call = self.call(90, "Keiin operators' plane");
-        Ok(self.run(&who, &crate::execute::Call { target, ..call }, command).await?.id)
+        let call = self.call(90, MACHINE);
+        Ok(self.run(&who, &Call { target, ..call }, command).await?.id)
     }
 }
