@@ -135,6 +135,8 @@ pub struct Limits {
     pub streams_a_person: usize,
     /// Event streams that one company has open at once. Each takes a file descriptor: `ulimit -n` should allow for them.
     pub streams_a_company: usize,
+    /// Seconds for the head of a request, from the connection's beginning or from the answer before; then it is closed.
+    pub head_s: u64,
     /// Seconds that a connection may take nothing of what is sent to it; then it is cut off.
     pub stalled_s: u64,
 }
@@ -183,6 +185,7 @@ impl Default for Limits {
             sign_ups_an_hour: 30,
             streams_a_person: 20,
             streams_a_company: 200,
+            head_s: 20,
             stalled_s: 30,
         }
     }

@@ -5,12 +5,12 @@
 
 mod listen;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap, Method, StatusCode};
@@ -31,6 +31,7 @@ use crate::{
     trust,
 };
 
+pub(crate) use self::listen::{Patience, serving};
 pub use self::listen::{Sockets, run};
 
 /// Cookie that remembers the language.
@@ -55,11 +56,8 @@ impl Peer {
 
     /// The other end of the connection: its address, and SHA-256 of the certificate that it showed.
     pub fn caller(extensions: &Extensions) -> (IpAddr, Option<[u8; 32]>) {
-        if let Some(ConnectInfo(caller)) = extensions.get::<ConnectInfo<Caller>>() {
-            return (caller.address.ip(), caller.certificate);
-        }
-        let plain = extensions.get::<ConnectInfo<SocketAddr>>();
-        (plain.map_or(IpAddr::from([0, 0, 0, 0]), |address| address.0.ip()), None)
+        let caller = extensions.get::<Caller>();
+        caller.map_or((IpAddr::from([0, 0, 0, 0]), None), |caller| (caller.address.ip(), caller.certificate))
     }
 
     fn at(extensions: &Extensions) -> Peer {

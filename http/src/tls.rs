@@ -28,7 +28,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 pub use self::files::{Files, Validity, is_for};
-pub use self::listener::{Caller, TlsListener};
+pub use self::listener::{Caller, TlsListener, certificate};
 pub use self::redirect::redirect;
 
 use crate::clock;

@@ -43,6 +43,7 @@ mod sample_aggregate;
 mod secrets;
 mod sign_up;
 mod sign_up_between;
+mod slow_heads;
 mod story;
 mod tidy;
 mod tls;

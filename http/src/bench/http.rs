@@ -19,8 +19,9 @@ use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
+use crate::serve::{self, Patience, serving};
 use crate::signup::{self, NewTenant};
-use crate::{clock, metrics, serve};
+use crate::{clock, metrics};
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
     let app = place.app.clone();
@@ -34,8 +35,8 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
     app.runner.catch_up().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let service = serve::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let server = tokio::spawn(axum::serve(listener, service).into_future());
+    let patience = Patience { head: Duration::from_secs(30), stalled: Duration::from_secs(30) };
+    let server = tokio::spawn(serving(listener, None, patience, serve::router(app), std::future::pending()));
 
     let tokens = Arc::new(tokens);
     let clock = Clock::start();

@@ -1,6 +1,7 @@
 //! What the layers do where no request from outside can bring it about.
 
-use super::listen::serving;
+use std::net::SocketAddr;
+
 use super::*;
 use crate::config::Config;
 use crate::datadir::DataDir;
@@ -44,7 +45,8 @@ async fn a_panic_a_time_limit_and_an_absent_store_bear_the_security_headers() {
     let address = socket.local_addr().unwrap();
     let stop = std::future::pending();
     let routes = layered(app.clone(), broken().nest("/v1", broken()));
-    tokio::spawn(serving(socket, None, Duration::from_secs(30), routes, stop));
+    let patience = Patience { head: Duration::from_secs(30), stalled: Duration::from_secs(30) };
+    tokio::spawn(serving(socket, None, patience, routes, stop));
     for (path, status, code) in [
         ("/v1/panics", 500, "service.failed"),
         ("/panics", 500, "service.failed"),

@@ -1,4 +1,4 @@
-//! Connections that have agreed on TLS, for `axum::serve`.
+//! Connections that have agreed on TLS.
 //!
 //! Each handshake is a task of its own: one that stalls keeps nobody else from being accepted, is cut off after
 //! [`PATIENCE`], and gives way earlier when too many wait.
@@ -8,8 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpStream;
 use tokio::task::{AbortHandle, JoinSet};
@@ -58,20 +57,19 @@ impl<T: Send + 'static> Crowd<T> {
     }
 }
 
-/// The other end of a connection that speaks TLS.
+/// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// Where it is.
     pub address: SocketAddr,
-    /// SHA-256 of the certificate that it showed; an authority of ours issued it, or the handshake had failed.
+    /// SHA-256 of the certificate that it showed over TLS; an authority of ours issued it, or the handshake had failed.
     pub certificate: Option<[u8; 32]>,
 }
 
-impl<L: Listener<Io = TcpStream, Addr = SocketAddr>> Connected<IncomingStream<'_, TlsListener<L>>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, TlsListener<L>>) -> Caller {
-        let shown = stream.io().get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        Caller { address: *stream.remote_addr(), certificate: shown.map(|leaf| Sha256::digest(leaf).into()) }
-    }
+/// SHA-256 of the certificate that the other end showed.
+pub fn certificate(io: &TlsStream<TcpStream>) -> Option<[u8; 32]> {
+    let shown = io.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    shown.map(|leaf| Sha256::digest(leaf).into())
 }
 
 /// TLS over another listener.
