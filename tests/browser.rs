@@ -154,6 +154,26 @@ impl Browser {
         crate::Client::new(&self.driver_url).post(&format!("/session/{session}/goog/cdp/execute"), &call).expect(200);
     }
 
+    /// Gives the browser an authenticator of its own, as a laptop has it: it knows its owner, or not (`verifies`).
+    pub fn add_authenticator(&self, verifies: bool) -> String {
+        let about = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserConsenting": true, "isUserVerified": verifies,
+        });
+        let answer = self.webdriver("webauthn/authenticator", &about);
+        answer["value"].as_str().expect("an id").to_owned()
+    }
+
+    /// From now on the authenticator knows its owner, or not.
+    pub fn set_verified(&self, authenticator: &str, verifies: bool) {
+        self.webdriver(&format!("webauthn/authenticator/{authenticator}/uv"), &json!({ "isUserVerified": verifies }));
+    }
+
+    fn webdriver(&self, path: &str, body: &Value) -> Value {
+        let session = self.run(async |c| c.session_id().await).expect("a session");
+        crate::Client::new(&self.driver_url).post(&format!("/session/{session}/{path}"), body).expect(200).json()
+    }
+
     /// Writes what the window shows to `NAME.png` in `KEIIN_TEST_SHOTS` (else `target/shots`).
     pub fn screenshot(&self, name: &str) -> PathBuf {
         let folder = std::env::var_os("KEIIN_TEST_SHOTS").map_or_else(|| root().join("target/shots"), PathBuf::from);

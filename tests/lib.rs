@@ -20,6 +20,7 @@ pub mod mailbox;
 pub mod oauth;
 pub mod operation;
 pub mod oracle;
+pub mod passkey;
 pub mod plane;
 pub mod server;
 pub mod sign_up;

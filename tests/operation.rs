@@ -245,6 +245,28 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             let (email, mut totp) = company.enrolled();
             example.sender = company.log_in_with_code(&email, &totp.next_code());
         }
+        "begin_passkey" => example.sender = Credential::Nobody,
+        "log_in_by_passkey" | "confirm_by_passkey" => {
+            let member = company.new_member("viewer").1;
+            let mut key = company.new_passkey(&member).0;
+            example.body = Some(company.passkey_proof(&mut key));
+            example.sender = if name == "confirm_by_passkey" { member } else { Credential::Nobody };
+        }
+        "begin_new_passkey" => example.sender = company.new_member("viewer").1,
+        "register_passkey" => {
+            example.sender = company.new_member("viewer").1;
+            example.body = Some(company.made_passkey(&example.sender).1);
+        }
+        "rename_passkey" | "remove_passkey" => {
+            example.sender = company.new_member("viewer").1;
+            company.new_passkey(&example.sender);
+            let mine = company.client.send(&example.sender.on(Call::new("GET", "/v1/me/passkeys"))).expect(200);
+            let mut body = json!({ "passkey_id": mine.json()["items"][0]["id"] });
+            if name == "rename_passkey" {
+                body["name"] = json!(format!("Key of {}", company.slug));
+            }
+            example.body = Some(body);
+        }
         "reset_factor" => {
             example.sender = company.login.clone();
             example.body = Some(json!({ "reason": format!("Lost at {}", company.slug) }));

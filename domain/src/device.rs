@@ -10,6 +10,7 @@ use uuid::Uuid;
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::events;
+use crate::factor::Factor;
 use crate::member::password::REQUIRED_US;
 use crate::member::{Member, MemberStatus, PasswordResetRequired};
 use crate::role::{Permission, Role};
@@ -144,22 +145,23 @@ impl Command for ForgetDevice {
     }
 }
 
-/// "This was not me", said by who holds the mailed link, once: that login ends, the device is forgotten, and the member must
-/// set a new password, by which all other logins end.
+/// "This was not me", said by who holds the mailed link, once: that login ends, the device is forgotten, passkeys that were
+/// added since are gone, and the member must set a new password, by which all other logins end.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DisownLogin {}
 
 impl Command for DisownLogin {
-    type On = (On<Device>, On<Session>, On<Member>);
+    type On = (On<Device>, On<Session>, On<Member>, On<Factor>);
     const NAME: &'static str = "disown_login";
     const ROUTE: Route = Route::post("/v1/login_alerts/{token}/disown");
     const PERMISSION: Permission = Permission("link.disown_login");
     const REJECTS: &'static [&'static str] = &["device.alert_gone", "device.alert_expired"];
     fn linked(&self, device: &On<Device>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![device.session_id, device.member_id.ok_or(Rejection::new("device.alert_gone"))?])
+        let member = device.member_id.ok_or(Rejection::new("device.alert_gone"))?;
+        Ok(vec![device.session_id, member, member])
     }
-    fn decide(self, (device, session, member): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (device, session, member, factor): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         Alert::check(device.alert, ctx.link, ctx.now_us)?;
         let mut emits = vec![device.emit(Disowned {})];
         if session.member_id.is_some() && !session.ended {
@@ -169,6 +171,8 @@ impl Command for DisownLogin {
             let secret_hash = ctx.world.secret("rst", member.id);
             emits.push(member.emit(PasswordResetRequired { secret_hash, expires_at_us: ctx.now_us + REQUIRED_US }));
         }
+        let since_us = device.alert.map_or(i64::MAX, |alert| alert.expires_at_us - ALERT_US);
+        emits.extend(factor.without_passkeys_since(since_us));
         Ok(emits)
     }
 }
@@ -233,6 +237,21 @@ mod tests {
         let scene = scene.when(DEVICE, DisownLogin {}).then(all);
         assert!(scene.now::<Member>(ANNA).must_reset && !scene.now::<Device>(DEVICE).is_known);
         scene.when(DEVICE, DisownLogin {}).refused("device.alert_gone");
+    }
+
+    #[test]
+    fn a_passkey_that_was_added_since_goes_with_the_login() {
+        use crate::factor::passkey::{PasskeyAdded, PasskeyRemoved};
+        use crate::sealed::Label;
+        let added = |passkey_id, time: &str| {
+            let name = sealed(ANNA, &Label { text: "鍵".into() });
+            PasskeyAdded { passkey_id, name, first: false, added_at_us: us(time) }
+        };
+        let scene = seen().given::<Factor>(ANNA, added(SESSION, "2026-11-02T08:59:59+09:00"));
+        let scene = scene.given::<Factor>(ANNA, added(LATER, "2026-11-02T09:00:00+09:00")).by_link("keiin_nme_1");
+        let mut asked = scene.clone();
+        let gone = emit::<Factor>(ANNA, PasskeyRemoved { passkey_id: LATER, last: false });
+        assert_eq!(asked.ask(DEVICE, DisownLogin {}).expect("accepted").last(), Some(&gone));
     }
 
     #[test]

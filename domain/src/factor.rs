@@ -1,7 +1,9 @@
-//! Second factors of a member: an authenticator app (TOTP, RFC 6238) and recovery codes. The stream's id is the member's;
+//! Second factors of a member: an authenticator app (TOTP, RFC 6238), passkeys, and recovery codes. The stream's id is the member's;
 //! seeds are in the vault, codes that were used are here, so that of two logins with one code one is refused.
 //!
 //! What makes a create unique: the member.
+
+pub mod passkey;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,6 +13,7 @@ use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::role::Permission;
 use crate::{events, text};
+use passkey::{Passkey, PasskeyAdded, PasskeyRemoved, PasskeyRenamed, PasskeyUsed};
 
 /// Recovery codes that are made at once.
 pub const RECOVERY_CODES: usize = 10;
@@ -24,6 +27,10 @@ events! {
         RecoveryCodesIssued = "factor.recovery_codes_issued" v 1;
         RecoveryCodeUsed = "factor.recovery_code_used" v 1;
         Reset = "factor.reset" v 1;
+        PasskeyAdded = "factor.passkey_added" v 1;
+        PasskeyRenamed = "factor.passkey_renamed" v 1;
+        PasskeyUsed = "factor.passkey_used" v 1;
+        PasskeyRemoved = "factor.passkey_removed" v 1;
     }
 }
 
@@ -81,6 +88,15 @@ pub struct Factor {
     pub totp: Option<u64>,
     /// Recovery codes that are still good.
     pub codes: Vec<CodeHash>,
+    /// Passkeys that are good.
+    pub passkeys: Vec<Passkey>,
+}
+
+impl Factor {
+    /// Is one asked for?
+    pub fn is_on(&self) -> bool {
+        self.totp.is_some() || !self.passkeys.is_empty()
+    }
 }
 
 impl Aggregate for Factor {
@@ -93,12 +109,26 @@ impl Aggregate for Factor {
             }
             FactorEvent::RecoveryCodesIssued(e) => self.codes = e.codes,
             FactorEvent::RecoveryCodeUsed(e) => self.codes.retain(|code| *code != e.code),
-            FactorEvent::TotpRemoved(_) | FactorEvent::Reset(_) => *self = Factor::default(),
+            FactorEvent::TotpRemoved(_) => {
+                self.totp = None;
+                self.codes.clear();
+            }
+            FactorEvent::Reset(_) => *self = Factor::default(),
+            FactorEvent::PasskeyAdded(e) => self.added(e),
+            FactorEvent::PasskeyRenamed(_) => {}
+            FactorEvent::PasskeyUsed(e) => self.used(&e),
+            FactorEvent::PasskeyRemoved(e) => self.removed(&e),
         }
     }
     #[cfg(test)]
     fn samples() -> Vec<FactorEvent> {
         tests::samples()
+    }
+}
+
+impl On<Factor> {
+    fn must_be_on(&self) -> Result<(), Rejection> {
+        if self.is_on() { Ok(()) } else { Err(Rejection::new("factor.none")) }
     }
 }
 
@@ -139,7 +169,7 @@ impl Command for EnrolTotp {
     }
 }
 
-/// The app is not asked for any more; the recovery codes end with it.
+/// The app is not asked for any more; the recovery codes end with it. Where passkeys are left, there are new ones.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveTotp {}
@@ -156,7 +186,8 @@ impl Command for RemoveTotp {
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
         factor.totp.ok_or(Rejection::new("factor.none"))?;
-        Ok(vec![factor.emit(TotpRemoved {})])
+        let codes = (!factor.passkeys.is_empty()).then(|| fresh_codes(factor, ctx));
+        Ok([Some(factor.emit(TotpRemoved {})), codes].into_iter().flatten().collect())
     }
 }
 
@@ -176,7 +207,7 @@ impl Command for IssueRecoveryCodes {
     }
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
-        factor.totp.ok_or(Rejection::new("factor.none"))?;
+        factor.must_be_on()?;
         Ok(vec![fresh_codes(factor, ctx)])
     }
 }
@@ -204,9 +235,10 @@ impl Command for ResetFactor {
         if ctx.member == Some(factor.id) {
             return Err(Rejection::new("factor.own"));
         }
-        factor.totp.ok_or(Rejection::new("factor.none"))?;
+        factor.must_be_on()?;
         let reason = text::line(&self.reason, "/reason", 200)?;
-        Ok(vec![factor.emit(Reset { reason })])
+        let passkeys = factor.without_passkeys_since(i64::MIN);
+        Ok(passkeys.into_iter().chain([factor.emit(Reset { reason })]).collect())
     }
 }
 
@@ -230,10 +262,11 @@ impl Command for UseFactor {
         Ok(vec![self.member_id])
     }
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let used = factor.totp.ok_or(Rejection::new("factor.none"))?;
+        factor.must_be_on()?;
         let wrong = || Rejection::at("factor.wrong_code", "/code");
         let code = digits(&self.code);
         if code.len() == 6 {
+            let used = factor.totp.ok_or_else(wrong)?;
             let step = ctx.world.totp_step(factor.id, false, &code, ctx.now_us).filter(|step| *step > used);
             return Ok(vec![factor.emit(TotpUsed { step: step.ok_or_else(wrong)? })]);
         }
@@ -359,13 +392,15 @@ mod tests {
     /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
     pub fn samples() -> Vec<FactorEvent> {
         let code = CodeHash { hash: [7; 32] };
-        vec![
+        let mut samples = vec![
             TotpEnrolled { step: 59_785_920 }.into(),
             TotpUsed { step: 59_785_921 }.into(),
             TotpRemoved {}.into(),
             RecoveryCodesIssued { codes: vec![code, CodeHash { hash: [8; 32] }] }.into(),
             RecoveryCodeUsed { code }.into(),
             Reset { reason: "電話で本人を確認した".into() }.into(),
-        ]
+        ];
+        samples.extend(passkey::tests::samples());
+        samples
     }
 }

@@ -54,6 +54,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Person>();
     v.personal::<sealed::Origin>();
     v.personal::<identity::PhoneCall>();
+    v.personal::<sealed::Label>();
     v.reading("me.read");
 
     v.aggregate::<provision::Slug>();
@@ -107,6 +108,10 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<factor::IssueRecoveryCodes>();
     v.command::<factor::ResetFactor>();
     v.command::<factor::UseFactor>();
+    v.command::<factor::passkey::AddPasskey>();
+    v.command::<factor::passkey::RenamePasskey>();
+    v.command::<factor::passkey::RemovePasskey>();
+    v.command::<factor::passkey::UsePasskey>();
 
     v.reading("security.read");
     v.aggregate::<security::Security>();

@@ -101,6 +101,17 @@ impl Personal for Person {
     const CLASS: &'static str = "person";
 }
 
+/// What somebody calls a thing of theirs.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Label {
+    /// One line.
+    pub text: String,
+}
+
+impl Personal for Label {
+    const CLASS: &'static str = "label";
+}
+
 /// Where a request came from.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Origin {

@@ -140,7 +140,7 @@ impl Command for ChangeSecurity {
     }
     fn decide(self, (security, own): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
-        if self.second_factor_required && own.totp.is_none() {
+        if self.second_factor_required && !own.is_on() {
             return Err(Rejection::at("security.own_factor_first", "/second_factor_required"));
         }
         if self.networks.len() > NETWORKS_MAX {

@@ -34,6 +34,8 @@ codes! {
         LoginLink = 2 "login_link",
         /// By accepting an invitation or signing up.
         Joining = 3 "joining",
+        /// A passkey alone.
+        Passkey = 4 "passkey",
     }
 }
 
@@ -46,6 +48,8 @@ codes! {
         Totp = 2 "totp",
         /// A recovery code.
         RecoveryCode = 3 "recovery_code",
+        /// A passkey.
+        Passkey = 4 "passkey",
     }
 }
 
@@ -76,6 +80,10 @@ codes! {
         WrongCode = 5 "wrong_code",
         /// From a network that the company does not allow.
         Network = 6 "network",
+        /// Not by that passkey, or by none that is known.
+        WrongPasskey = 7 "wrong_passkey",
+        /// The passkey's count of signatures did not rise: there is a copy of it.
+        CopiedPasskey = 8 "copied_passkey",
     }
 }
 

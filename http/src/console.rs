@@ -85,7 +85,11 @@ pub const PAGES: &[Page] = &[
     page("/security", "security", &["get_security"]),
     page("/grants", "grants", &["list_grants", "get_support"]),
     page("/grants/{id}", "grant", &["get_grant"]),
-    page(ACCOUNT, "account", &["get_my_factor", "list_sessions", "list_devices", "list_my_authorizations"]),
+    page(
+        ACCOUNT,
+        "account",
+        &["get_my_factor", "list_passkeys", "list_sessions", "list_devices", "list_my_authorizations"],
+    ),
 ];
 
 /// The page of one's own login: the only one for somebody who must set a second factor up.

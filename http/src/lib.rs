@@ -39,6 +39,8 @@ pub mod oauth;
 pub mod openapi;
 pub mod operator;
 pub mod page;
+pub mod passkey;
+pub mod passkey_api;
 pub mod password;
 pub mod payment;
 pub mod principal;

@@ -21,18 +21,21 @@ use utoipa::openapi::schema::Schema;
 
 use crate::app::App;
 use crate::console::{common, render};
+use crate::passkey::NewPasskey;
+use crate::passkey_api::{PasskeyLogin, PasskeyProof};
 use crate::password::Forgotten;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
-use crate::{feed, ledger, legal, oauth, session_api, signup, trust};
+use crate::{feed, ledger, legal, oauth, passkey_api, session_api, signup, trust};
 
 /// Operations that no catalog lists.
 pub const OPERATIONS: &[&[Operation]] = &[
     signup::api::OPERATIONS,
     session_api::OPERATIONS,
+    passkey_api::OPERATIONS,
     legal::OPERATIONS,
     ledger::OPERATIONS,
     oauth::OPERATIONS,
@@ -122,6 +125,9 @@ impl Document {
             ("finish_log_in", self.schema::<LoginCode>()),
             ("forget_password", self.schema::<Forgotten>()),
             ("confirm_me", self.schema::<Confirm>()),
+            ("log_in_by_passkey", self.schema::<PasskeyLogin>()),
+            ("confirm_by_passkey", self.schema::<PasskeyProof>()),
+            ("register_passkey", self.schema::<NewPasskey>()),
         ];
         for operation in OPERATIONS.iter().copied().flatten() {
             let Operation { name, method, path, .. } = *operation;

@@ -112,9 +112,11 @@ async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response
     match session::login(&app, &login, &call).await {
         Err(problem) => again(&app, peer, "/login", "login", values, problem).await,
         Ok(Step::In(logged_in)) => Ok(logged_in_to(&app, &values, &logged_in)),
-        Ok(Step::Pending(pending)) => {
+        Ok(Step::Pending { secret, factors }) => {
             let next = values.get("_next").cloned().unwrap_or_default();
-            page(&app, &head, "login_code", json!({ "values": { "pending": pending, "_next": next } })).await
+            let passkey = factors.contains(&"passkey").to_string();
+            let values = json!({ "pending": secret, "_next": next, "passkey": passkey });
+            page(&app, &head, "login_code", json!({ "values": values })).await
         }
     }
 }
@@ -145,7 +147,7 @@ fn logged_in_to(app: &App, values: &Fields, logged_in: &LoggedIn) -> Response {
 async fn confirm_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = identify(&app, &BTreeMap::new(), &head, "confirm_me").await?;
     let me = me(&app, &principal).await?;
-    page(&app, &head, "confirm", json!({ "second_factor": me["second_factor"] })).await
+    page(&app, &head, "confirm", json!({ "second_factor": me["second_factor"], "passkeys": me["passkeys"] })).await
 }
 
 async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -159,6 +161,7 @@ async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         Err(problem) => {
             let me = me(&app, &principal).await?;
             values.insert("second_factor".into(), me["second_factor"].to_string());
+            values.insert("passkeys".into(), me["passkeys"].to_string());
             again(&app, Peer::of(&head), "/confirm", "confirm", values, problem).await
         }
     }

@@ -73,6 +73,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(signup::api::router())
         .merge(signup::pages::router())
         .merge(legal::router())
+        .merge(crate::passkey_api::router())
         .merge(ledger::router())
         .merge(oauth::router())
         .merge(trust::router())

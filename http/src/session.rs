@@ -1,6 +1,8 @@
-//! Logins: a password, and a code where a second factor is on. Whatever a login began with, it ends in [`begin`]. A session
+//! Logins: a password, and a second factor where one is on; or a passkey. Whatever a login began with, it ends in [`begin`]. A session
 //! is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor one of the ledger holds
 //! anything that logs in.
+
+pub mod ways;
 
 use keiin_domain::command::On;
 use keiin_domain::factor::{Factor, UseFactor};
@@ -95,8 +97,13 @@ pub struct Login {
 pub enum Step {
     /// A session.
     In(Box<LoggedIn>),
-    /// The code of a second factor is asked for. The secret stands for the login so far.
-    Pending(String),
+    /// A second factor is asked for.
+    Pending {
+        /// Stands for the login so far.
+        secret: String,
+        /// What would do: `totp`, `passkey`, `recovery_code`.
+        factors: Vec<&'static str>,
+    },
 }
 
 /// Entry kind of logins that wait for a code.
@@ -157,7 +164,7 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
                 refuse(app, Some(one), LoginRefusal::Inactive, call).await?;
                 return Err(wrong());
             }
-            begin(app, one, LoginMethod::Password, break_glass, call).await
+            begin(app, one, LoginMethod::Password, None, break_glass, call).await
         }
         [] => {
             let reason = if known.is_some() { LoginRefusal::WrongPassword } else { LoginRefusal::UnknownMember };
@@ -168,27 +175,49 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
     }
 }
 
-/// What follows when somebody has shown who they are: a session, or the question for a code.
+/// What follows when somebody has shown who they are: a session, or the question for a second factor, unless `proof` is one.
 pub async fn begin(
     app: &App,
     who: TenantMember,
     method: LoginMethod,
+    proof: Option<Proof>,
     break_glass: String,
     call: &Call,
 ) -> Result<Step, Problem> {
     let factor: On<Factor> = principal::load(app, who.ledger, who.member).await?;
-    if factor.totp.is_some() {
+    if proof.is_none() && factor.is_on() {
         let pending = Pending { method, wrong: 0, break_glass, passwords: who.passwords };
         let secret = random::secret("pnd");
         let (created_us, expires_us) = (call.now_us, Some(call.now_us + PENDING_US));
         app.vault.put(&[pending.entry(who, random::hash(&secret).to_vec(), created_us, expires_us)?])?;
-        return Ok(Step::Pending(secret));
+        let factors =
+            [("totp", factor.totp.is_some()), ("passkey", !factor.passkeys.is_empty()), ("recovery_code", true)];
+        let factors = factors.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
+        return Ok(Step::Pending { secret, factors });
     }
     if !break_glass.is_empty() {
-        refuse(app, Some(who), LoginRefusal::Network, call).await?;
-        return Err(Problem::new("access.network"));
+        let actor = principal::active(app, who.ledger, who.member).await?;
+        if proof.is_none() || actor.is_none_or(|actor| actor.role != Role::Owner) {
+            refuse(app, Some(who), LoginRefusal::Network, call).await?;
+            return Err(Problem::new("access.network"));
+        }
     }
-    start(app, who.ledger, who.member, method, call).await.map(|logged_in| Step::In(Box::new(logged_in)))
+    open(app, who, method, proof, break_glass, call).await.map(|logged_in| Step::In(Box::new(logged_in)))
+}
+
+/// The same for whoever has shown a second factor: there is no further question.
+async fn finish(
+    app: &App,
+    who: TenantMember,
+    method: LoginMethod,
+    proof: Proof,
+    break_glass: String,
+    call: &Call,
+) -> Result<LoggedIn, Problem> {
+    match begin(app, who, method, Some(proof), break_glass, call).await? {
+        Step::In(logged_in) => Ok(*logged_in),
+        Step::Pending { .. } => Err(Problem::failed("a proven login waits")),
+    }
 }
 
 impl Pending {
@@ -205,22 +234,27 @@ impl Pending {
     }
 }
 
-/// The second step of a login: the code. A few wrong ones end it.
-pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Result<LoggedIn, Problem> {
+/// A login that waits, taken out: two guesses at the same time count as two.
+async fn take_pending(app: &App, secret: &str, call: &Call) -> Result<(Entry, Pending, TenantMember), Problem> {
     let gone = || Problem::at("access.gone", "/pending");
     if random::kind_of(secret) != Some("pnd") {
         return Err(gone());
     }
-    // Taken out while the code is looked at: two guesses at the same time count as two.
     let entry = app.vault.take(PENDING, &random::hash(secret))?.ok_or_else(gone)?;
     if entry.expires_us.is_none_or(|at| call.now_us >= at) {
         return Err(gone());
     }
-    let mut pending: Pending = serde_json::from_slice(&entry.value).map_err(Problem::failed)?;
+    let pending: Pending = serde_json::from_slice(&entry.value).map_err(Problem::failed)?;
     let who = TenantMember { ledger: entry.ledger, member: entry.owner, passwords: pending.passwords };
     if principal::load::<Member>(app, who.ledger, who.member).await?.passwords != who.passwords {
         return Err(gone());
     }
+    Ok((entry, pending, who))
+}
+
+/// The second step of a login: the code. A few wrong ones end it.
+pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Result<LoggedIn, Problem> {
+    let (entry, mut pending, who) = take_pending(app, secret, call).await?;
     let asked = Target::proof(who.ledger, who.member);
     if let Err(problem) = asked.guess(app, call.now_us) {
         app.vault.put(&[entry])?;
@@ -238,12 +272,7 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
         }
     };
     asked.forget(app)?;
-    let actor = principal::active(app, who.ledger, who.member).await?;
-    if !pending.break_glass.is_empty() && actor.is_none_or(|actor| actor.role != Role::Owner) {
-        refuse(app, Some(who), LoginRefusal::Network, call).await?;
-        return Err(Problem::new("access.network"));
-    }
-    open(app, who, pending.method, Some(proof), pending.break_glass, call).await
+    finish(app, who, pending.method, proof, pending.break_glass, call).await
 }
 
 /// Uses a code of somebody's second factor.
@@ -271,12 +300,12 @@ pub async fn confirm(
     call: &Call,
 ) -> Result<String, Problem> {
     let forbidden = || Problem::new("access.forbidden");
-    let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Err(forbidden()) };
+    let member = principal.member.filter(|_| principal.session_id.is_some()).ok_or_else(forbidden)?;
     let who = TenantMember { ledger: principal.ledger, member, passwords: 0 };
     let asked = Target::proof(who.ledger, member);
     asked.guess(app, call.now_us)?;
     let factor: On<Factor> = principal::load(app, who.ledger, member).await?;
-    let by = if factor.totp.is_some() {
+    let by = if factor.is_on() {
         use_code(app, who, proof, call).await?
     } else if password::check(app, who.ledger, member, proof).await?.0 {
         Proof::Password
@@ -285,7 +314,20 @@ pub async fn confirm(
         return Err(Problem::at("access.wrong_code", "/proof"));
     };
     asked.forget(app)?;
-    let allowed = Principal::member(who.ledger, member, Some(id)).allow::<ConfirmSession>()?;
+    confirmed(app, secret, principal, by, call).await
+}
+
+/// What follows when whoever is logged in has shown that it is them: it is written down, and the secret changes.
+pub async fn confirmed(
+    app: &App,
+    secret: &str,
+    principal: &Principal,
+    by: Proof,
+    call: &Call,
+) -> Result<String, Problem> {
+    let forbidden = || Problem::new("access.forbidden");
+    let (Some(id), Some(member)) = (principal.session_id, principal.member) else { return Err(forbidden()) };
+    let allowed = Principal::member(principal.ledger, member, Some(id)).allow::<ConfirmSession>()?;
     let step = Call { key: None, if_match: None, target: Some(id), ..call.clone() };
     execute(app, &allowed, ConfirmSession { by }, &step).await?;
     // Last, so that whatever fails before leaves the caller with a secret that works.

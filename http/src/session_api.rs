@@ -115,14 +115,15 @@ async fn post_login(State(app): State<Arc<App>>, request: Request) -> Result<Res
     app.limiter.guess(format!("account {}", form.email.trim().to_lowercase()))?;
     match session::login(&app, &form, &call).await? {
         Step::In(logged_in) => created(&app, &logged_in).await,
-        Step::Pending(pending) => {
-            let answer = json!({ "pending": pending, "factors": ["totp", "recovery_code"] });
+        Step::Pending { secret, factors } => {
+            let answer = json!({ "pending": secret, "factors": factors });
             Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
         }
     }
 }
 
-async fn created(app: &App, logged_in: &LoggedIn) -> Result<Response, Problem> {
+/// The answer to a login that succeeded.
+pub async fn created(app: &App, logged_in: &LoggedIn) -> Result<Response, Problem> {
     let me = me(app, &logged_in.principal).await?;
     let mut response = (StatusCode::CREATED, axum::Json(me)).into_response();
     set_session(app, &mut response, logged_in);
@@ -238,7 +239,8 @@ pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
         && let Some(view) = app.represent(&server, "member", member).await?
     {
         let factor = crate::principal::load::<Factor>(app, principal.ledger, member).await?;
-        me["second_factor"] = json!(factor.totp.is_some());
+        me["second_factor"] = json!(factor.is_on());
+        me["passkeys"] = json!(factor.passkeys.len());
         for field in ["name", "email", "permission_set"] {
             if let Some(value) = view.get(field) {
                 me[field] = value.clone();

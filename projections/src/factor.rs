@@ -43,6 +43,15 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             out.changed(&FACTORS, fact, []);
             out.add(&FACTORS, key(fact), "codes", -1);
         }
+        // The first factor begins the row; the passkeys themselves have a table of their own.
+        FactorEvent::PasskeyAdded(e) if e.first => {
+            out.born(&FACTORS, fact, [("totp", cell(false)), ("codes", cell(0i64))]);
+        }
+        FactorEvent::PasskeyRemoved(e) if e.last => out.changed(&FACTORS, fact, [("codes", cell(0i64))]),
+        FactorEvent::PasskeyAdded(_)
+        | FactorEvent::PasskeyRenamed(_)
+        | FactorEvent::PasskeyUsed(_)
+        | FactorEvent::PasskeyRemoved(_) => out.changed(&FACTORS, fact, []),
         FactorEvent::TotpRemoved(_) | FactorEvent::Reset(_) => {
             out.changed(&FACTORS, fact, [("totp", cell(false)), ("codes", cell(0i64))]);
         }
@@ -64,6 +73,8 @@ pub struct FactorView {
     pub version: Option<u64>,
     /// An authenticator app is asked for.
     pub totp: bool,
+    /// Passkeys.
+    pub passkeys: u64,
     /// Recovery codes that are still good.
     pub recovery_codes_left: u64,
     /// Since when.
@@ -71,21 +82,27 @@ pub struct FactorView {
     pub enrolled_at: Option<Time>,
 }
 
+const FROM: &str =
+    "(SELECT f.*, (SELECT count(*) FROM passkeys p WHERE p.ledger = f.ledger AND p.member_id = f.id) AS passkeys
+      FROM factors f)";
+
 fn view(row: &Row) -> Seen<FactorView> {
     let totp: bool = col(row, "totp")?;
     Ok(FactorView {
         id: col(row, "id")?,
         version: Some(col(row, "version")?),
         totp,
+        passkeys: col(row, "passkeys")?,
         recovery_codes_left: col(row, "codes")?,
         enrolled_at: col::<Option<Time>>(row, "enrolled_at")?.filter(|_| totp),
     })
 }
 
 fn of(read: &Read, who: &Who, member: Uuid) -> Result<FactorView, Refusal> {
-    match read.one(who, "factors", Some(member), view) {
+    match read.one(who, FROM, Some(member), view) {
         Err(Refusal::NotFound) => {
-            Ok(FactorView { id: member, version: None, totp: false, recovery_codes_left: 0, enrolled_at: None })
+            let (version, totp, passkeys, recovery_codes_left, enrolled_at) = Default::default();
+            Ok(FactorView { id: member, version, totp, passkeys, recovery_codes_left, enrolled_at })
         }
         found => found,
     }

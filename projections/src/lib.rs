@@ -20,6 +20,7 @@ pub mod kiosk;
 pub mod mail;
 pub mod member;
 pub mod operator;
+pub mod passkey;
 pub mod permission_set;
 pub mod query;
 pub mod runner;
@@ -47,6 +48,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     application::PROJECTION,
     authorization::PROJECTION,
     factor::PROJECTION,
+    passkey::PROJECTION,
     security::PROJECTION,
     session::PROJECTION,
     device::PROJECTION,
@@ -83,6 +85,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<authorization::GetAuthorization>();
     v.query::<factor::GetMyFactor>();
     v.query::<factor::GetFactor>();
+    v.query::<passkey::ListPasskeys>();
     v.query::<security::GetSecurity>();
     v.query::<grant::GetSupport>();
     v.query::<grant::ListGrants>();

@@ -12,6 +12,7 @@ use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::SendDocument;
 use keiin_domain::document::{DraftDocument, IssueDocument};
 use keiin_domain::factor::EnrolTotp;
+use keiin_domain::factor::passkey::AddPasskey;
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
@@ -27,8 +28,8 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, permission_set,
-    session, sign_up, token, visit,
+    application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, passkey,
+    permission_set, session, sign_up, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -54,6 +55,8 @@ async fn everything(house: &House, owner: Person) {
     let set = json!({ "name": "閲覧", "permissions": ["document.read"] });
     house.run::<DefinePermissionSet>(owner, None, set).await;
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
+    let passkey = json!({ "member_id": owner.actor.id, "passkey_id": support::fresh(), "name": "鍵" });
+    house.run::<AddPasskey>(owner, None, passkey).await;
     house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
     house.run::<RequestSignUp>(owner, None, json!({ "email": "new@example.jp" })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
@@ -122,7 +125,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 16] = [
+    let lists: [(&str, &str); 17] = [
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
         ("list_clients", client::FROM),
@@ -135,6 +138,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),
         ("list_my_authorizations", authorization::FROM),
+        ("list_passkeys", passkey::FROM),
         ("list_permission_sets", permission_set::FROM),
         ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),

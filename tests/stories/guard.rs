@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Whoever has an account may end their own login, confirm it, and begin to set up an app.
-const OWN: &[&str] = &["log_out", "confirm_me", "begin_totp"];
+const OWN: &[&str] = &["log_out", "confirm_me", "confirm_by_passkey", "begin_totp"];
 /// Rules finer than the matrix: roles, operations, the code of the refusal.
 const RULES: &[(&[&str], &[&str], &str)] = &[
     // Others' visits.
@@ -37,6 +37,8 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     ),
     // What the example holds is another member's: a code of their app, an app to remove.
     (ROLES, &["enrol_totp"], "factor.wrong_code"),
+    (ROLES, &["register_passkey"], "access.gone"),
+    (ROLES, &["rename_passkey", "remove_passkey"], "factor.unknown_passkey"),
     (ROLES, &["change_password"], "member.wrong_password"),
     (ROLES, &["remove_totp", "issue_recovery_codes"], "factor.none"),
     // Others' actions: as if they were not there.

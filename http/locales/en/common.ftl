@@ -216,6 +216,9 @@ n-bytes = { $n } bytes
 ## Done
 done-recovery-codes = New recovery codes were made
 done-factor-on = The second factor is on
+done-passkey-added = The passkey was added
+done-passkey-renamed = The passkey was renamed
+done-passkey-removed = The passkey was removed
 done-factor-removed = The authenticator app was removed
 done-factor-reset = The second factor was reset
 done-session-revoked = Logged out there

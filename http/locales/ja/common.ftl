@@ -203,6 +203,9 @@ n-bytes = { $n }バイト
 ## Done
 done-recovery-codes = リカバリーコードを作り直しました
 done-factor-on = 二段階認証を有効にしました
+done-passkey-added = パスキーを追加しました
+done-passkey-renamed = パスキーの名前を変更しました
+done-passkey-removed = パスキーを削除しました
 done-factor-removed = 認証アプリを解除しました
 done-factor-reset = 二段階認証をリセットしました
 done-device-forgotten = 端末の登録を削除しました

@@ -115,7 +115,7 @@ impl Stage<'_> {
         let logged_in = match self.people[person].login {
             None => match session::login(self.app, &login, &call).await {
                 Ok(session::Step::In(logged_in)) => Ok(*logged_in),
-                Ok(session::Step::Pending(_)) => anyhow::bail!("nobody in the demonstration has a second factor"),
+                Ok(session::Step::Pending { .. }) => anyhow::bail!("nobody in the demonstration has a second factor"),
                 Err(problem) => Err(problem),
             },
             Some(_) => {
