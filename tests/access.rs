@@ -1,10 +1,12 @@
-//! What an owner does about the rights of others: permission sets, suspensions, calls to make sure.
+//! What an owner does about the rights of others: permission sets, suspensions, calls to make sure, secretaries.
 
 use keiin_domain::date;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use crate::company::text;
-use crate::{Call, Company};
+use crate::company::{PASSWORD, text};
+use crate::mailbox::vault;
+use crate::{Call, Company, Credential};
 
 impl Company {
     /// Suspends a member.
@@ -26,5 +28,47 @@ impl Company {
     pub fn new_permission_set(&self, permissions: &[&str]) -> String {
         let body = json!({ "name": format!("Set {} of {}", self.next(), self.slug), "permissions": permissions });
         text(&self.ok(Call::new("POST", "/v1/permission_sets").json(&body)), "id")
+    }
+
+    /// Somebody takes a secretary on: the tie of the two, the secretary's member id and address.
+    pub fn assign_secretary(&self, lawyer: &Credential) -> (String, String, String) {
+        let n = self.next();
+        let email = format!("secretary{n}@{}.example", self.slug);
+        let body = json!({ "name": format!("Secretary {n} of {}", self.slug), "email": email });
+        let call = Call::new("POST", "/v1/secretaries").key(&format!("secretary {n}")).json(&body);
+        let tie = self.client.send(&lawyer.on(call)).expect(201).json();
+        (text(&tie, "id"), text(&tie["secretary"], "id"), email)
+    }
+
+    /// The newest secret in a mail about a tie: `sec` of the button for the secretary, `srv` of the link for the lawyer.
+    pub fn secretary_secret(&self, tie: &str, kind: &str) -> String {
+        let vault = vault(&self.data);
+        let ids = [&self.id, tie].map(|id| Uuid::parse_str(id).expect("an id"));
+        let entries = vault.list(kind, ids[0], Some(ids[1])).expect("the vault answers");
+        let newest = entries.into_iter().next_back().expect("a link was mailed");
+        String::from_utf8(newest.value).expect("secrets are text")
+    }
+
+    /// The button in the mail to a secretary is pressed.
+    pub fn confirm_secretary(&self, tie: &str) {
+        let secret = self.secretary_secret(tie, "sec");
+        self.client.post(&format!("/v1/secretary_confirmations/{secret}/confirm"), &json!({})).expect(200);
+    }
+
+    /// A secretary who has joined: their id and a login. They act for nobody unless their mailbox confirms.
+    pub fn join_secretary(&self, member: &str, email: &str) -> Credential {
+        let link = self.mailed_link(member);
+        let secret = link.rsplit('/').next().expect("a link has a path");
+        let body = json!({ "name": format!("Secretary of {}", self.slug), "password": PASSWORD });
+        self.client.post(&format!("/v1/invitations/{secret}/accept"), &body).expect(200);
+        self.log_in(email)
+    }
+
+    /// A secretary of the owner, confirmed: their id and a login.
+    pub fn new_secretary(&self) -> (String, Credential) {
+        let (tie, member, email) = self.assign_secretary(&self.token);
+        let login = self.join_secretary(&member, &email);
+        self.confirm_secretary(&tie);
+        (member, login)
     }
 }

@@ -328,6 +328,21 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             let name = format!("Set {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "name": name, "permissions": ["document.read", "document.draft"] }));
         }
+        "assign_secretary" => {
+            let (n, slug) = (company.next(), &company.slug);
+            let email = format!("assigned{n}@{slug}.example");
+            example.body = Some(json!({ "name": format!("Assigned by {slug}"), "email": email }));
+        }
+        "confirm_secretary" | "refuse_secretary" => {
+            let tie = company.assign_secretary(&company.token).0;
+            let kind = if name == "confirm_secretary" { "sec" } else { "srv" };
+            if kind == "srv" {
+                company.confirm_secretary(&tie);
+            }
+            example.sender = Credential::Nobody;
+            example.params.insert("token", company.secretary_secret(&tie, kind));
+        }
+        "end_secretary" | "get_lifecycle" | "get_lifecycle_csv" => {}
         "record_phone_check" => example.body = Some(company.phone_check()),
         "register_client" | "change_client" => {
             let client = format!("Client {} of {}", company.next(), company.slug);
@@ -426,8 +441,10 @@ fn object_path(path: &str) -> &str {
 /// The id of a fresh object in the state that the operation needs, where its path holds one.
 pub fn object_of(company: &Company, name: &str) -> Option<String> {
     let id = match name {
+        "get_lifecycle" | "get_lifecycle_csv" => company.invite("viewer").0,
         "get_member" | "change_role" | "revoke_invitation" => company.invite("viewer").0,
         "suspend_member" | "remove_member" | "reset_password" => company.new_member("viewer").0,
+        "get_secretary" | "end_secretary" => company.assign_secretary(&company.token).0,
         "record_phone_check" => {
             let id = company.new_member("viewer").0;
             company.suspend(&id, true);

@@ -102,6 +102,8 @@ pub struct Context<'a> {
     pub actor: Actor,
     /// The member behind the actor: themselves, or whose token it is.
     pub member: Option<Uuid>,
+    /// For whom else they act: a secretary's lawyers.
+    pub acts_for: Vec<Uuid>,
     /// Where the request came from, if it came from anywhere.
     pub from: Option<IpAddr>,
     /// Whoever acts has shown a moment ago that it is them. A token never has.

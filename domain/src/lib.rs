@@ -36,6 +36,7 @@ pub mod provision;
 pub mod registration_number;
 pub mod role;
 pub mod sealed;
+pub mod secretary;
 pub mod security;
 pub mod series;
 pub mod session;
@@ -101,6 +102,14 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<permission_set::DefinePermissionSet>();
     v.command::<permission_set::ChangePermissionSet>();
     v.command::<permission_set::DeletePermissionSet>();
+
+    v.reading("secretary.read");
+    v.aggregate::<secretary::Secretary>();
+    v.aggregate::<secretary::Secretaries>();
+    v.command::<secretary::AssignSecretary>();
+    v.command::<secretary::ConfirmSecretary>();
+    v.command::<secretary::RefuseSecretary>();
+    v.command::<secretary::EndSecretary>();
 
     v.aggregate::<factor::Factor>();
     v.command::<factor::EnrolTotp>();

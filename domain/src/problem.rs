@@ -65,6 +65,8 @@ const LISTED: &[(&str, u16)] = &[
     ("permission_set.beyond_own", 403),
     ("permission_set.in_use", 409),
     ("permission_set.name_taken", 409),
+    ("secretary.not_a_member", 403),
+    ("secretary.other_role", 409),
     ("session.inactive_member", 409),
     ("session.over", 409),
     ("sign_up.code_expired", 410),

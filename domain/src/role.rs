@@ -80,6 +80,10 @@ codes! {
         Custom = 11 "custom",
         /// A program that acts for itself: what it may, the scopes of its token say.
         Application = 12 "application",
+        /// Of a law office: own visits, and secretaries of their own.
+        Lawyer = 13 "lawyer",
+        /// Of a law office: acts for the lawyers who took them on, once their mailbox has confirmed it.
+        Secretary = 14 "secretary",
         /// Who runs the deployment, on the operators' port.
         Operator = 20 "operator",
         /// An operator inside a company, under a grant of the company's.
@@ -93,12 +97,22 @@ const VENDOR_NOUNS: [&str; 8] = ["tenant", "member", "client", "document", "deli
 
 impl Role {
     /// Roles that a person with an account can have.
-    pub const OF_MEMBERS: [Role; 7] =
-        [Role::Owner, Role::Admin, Role::Member, Role::Viewer, Role::Accountant, Role::Receptionist, Role::Auditor];
+    pub const OF_MEMBERS: [Role; 9] = [
+        Role::Owner,
+        Role::Admin,
+        Role::Member,
+        Role::Viewer,
+        Role::Accountant,
+        Role::Receptionist,
+        Role::Auditor,
+        Role::Lawyer,
+        Role::Secretary,
+    ];
 
-    /// Can a person with an account be given it? [`Role::Custom`] comes with a permission set and never by its name.
+    /// Can a person with an account be given it? [`Role::Custom`] comes with a permission set and never by its name,
+    /// [`Role::Secretary`] from a lawyer.
     pub fn is_for_members(self) -> bool {
-        Role::OF_MEMBERS.contains(&self)
+        Role::OF_MEMBERS.contains(&self) && self != Role::Secretary
     }
 
     /// The matrix. Whose tokens, visits and events is for the rules and queries to say.
@@ -120,7 +134,8 @@ impl Role {
             Role::Member => everybody || matches!(noun, "client" | "document" | "delivery" | "visit" | "mail"),
             Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
             Role::Accountant => everybody || matches!(noun, "client" | "document" | "delivery" | "mail"),
-            Role::Receptionist => everybody || noun == "visit",
+            Role::Receptionist | Role::Secretary => everybody || noun == "visit",
+            Role::Lawyer => everybody || matches!(noun, "visit" | "secretary"),
             Role::Custom => everybody,
             Role::Auditor => reads && noun != "mail" || permission.0 == "log.export",
         }
@@ -205,7 +220,9 @@ mod tests {
         auditor       R       R         R       R      R   W      R
         device        -       -         -       -      -   -      -
         link_holder   -       -         -       -      -   -      -
-        custom        -       -         -       -      o   -      -";
+        custom        -       -         -       -      o   -      -
+        lawyer        -       -         -       W      o   -      -
+        secretary     -       -         -       W      o   -      -";
 
     #[test]
     fn roles_may_what_the_matrix_says() {
@@ -242,7 +259,7 @@ mod tests {
                 check(own, matches!(*cell, "W" | "R" | "o"));
             }
         }
-        assert_eq!(checked, 10 * 23, "rows × permissions");
+        assert_eq!(checked, 12 * 23, "rows × permissions");
     }
 
     #[test]

@@ -42,8 +42,9 @@ pub fn scene() -> Scene {
     let streams = BTreeMap::new();
     let actor = Actor::new(actor_kind::MEMBER, ME, Role::Owner);
     let (from, session, link, world) = Default::default();
-    let (member, is_fresh, now_us) = (Some(ME), true, 0);
-    Scene { streams, actor, member, from, is_fresh, session, link, now_us, world }.at("2026-11-02T09:00:00+09:00")
+    let (member, is_fresh, now_us, acts_for) = (Some(ME), true, 0, vec![]);
+    Scene { streams, actor, member, acts_for, from, is_fresh, session, link, now_us, world }
+        .at("2026-11-02T09:00:00+09:00")
 }
 
 /// Streams that a command read: kind and id.
@@ -55,6 +56,7 @@ pub struct Scene {
     streams: BTreeMap<(&'static str, Uuid), Vec<Stored>>,
     actor: Actor,
     member: Option<Uuid>,
+    acts_for: Vec<Uuid>,
     from: Option<IpAddr>,
     is_fresh: bool,
     session: Option<Uuid>,
@@ -97,6 +99,11 @@ impl Scene {
     pub fn by_login(self, member: Uuid, session: Uuid) -> Scene {
         let actor = Actor { id: member, ..self.actor };
         Scene { actor, member: Some(member), session: Some(session), ..self }
+    }
+
+    /// From now on a secretary of these lawyers acts, [`ME`].
+    pub fn by_secretary(self, lawyers: &[Uuid]) -> Scene {
+        Scene { acts_for: lawyers.to_vec(), ..self.by(Role::Secretary) }
     }
 
     /// From now on whoever holds this link acts.
@@ -155,11 +162,12 @@ impl Scene {
     /// The streams that were read and the events, as `execute` finds them.
     #[allow(clippy::type_complexity)]
     fn decide<C: Command>(&mut self, target: Uuid, command: C) -> Result<(Read, Vec<Emit>), Rejection> {
-        let Scene { streams, actor, member, from, is_fresh, session, link, now_us, world } = self;
+        let Scene { streams, actor, member, acts_for, from, is_fresh, session, link, now_us, world } = self;
         let today = Date::at(*now_us, ZONE_S);
         let (tenant, actor, member) = (TENANT, *actor, *member);
         let (from, is_fresh, session, link, now_us) = (*from, *is_fresh, *session, *link, *now_us);
-        let mut ctx = Context { tenant, actor, member, from, is_fresh, session, link, now_us, today, world };
+        let acts_for = acts_for.clone();
+        let mut ctx = Context { tenant, actor, member, acts_for, from, is_fresh, session, link, now_us, today, world };
         let past = |kind: &'static str, id: Uuid| (id, streams.get(&(kind, id)).cloned().unwrap_or_default());
         let kinds = C::On::KINDS;
         let decide = |ctx: &mut Context| {

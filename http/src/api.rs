@@ -116,7 +116,8 @@ async fn command(
     let (principal, call) = identify(app, &path, &head, entry.name).await?;
     if principal.check(entry.permission).is_err() {
         denial::denied(app, &principal, entry.name, &call).await;
-        return Err(Problem::new("access.forbidden"));
+        let unconfirmed = principal.is_unconfirmed();
+        return Err(Problem::new(if unconfirmed { "secretary.not_confirmed" } else { "access.forbidden" }));
     }
     if entry.name == AcceptInvitation::NAME {
         crate::invitation::is_for_caller(app, &principal, &head.headers, call.from()).await?;
@@ -286,6 +287,8 @@ async fn representation(app: &App, name: &str, principal: &Principal, done: &Don
     match name {
         "open_link" => crate::link::opened(app, principal).await,
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
+        "confirm_secretary" => Ok(json!({ "id": done.id, "status": "confirmed" })),
+        "refuse_secretary" => Ok(json!({ "id": done.id, "status": "ended" })),
         "disown_login" => Ok(json!({ "id": done.id, "status": "disowned" })),
         _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
         _ => {

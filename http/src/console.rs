@@ -49,6 +49,8 @@ pub const PAGES: &[Page] = &[
     page("/", "dashboard", &["list_documents", "list_visits", "list_deliveries", "list_events"]),
     page("/members", "members", &["list_members", "list_permission_sets"]),
     page("/members/{id}", "member", &["get_member", "get_factor", "list_permission_sets"]),
+    page("/members/{id}/lifecycle", "lifecycle", &["get_lifecycle"]),
+    page("/secretaries", "secretaries", &["list_secretaries"]),
     page("/permission_sets", "permission_sets", &["list_permission_sets"]),
     page("/permission_sets/new", "permission_set", &[]),
     page("/permission_sets/{id}", "permission_set", &["get_permission_set"]),
@@ -125,6 +127,9 @@ async fn show(
     head: Parts,
 ) -> Result<Response, Problem> {
     let (principal, call) = identify(app, &BTreeMap::new(), &head, page.template).await?;
+    if principal.is_unconfirmed() {
+        return Err(Problem::new("secretary.not_confirmed"));
+    }
     if principal.must_enrol && page.path != ACCOUNT {
         return Err(Problem::new("access.second_factor_required"));
     }

@@ -118,6 +118,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             now_us: call.now_us,
             today,
             member: principal.member,
+            acts_for: principal.acts_for.clone(),
             session: principal.session_id,
             link: principal.link,
             world: &mut minted,

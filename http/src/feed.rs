@@ -302,6 +302,7 @@ impl Follower {
         let (app, before) = (&self.seat.app, &self.principal);
         let Ok(now) = principal::authenticate_again(app, &self.headers, self.from).await else { return false };
         let same = (now.ledger, now.actor, &now.scopes) == (before.ledger, before.actor, &before.scopes);
+        let same = same && now.acts_for == before.acts_for;
         let head = app.log.head(before.ledger).await;
         same && now.may(TRAIL) && head.is_ok_and(|head| head.is_some_and(|head| !head.closed))
     }

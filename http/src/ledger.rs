@@ -60,6 +60,11 @@ pub const OPERATIONS: &[Operation] = &[
     },
     Operation {
         permission: Some(TRAIL),
+        answer: "text/csv",
+        ..Operation::new("get_lifecycle_csv", "GET", "/v1/members/{id}/lifecycle.csv")
+    },
+    Operation {
+        permission: Some(TRAIL),
         params: FEED_PARAMS,
         answer: "text/event-stream",
         ..Operation::new(feed::NAME, "GET", feed::PATH)
@@ -84,6 +89,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/v1/log/key", get(key))
         .route("/v1/log/consistency", get(consistency))
         .route("/v1/events.csv", get(csv))
+        .route("/v1/members/{id}/lifecycle.csv", get(lifecycle))
         .route(feed::PATH, get(feed::stream))
         .route("/v1/exports", post(create_export))
         .route("/log/{ledger}/checkpoint", get(checkpoint))
@@ -174,6 +180,17 @@ async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Probl
     let (kind, class) = (Log::STREAM.to_owned(), DataClass::Personal);
     look::record(&app, &principal, Seen { kind, id: principal.ledger, class, how: Look::Downloaded }, &call).await?;
     Ok(download(bytes, "text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""))
+}
+
+async fn lifecycle(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let (principal, call) = reader(&app, &head, TRAIL, "get_lifecycle_csv").await?;
+    let entry = app.queries.get("get_lifecycle").ok_or_else(Problem::not_found)?;
+    let params = entry.read_params(path)?;
+    let life = keiin_projections::lifecycle::of(&app.read, &principal.who(), &params).await?;
+    let (kind, id, class) = (life.object.kind.to_owned(), life.object.id, DataClass::Personal);
+    look::record(&app, &principal, Seen { kind, id, class, how: Look::Downloaded }, &call).await?;
+    let bytes = keiin_projections::lifecycle::csv(&life);
+    Ok(download(bytes, "text/csv; charset=utf-8", "attachment; filename=\"lifecycle.csv\""))
 }
 
 /// The whole ledger as a bundle that `keiin verify` reads. The export itself is an event.

@@ -123,6 +123,8 @@ impl Desk {
             "password_reset" | "password_required" => ("rst", "reset"),
             "new_device" => ("nme", "alert"),
             "support_access" => return Some(format!("{}/grants", self.public_url)),
+            "secretary_confirm" => ("sec", "secretary/confirm"),
+            "secretary_confirmed" => ("srv", "secretary/refuse"),
             _ => return None,
         };
         let entries = self.vault.list(kind, letter.ledger, Some(letter.object_id)).ok()?;

@@ -111,7 +111,10 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     env.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     env.add_global("lang", lang.code());
     env.add_global("document_types", Value::from_iter(DOCUMENT_TYPES));
-    env.add_global("roles", Value::from_iter(Role::OF_MEMBERS.map(Role::name)));
+    env.add_global(
+        "roles",
+        Value::from_iter(Role::OF_MEMBERS.into_iter().filter(|role| role.is_for_members()).map(Role::name)),
+    );
     env.add_global("grantable", Value::from(Serde(grantable())));
     env.add_global("token_scopes", Value::from_iter(catalog::scopes()));
     env.add_global("event_kinds", Value::from_iter(event_kinds()));

@@ -14,6 +14,7 @@ use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::permission_set::PermissionSet;
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::Origin;
+use keiin_domain::secretary::Secretaries;
 use keiin_domain::security::Security;
 use keiin_domain::token::Token;
 use keiin_projections::query::Who;
@@ -37,6 +38,8 @@ pub struct Principal {
     pub actor: Actor,
     /// The member behind it: themselves, or whose token it is.
     pub member: Option<Uuid>,
+    /// For whom else they act: a secretary's lawyers, who may act themselves and whose mail was confirmed.
+    pub acts_for: Vec<Uuid>,
     /// Of a login.
     pub session_id: Option<Uuid>,
     /// Of an access token; `None` = everything the role may.
@@ -69,7 +72,17 @@ impl Principal {
     /// Somebody without a login, a member or scopes.
     pub fn new(ledger: Uuid, actor: Actor) -> Principal {
         let (member, session_id, scopes, confirmed_us) = (None, None, None, None);
-        Principal { ledger, actor, member, session_id, scopes, confirmed_us, must_enrol: false, link: None }
+        Principal {
+            ledger,
+            actor,
+            member,
+            acts_for: vec![],
+            session_id,
+            scopes,
+            confirmed_us,
+            must_enrol: false,
+            link: None,
+        }
     }
 
     /// The server itself, acting in a ledger.
@@ -91,12 +104,18 @@ impl Principal {
 
     /// For queries.
     pub fn who(&self) -> Who {
-        Who { ledger: self.ledger, actor: self.actor, member: self.member, now_us: crate::clock::now_us() }
+        let (acts_for, now_us) = (self.acts_for.clone(), crate::clock::now_us());
+        Who { ledger: self.ledger, actor: self.actor, member: self.member, acts_for, now_us }
+    }
+
+    /// A secretary who acts for nobody may do nothing (FM-26).
+    pub fn is_unconfirmed(&self) -> bool {
+        self.actor.role == Role::Secretary && self.acts_for.is_empty()
     }
 
     /// May they?
     pub fn may(&self, permission: Permission) -> bool {
-        if self.must_enrol && permission.noun() != "me" {
+        if self.must_enrol && permission.noun() != "me" || self.is_unconfirmed() {
             return false;
         }
         let by_scope = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&permission.scope()));
@@ -107,6 +126,7 @@ impl Principal {
     pub fn check(&self, permission: Permission) -> Result<(), Problem> {
         match self.may(permission) {
             true => Ok(()),
+            false if self.is_unconfirmed() => Err(Problem::new("secretary.not_confirmed")),
             false if self.must_enrol => Err(Problem::new("access.second_factor_required")),
             false => Err(Problem::new("access.forbidden")),
         }
@@ -126,6 +146,8 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
         "invitations" => Some("inv"),
         "passes" => Some("pas"),
         "password_resets" => Some("rst"),
+        "secretary_confirmations" => Some("sec"),
+        "secretary_refusals" => Some("srv"),
         "login_alerts" => Some("nme"),
         "sign_ups" => Some("sgn"),
         _ => None,
@@ -205,6 +227,7 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
     }
     Ok(Principal {
         member: Some(member),
+        acts_for: acts_for(app, ledger, actor.role, member).await?,
         session_id: Some(session.id),
         confirmed_us: Some(session.confirmed_us),
         must_enrol: security.second_factor_required && !session.second_factor,
@@ -224,8 +247,9 @@ async fn by_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Princ
     if !load::<Security>(app, entry.ledger, entry.ledger).await?.allows(from) {
         return Err(Problem::new("access.network"));
     }
+    let acts_for = acts_for(app, entry.ledger, actor.role, token.member_id).await?;
     let (member, scopes) = (Some(token.member_id), Some(token.scopes.clone()));
-    Ok(Principal { member, scopes, ..Principal::new(entry.ledger, actor) })
+    Ok(Principal { member, acts_for, scopes, ..Principal::new(entry.ledger, actor) })
 }
 
 /// An application's token, for a member or for itself.
@@ -234,7 +258,11 @@ async fn by_access_token(app: &App, secret: &str, from: Option<IpAddr>) -> Resul
     if !load::<Security>(app, held.ledger, held.ledger).await?.allows(from) {
         return Err(Problem::new("access.network"));
     }
-    Ok(held.principal())
+    let acts_for = match held.member {
+        Some(member) => acts_for(app, held.ledger, member.role, member.id).await?,
+        None => vec![],
+    };
+    Ok(Principal { acts_for, ..held.principal() })
 }
 
 /// Which kiosk's secret it is.
@@ -247,6 +275,19 @@ pub async fn by_kiosk(app: &App, secret: &str) -> Result<Principal, Problem> {
     }
     let actor = Actor::new(actor_kind::DEVICE, entry.owner, Role::Device);
     Ok(Principal::new(entry.ledger, actor))
+}
+
+/// For whom a secretary acts now: every lawyer whose mail was confirmed, as long as the lawyer may act.
+pub async fn acts_for(app: &App, ledger: Uuid, role: Role, member: Uuid) -> Result<Vec<Uuid>, Problem> {
+    let mut lawyers = vec![];
+    if role == Role::Secretary {
+        for lawyer in &load::<Secretaries>(app, ledger, member).await?.lawyers {
+            if active(app, ledger, *lawyer).await?.is_some() {
+                lawyers.push(*lawyer);
+            }
+        }
+    }
+    Ok(lawyers)
 }
 
 /// A member as who acts now, if they may act at all.

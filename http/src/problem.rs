@@ -48,6 +48,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("sign_up.already_done", 409),
     ("sign_up.closed", 403),
     ("sign_up.wrong_code", 422),
+    ("secretary.not_confirmed", 403),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
     ("service.moved", 410),

@@ -15,6 +15,7 @@ use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
+use keiin_domain::secretary::Secretary;
 use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -41,6 +42,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/account/totp", post(begin_totp))
         .route("/logout", post(logout))
         .route("/invite/{token}", get(invite_page))
+        .route("/secretary/confirm/{token}", get(|a, p, h| secretary_page(a, p, h, "sec")))
+        .route("/secretary/refuse/{token}", get(|a, p, h| secretary_page(a, p, h, "srv")))
         .route("/forgot", get(forgot_page).post(forgot))
         .route("/reset/{token}", get(reset_page))
         .route("/alert/{token}", get(alert_page))
@@ -231,6 +234,30 @@ async fn invite_page(State(app): State<Arc<App>>, Path(path): PathParams, head: 
     let mut invitation = app.represent(&server, "member", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
     invitation["tenant"] = tenant(&app, holder.ledger).await?;
     page(&app, &head, "invite", json!({ "invitation": invitation, "token": path.get("token") })).await
+}
+
+/// The page with the button of a mail to a secretary, or to the lawyer who took one on: a POST, which no mail scanner sends.
+async fn secretary_page(
+    State(app): State<Arc<App>>,
+    Path(path): PathParams,
+    head: Parts,
+    kind: &'static str,
+) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, kind)?;
+    let tie = principal::load::<Secretary>(&app, holder.ledger, holder.actor.id).await?;
+    let works = match kind {
+        "sec" => !tie.revoked && holder.link == Some(tie.confirm) && clock::now_us() < tie.expires_at_us,
+        _ => holder.link.is_some_and(|link| tie.revokers.contains(&link)),
+    };
+    if !works {
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let secretary = app.represent(&server, "secretary", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    let more = json!({
+        "secretary": secretary, "tenant": tenant(&app, holder.ledger).await?, "token": path.get("token"),
+    });
+    page(&app, &head, if kind == "sec" { "secretary_confirm" } else { "secretary_refuse" }, more).await
 }
 
 async fn forgot_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {

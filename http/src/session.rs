@@ -434,6 +434,7 @@ async fn open(
     let security: On<Security> = principal::load(app, ledger, ledger).await?;
     let principal = Principal {
         member: Some(member),
+        acts_for: principal::acts_for(app, ledger, actor.role, member).await?,
         session_id: Some(session.id),
         confirmed_us: Some(call.now_us),
         must_enrol: security.second_factor_required && !session.second_factor,

@@ -144,8 +144,11 @@ impl World for Minted<'_> {
         let text = random::secret(kind);
         let hash = random::hash(&text);
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
-        let kept =
-            if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme") { text.clone().into_bytes() } else { vec![] };
+        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme" | "sec" | "srv") {
+            text.clone().into_bytes()
+        } else {
+            vec![]
+        };
         let expires_us = lifetime_us(kind).map(|us| self.now_us + us);
         self.entries.push(Entry { expires_us, ..self.entry(kind, hash.to_vec(), owner, kept) });
         self.secrets.push((kind, text));

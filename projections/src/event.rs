@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 pub use self::changes::Change;
 pub use self::csv::{CsvPages, csv};
+pub(crate) use self::csv::{japan, line};
+pub(crate) use self::detail::said_at;
 pub use self::detail::{AppendView, ContextView, EventDetail, GetEvent, origin_at};
 pub use self::feed::{FEED_PARAMS, Place, newest, page, place_at};
 use crate::fact::{Fact, Opener};
@@ -197,6 +199,12 @@ fn own_only(who: &Who) -> Option<Uuid> {
 
 fn anchored(read: &Read, who: &Who) -> u64 {
     read.beside.as_ref().map_or(0, |server| server.anchored(who.ledger))
+}
+
+/// The newest records of a filter, whoever may see them.
+pub(crate) fn newest_of(read: &Read, who: &Who, filter: Filter, most: usize) -> Result<Vec<EventView>, Refusal> {
+    let anchored = anchored(read, who);
+    read.some(who, FROM, filter, most, |row| view(row, anchored))
 }
 
 fn filter(who: &Who, params: &Params) -> Filter {

@@ -17,6 +17,7 @@ pub mod fact;
 pub mod factor;
 pub mod grant;
 pub mod kiosk;
+pub mod lifecycle;
 pub mod mail;
 pub mod member;
 pub mod operator;
@@ -24,6 +25,7 @@ pub mod passkey;
 pub mod permission_set;
 pub mod query;
 pub mod runner;
+pub mod secretary;
 pub mod security;
 pub mod session;
 pub mod sign_up;
@@ -39,6 +41,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     tenant::PROJECTION,
     member::PROJECTION,
     permission_set::PROJECTION,
+    secretary::PROJECTION,
     client::PROJECTION,
     document::PROJECTION,
     delivery::PROJECTION,
@@ -64,6 +67,9 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<tenant::GetTenant>();
     v.query::<member::ListMembers>();
     v.query::<member::GetMember>();
+    v.query::<lifecycle::GetLifecycle>();
+    v.query::<secretary::ListSecretaries>();
+    v.query::<secretary::GetSecretary>();
     v.query::<permission_set::ListPermissionSets>();
     v.query::<permission_set::GetPermissionSet>();
     v.query::<client::ListClients>();

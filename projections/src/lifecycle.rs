@@ -7,6 +7,7 @@ use keiin_domain::factor::Factor;
 use keiin_domain::identity::Identity;
 use keiin_domain::member::Member;
 use keiin_domain::role::Permission;
+use keiin_domain::secretary::Secretaries;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,7 +22,7 @@ use crate::view::{Time, col};
 /// Most records of a person's access that are shown, the newest.
 const MOST: usize = 1_000;
 /// Streams of a person's access; their id is the person's.
-const STREAMS: [&str; 3] = [Member::STREAM, Identity::STREAM, Factor::STREAM];
+const STREAMS: [&str; 4] = [Member::STREAM, Identity::STREAM, Factor::STREAM, Secretaries::STREAM];
 /// What happens at every login, and would hide the rest; logins are counted.
 const DAILY: [&str; 2] = ["factor.totp_used", "factor.recovery_code_used"];
 
@@ -115,25 +116,28 @@ impl Query for GetLifecycle {
     }
 }
 
+/// The life of a member's access, as [`GetLifecycle`] shows it.
+pub async fn of(read: &Read, who: &Who, params: &Params) -> Result<Lifecycle, Refusal> {
+    GetLifecycle::run(read, who, params).await
+}
+
 /// The same as CSV (RFC 4180, UTF-8 with a byte order mark), times in Japan: a line for each thing that happened.
 pub fn csv(life: &Lifecycle) -> Vec<u8> {
-    let mut csv = String::from("\u{feff}position,time,kind,actor_kind,actor_id,actor,details,hash,anchored\r\n");
-    for Entry { record, event } in &life.entries {
-        let details = event.as_ref().map(Value::to_string).unwrap_or_default();
-        let id = record.actor.id.map(|id| id.to_string()).unwrap_or_default();
-        let fields = [
+    const HEADER: [&str; 9] =
+        ["position", "time", "kind", "actor_kind", "actor_id", "actor", "details", "leaf_hash", "anchored"];
+    let mut csv = format!("\u{feff}{}", event::line(HEADER.map(String::from)));
+    for Entry { record, event: said } in &life.entries {
+        csv.push_str(&event::line([
             record.position.to_string(),
             event::japan(record.time),
             record.kind.clone(),
             record.actor.kind.to_owned(),
-            id,
+            record.actor.id.map(|id| id.to_string()).unwrap_or_default(),
             record.actor.name.clone().unwrap_or_default(),
-            details,
+            said.as_ref().map(Value::to_string).unwrap_or_default(),
             record.hash.clone(),
             record.anchored.to_string(),
-        ];
-        csv.push_str(&fields.map(|field| event::cell_of_csv(&field)).join(","));
-        csv.push_str("\r\n");
+        ]));
     }
     csv.into_bytes()
 }

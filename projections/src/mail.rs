@@ -13,6 +13,7 @@ use keiin_domain::grant::{Grant, GrantEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
 use keiin_domain::role::{Permission, Role};
+use keiin_domain::secretary::{Secretary, SecretaryEvent};
 use keiin_domain::sign_up::{SignUp, SignUpEvent};
 use keiin_domain::visit::{Visit, VisitEvent};
 use keiin_eventlog::sql::{Scope, Tx};
@@ -72,6 +73,11 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             DeviceEvent::Seen(e) => e.alert.map(|_| "new_device"),
             _ => None,
         },
+        Secretary::STREAM => match fact.read()? {
+            SecretaryEvent::Assigned(_) => Some("secretary_confirm"),
+            SecretaryEvent::Confirmed(_) => Some("secretary_confirmed"),
+            SecretaryEvent::Revoked(_) => None,
+        },
         Visit::STREAM => match fact.read()? {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
             VisitEvent::CheckedIn(_) => Some("arrival"),
@@ -122,8 +128,13 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
 /// Texts of mails.
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
-    "new_device", "email_code", "welcome", "support_access",
+    "new_device", "email_code", "welcome", "support_access", "secretary_confirm", "secretary_confirmed",
 ];
+
+/// Is the link in it for its reader's eyes alone, whoever may read mails?
+fn is_private(template: &str) -> bool {
+    ["password_", "secretary_"].iter().any(|kind| template.starts_with(kind)) || template == "new_device"
+}
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
 #[derive(Clone, Debug, Serialize)]
@@ -138,7 +149,7 @@ pub struct Letter {
     pub template: String,
     /// When it was asked for.
     pub queued_at: Time,
-    /// `member`, `delivery`, `visit`, `device` or `sign_up`.
+    /// `member`, `delivery`, `visit`, `device`, `sign_up` or `secretary`.
     pub object_kind: String,
     /// The invited member, the delivery, the visit, the device, the sign-up: whose secret a link needs.
     pub object_id: Uuid,
@@ -194,19 +205,24 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
           s.slug, m.role, o.number AS document_number, o.title AS document_title, d.message,
           CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
-            WHEN 'email_code' THEN s.code_expires_at ELSE m.reset_expires_at END AS expires_at,
-          v.visitor_name, v.visitor_company, h.name AS host_name,
+            WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
+            ELSE m.reset_expires_at END AS expires_at,
+          coalesce(v.visitor_name, ys.name) AS visitor_name, v.visitor_company, coalesce(h.name, yl.name) AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at,
           g.member_id, CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
             WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
+            WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name ELSE yl.name END
             ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email WHEN 'delivery' THEN d.to_email
             WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
+            WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
             ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
             WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
             WHEN 'new_device' THEN gm.email IS NOT NULL
+            WHEN 'secretary_confirm' THEN y.ended = 0 AND y.expires_at > :now AND ys.email IS NOT NULL
+            WHEN 'secretary_confirmed' THEN yl.email IS NOT NULL
             WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
@@ -223,6 +239,9 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
         LEFT JOIN sign_ups s ON s.ledger = e.ledger AND s.id = e.object_id
         LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id
+        LEFT JOIN secretaries y ON y.ledger = e.ledger AND y.id = e.object_id
+        LEFT JOIN members ys ON ys.ledger = y.ledger AND ys.id = y.secretary
+        LEFT JOIN members yl ON yl.ledger = y.ledger AND yl.id = y.lawyer
         LEFT JOIN devices g ON g.ledger = e.ledger AND g.id = e.object_id
         LEFT JOIN members gm ON gm.ledger = g.ledger AND gm.id = g.member_id) f
       WHERE f.to_email IS NULL OR f.to_email <> '')";
@@ -281,7 +300,7 @@ pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> 
     let mut due = vec![];
     for row in read.sql(|connection| Ok(connection.query(Scope::All, waiting, &[])?))? {
         let Some(room) = limit.checked_sub(due.len()).filter(|room| *room > 0) else { break };
-        let who = Who { ledger: row.get(0)?, actor: SYSTEM, member: None, now_us };
+        let who = Who { ledger: row.get(0)?, actor: SYSTEM, member: None, acts_for: vec![], now_us };
         let found = read.rows(&who, &mails, vec![cell(room as u64)], |row| {
             Ok(Due { letter: letter(row)?, attempts: col::<u32>(row, "attempts")? + 1 })
         })?;
@@ -368,9 +387,7 @@ fn view(read: &Read, row: &Row) -> Seen<MailView> {
     // Nothing is written to or about an erased person.
     let mut text = read.beside.as_ref().filter(|_| !letter.to.erased).map(render).unwrap_or_default();
     // A link to somebody's own login is for their eyes alone, whoever may read mails.
-    if let Some(link) =
-        text.link.take_if(|_| letter.template.starts_with("password_") || letter.template == "new_device")
-    {
+    if let Some(link) = text.link.take_if(|_| is_private(&letter.template)) {
         text.body = text.body.replace(&link, "…");
     }
     Ok(MailView {

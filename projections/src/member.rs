@@ -257,6 +257,11 @@ impl Query for ListMembers {
     }
 }
 
+/// One member of the company.
+pub(crate) fn one(read: &Read, who: &Who, id: Uuid) -> Result<MemberView, Refusal> {
+    read.one(who, FROM, Some(id), view)
+}
+
 /// One member.
 pub struct GetMember;
 

@@ -37,6 +37,8 @@ pub struct Who {
     pub actor: Actor,
     /// The member who acts, also behind a token.
     pub member: Option<Uuid>,
+    /// For whom else they act: a secretary's lawyers.
+    pub acts_for: Vec<Uuid>,
     /// The server's clock, microseconds UTC: what is overdue or expired depends on it.
     pub now_us: i64,
 }
@@ -223,6 +225,20 @@ impl Filter {
             self.sql.push_str(" AND ");
             self.sql.push_str(condition);
             self.values.push(cell(value));
+        }
+        self
+    }
+
+    /// Only rows whose column is one of these; `None` = all.
+    pub fn among(mut self, column: &str, ids: Option<Vec<Uuid>>) -> Filter {
+        if let Some(ids) = ids {
+            let places = vec!["?"; ids.len()].join(", ");
+            self.sql.push_str(&if ids.is_empty() {
+                " AND 1 = 0".into()
+            } else {
+                format!(" AND {column} IN ({places})")
+            });
+            self.values.extend(ids.into_iter().map(cell));
         }
         self
     }

@@ -203,9 +203,13 @@ fn view(row: &Row) -> Seen<VisitView> {
     })
 }
 
-/// The role member sees visits to themselves, as it handles only those; so does a viewer.
-fn own_only(who: &Who) -> Option<Uuid> {
-    matches!(who.actor.role, Role::Member | Role::Viewer).then_some(who.person())
+/// Members, lawyers and viewers see visits to themselves, a secretary those to the lawyers who took them on.
+fn own_only(who: &Who) -> Option<Vec<Uuid>> {
+    match who.actor.role {
+        Role::Member | Role::Viewer | Role::Lawyer => Some(vec![who.person()]),
+        Role::Secretary => Some(who.acts_for.clone()),
+        _ => None,
+    }
 }
 
 /// All visits, the latest start first. `from` and `to` are days on which they start.
@@ -228,7 +232,7 @@ impl Query for ListVisits {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let searched = ["visitor_name", "visitor_kana", "visitor_company", "location", "host_name"];
         let filter = Filter::new()
-            .and("t.host_id = ?", own_only(who))
+            .among("t.host_id", own_only(who))
             .and("t.status = ?", params.text("status"))
             .and("t.host_id = ?", params.id("host_id"))
             .and("t.starts_at >= ?", params.day_start_us("from"))
@@ -236,7 +240,7 @@ impl Query for ListVisits {
             .like(&searched, params.text("q"));
         let page = read.list(who, &from(), filter, params, view)?;
         let counted = format!("(SELECT v.ledger, v.host_id, {STATUS} AS status FROM visits v)");
-        let own = Filter::new().and("t.host_id = ?", own_only(who));
+        let own = Filter::new().among("t.host_id", own_only(who));
         Ok(Listing { counts: read.counts(who, &counted, own)?, ..page })
     }
 }
@@ -253,7 +257,7 @@ impl Query for GetVisit {
     type Answer = VisitView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let visit = read.one(who, &from(), params.id("id"), view)?;
-        let theirs = own_only(who).is_some_and(|own| visit.host.as_ref().is_none_or(|host| host.id != own));
+        let theirs = own_only(who).is_some_and(|own| visit.host.as_ref().is_none_or(|host| !own.contains(&host.id)));
         if theirs { Err(Refusal::NotFound) } else { Ok(visit) }
     }
 }

@@ -17,6 +17,7 @@ use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::permission_set::DefinePermissionSet;
+use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
 use keiin_domain::sign_up::RequestSignUp;
@@ -29,7 +30,7 @@ use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
     application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, passkey,
-    permission_set, session, sign_up, token, visit,
+    permission_set, secretary, session, sign_up, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -52,6 +53,7 @@ async fn everything(house: &House, owner: Person) {
         "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
     house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    house.run::<AssignSecretary>(owner, None, json!({ "name": "墨田 澄", "email": "sumi@example.jp" })).await;
     let set = json!({ "name": "閲覧", "permissions": ["document.read"] });
     house.run::<DefinePermissionSet>(owner, None, set).await;
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
@@ -96,7 +98,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     runner.catch_up().await.unwrap();
     let read = house.read();
     assert_eq!(sign_up::over(&read, i64::MAX, 10).unwrap().len(), 2);
-    assert_eq!(mail::due(&read, house.now(), 10).unwrap().len(), 8, "the deployment's own work sees every company");
+    assert_eq!(mail::due(&read, house.now(), 20).unwrap().len(), 12, "the deployment's own work sees every company");
 
     let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
     tables.extend(["positions", "effect_attempts"]);
@@ -140,6 +142,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_my_authorizations", authorization::FROM),
         ("list_passkeys", passkey::FROM),
         ("list_permission_sets", permission_set::FROM),
+        ("list_secretaries", secretary::FROM),
         ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),
         ("list_visits", &visits),

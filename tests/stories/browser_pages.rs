@@ -51,6 +51,11 @@ fn link(client: &Client, path: &str, body: &Value) -> String {
 
 /// Every page of the console with every kind of object, and the pages without a login.
 fn all(client: &Client, kiosk: &str) -> Vec<Look> {
+    let set = json!({ "name": "請求書の確認", "permissions": ["document.read", "document.issue", "client.read"] });
+    client.post("/v1/permission_sets", &set).expect(201);
+    let secretary = json!({ "name": "墨田 澄", "email": "sumi@minato.example" });
+    let assign = keiin_tests::Call::new("POST", "/v1/secretaries").key("secretary").json(&secretary);
+    client.send(&assign).expect(201);
     let first = |list: &str| ids(client, list, |_| true).swap_remove(0);
     let of = |list: &str, field: &str, value: &str| ids(client, list, |item| item[field] == value).swap_remove(0);
     let mut looks = Vec::new();
@@ -91,7 +96,17 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     }
     assert!(looks.iter().all(|look| !look.path.contains('{')), "a page whose path nobody filled in");
     let member = json!({ "name": "新田 歩", "email": "ayumi@minato.example", "role": "member" });
-    looks.push(look("invite", link(client, "/v1/members", &member)));
+    // Whoever looks is logged in with another address.
+    looks.push(Look { refused: true, ..look("invite_other", link(client, "/v1/members", &member)) });
+    let suspended = of("members", "role", "accountant");
+    let path = format!("/v1/members/{suspended}");
+    let tag = client.get(&path).etag().to_owned();
+    let reason = json!({ "reason": "身に覚えのない送信", "emergency": true });
+    let suspend = keiin_tests::Call::new("POST", &format!("{path}/suspend")).if_match(&tag).json(&reason);
+    client.send(&suspend).expect(200);
+    looks.push(look("member_suspended", format!("/members/{suspended}")));
+    looks.push(look("lifecycle_suspended", format!("/members/{suspended}/lifecycle")));
+    looks.push(look("permission_set_new", "/permission_sets/new"));
     let issued = of("documents", "status", "issued");
     let delivery =
         json!({ "document_id": issued, "to_name": "新田 歩", "to_email": "a@example.jp", "expires_in_days": 3 });

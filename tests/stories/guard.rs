@@ -18,20 +18,20 @@ const OWN: &[&str] = &["log_out", "confirm_me", "confirm_by_passkey", "begin_tot
 const RULES: &[(&[&str], &[&str], &str)] = &[
     // Others' visits.
     (
-        &["member"],
+        &["member", "lawyer"],
         &["register_visit", "change_visit", "cancel_visit", "receive_visitor", "release_visitor"],
         "visit.own_only",
     ),
-    (&["member", "viewer"], &["get_visit"], "request.not_found"),
+    (&["member", "viewer", "lawyer"], &["get_visit"], "request.not_found"),
     // Others' sessions and devices.
     (
-        &["member", "viewer", "accountant", "receptionist", "auditor", "custom"],
+        &["member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary", "custom"],
         &["get_session", "revoke_session", "get_device", "forget_device"],
         "request.not_found",
     ),
     // Others' consents.
     (
-        &["member", "viewer", "accountant", "receptionist", "auditor", "custom"],
+        &["member", "viewer", "accountant", "receptionist", "auditor", "custom", "lawyer", "secretary"],
         &["get_authorization", "revoke_authorization"],
         "request.not_found",
     ),
@@ -42,9 +42,16 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     (ROLES, &["change_password"], "member.wrong_password"),
     (ROLES, &["remove_totp", "issue_recovery_codes"], "factor.none"),
     // Others' actions: as if they were not there.
-    (&["member", "viewer", "accountant", "receptionist", "custom"], &["get_event"], "request.not_found"),
+    (
+        &["member", "viewer", "accountant", "receptionist", "lawyer", "secretary", "custom"],
+        &["get_event", "get_lifecycle", "get_lifecycle_csv"],
+        "request.not_found",
+    ),
+    // Others' secretaries.
+    (&["lawyer"], &["get_secretary", "end_secretary"], "request.not_found"),
 ];
-const ROLES: &[&str] = &["owner", "admin", "member", "viewer", "accountant", "receptionist", "auditor", "custom"];
+const ROLES: &[&str] =
+    &["owner", "admin", "member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary", "custom"];
 /// What the company's own set says in the sweep.
 const SET: &[&str] =
     &["client.read", "document.read", "document.draft", "delivery.read", "visit.read", "visit.register", "log.export"];
@@ -106,7 +113,8 @@ fn everybody_may_what_the_matrix_says_and_nothing_else() {
     let set = company.new_permission_set(SET);
     people.extend(ROLES.iter().skip(1).map(|role| {
         let given = if *role == "custom" { set.as_str() } else { role };
-        (*role, company.new_member(given).1)
+        let login = if *role == "secretary" { company.new_secretary().1 } else { company.new_member(given).1 };
+        (*role, login)
     }));
     people.push(("device", company.new_kiosk().1));
     let (mut allowed, mut forbidden) = (0, 0);
@@ -185,8 +193,10 @@ fn age(vault: &Vault, ledger: Uuid, member: Uuid, unused_us: i64, since_us: i64)
 }
 
 /// Operations that only a person can do, though a scope names them: what refuses a program that acts for itself.
-const NOT_FOR_PROGRAMS: &[(&[&str], &str)] =
-    &[(&["get_session", "get_device", "get_authorization", "get_token"], "request.not_found")];
+const NOT_FOR_PROGRAMS: &[(&[&str], &str)] = &[
+    (&["get_session", "get_device", "get_authorization", "get_token", "end_secretary"], "request.not_found"),
+    (&["assign_secretary"], "secretary.not_a_member"),
+];
 
 #[test]
 fn ml_08_a_program_may_only_what_its_scopes_say() {

@@ -289,7 +289,7 @@ fn the_permissions_page_is_current() {
     let shown = [&Role::OF_MEMBERS[..], &others].concat();
     let mut page = String::from(
         "# Permissions\n\nGenerated from the catalog: `UPDATE=1 cargo test -p keiin-domain` writes it, a test holds it.\n\n\
-         ## Who may what\n\nThe role `member` handles visits to themselves only; `event.read_own` shows one's own actions. \
+         ## Who may what\n\nThe roles `member` and `lawyer` handle visits to themselves only, a `secretary` those to the lawyers who took them on; `event.read_own` shows one's own actions. \
          Nobody but an owner touches an owner. \
          The role `custom` has beside its column what one of the company's own permission sets says, see below.\n\n| permission | scope of a token |",
     );

@@ -87,13 +87,15 @@ impl RegisterVisit {
     }
 }
 
-/// The role member handles visits to themselves; the reception, admins and owners handle all.
+/// Members and lawyers handle visits to themselves, secretaries those to their lawyers; the reception, admins and owners
+/// handle all.
 fn own_visits_only(ctx: &Context, host_id: Uuid) -> Result<(), Rejection> {
-    if ctx.actor.role == Role::Member && ctx.member != Some(host_id) {
-        Err(Rejection::new("visit.own_only"))
-    } else {
-        Ok(())
-    }
+    let may = match ctx.actor.role {
+        Role::Member | Role::Lawyer => ctx.member == Some(host_id),
+        Role::Secretary => ctx.acts_for.contains(&host_id),
+        _ => true,
+    };
+    if may { Ok(()) } else { Err(Rejection::new("visit.own_only")) }
 }
 
 fn new_code(visit: &On<Visit>, ctx: &mut Context) -> Code {

@@ -236,6 +236,15 @@ fn a_member_handles_visits_to_themselves_also_through_a_token() {
 }
 
 #[test]
+fn fm_26_a_secretary_handles_visits_to_their_lawyers_and_to_nobody_else() {
+    let host = register().host_id;
+    let s = ready().by_secretary(&[BEN, host]).when(VISIT, register()).accepted();
+    let s = s.by_secretary(&[BEN]).when(OTHER, register()).refused("visit.own_only");
+    let s = s.by_secretary(&[]).when(VISIT, ReceiveVisitor {}).refused("visit.own_only");
+    s.by(Role::Lawyer).when(OTHER, register()).refused("visit.own_only");
+}
+
+#[test]
 fn every_refusal_of_a_registration() {
     fn refuse<C: crate::command::Command>(mut s: Scene, command: impl Fn(RegisterVisit) -> C) -> Scene {
         let fault = |code, pointer, plan| (code, pointer, command(plan));

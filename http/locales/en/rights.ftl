@@ -130,3 +130,86 @@ problem-identity-bad-time = This time cannot be
 problem-identity-bad-time-detail = Within the last seven days, not in the future.
 problem-delivery-on-hold = This link is on hold
 problem-delivery-on-hold-detail = Ask the company that sent it. You can try again later with the same link.
+
+### The life of somebody's access.
+lifecycle = History of access
+lifecycle-of = History of access: { $name }
+lifecycle-lead = Invited, let in, given rights, kept out, erased: who did each, and where it stands in the ledger.
+lifecycle-id = Member id
+lifecycle-logins = Logins
+lifecycle-last = last { $time }
+lifecycle-actions = Own actions
+lifecycle-when = When
+lifecycle-what = What
+lifecycle-who = By whom
+lifecycle-record = Record
+
+### Secretaries of a law office.
+secretaries = Secretaries
+secretaries-lead = A secretary acts for a lawyer only after the button in a mail to the secretary's own mailbox was pressed. Each press is told to the lawyer.
+secretary-assign = Take on a secretary
+secretary-assign-hint = Whoever is not in the company yet is invited as well. Both mails go to this address; it has to be the secretary's own.
+secretary-assign-do = Send the mails
+secretary-none = No secretaries
+secretary-none-hint = Lawyers take them on here, each for themselves.
+secretary-of = for { $lawyer }
+secretary-since = confirmed { $time }
+secretary-waiting = Not confirmed yet
+secretary-confirmed = Confirmed
+secretary-expired = Mail expired
+secretary-ended = Over
+secretary-end-do = End
+secretary-confirm-title = Confirm your mailbox
+secretary-confirm-lead = { $lawyer } of { $company } has taken you on as a secretary. With this button you confirm that this mailbox is yours. { $lawyer } is told of it.
+secretary-confirm-do = This mailbox is mine
+secretary-refuse-title = Withdraw the secretary
+secretary-refuse-lead = { $secretary } will not act for you at { $company } any more. This link works once.
+secretary-refuse-do = Withdraw
+done-secretary-assigned = The mails are on their way
+done-secretary-confirmed = Confirmed. You can log in now
+done-secretary-ended = The secretary does not act for this lawyer any more
+role-lawyer = Lawyer
+role-lawyer-hint = Own visits and secretaries
+role-secretary = Secretary
+role-secretary-hint = Acts for the lawyers who took them on
+kind-secretary-assigned = Secretary taken on
+kind-secretary-confirmed = Secretary's mailbox confirmed
+kind-secretary-revoked = Secretary withdrawn
+kind-secretaries-tied = Secretary acts for a lawyer
+kind-secretaries-untied = Secretary acts no more for a lawyer
+object-secretary = Secretary
+object-secretaries = Secretaries
+mail-secretary-confirm-subject = Confirm your mailbox: { $company }
+mail-secretary-confirm-body =
+    Dear { $to },
+
+    { $host } of { $company } has taken you on as a secretary.
+    Open this link before { $expires } and press the button. Until then your account can do nothing:
+
+    { $link }
+
+    If you know nothing of it, ignore this mail.
+mail-secretary-confirmed-subject = { $visitor } has confirmed the mailbox
+mail-secretary-confirmed-body =
+    Dear { $to },
+
+    The button in the mail to { $visitor } was pressed: this account acts for you at { $company }.
+    If you did not expect it, withdraw it here. The link works once:
+
+    { $link }
+problem-secretary-not-confirmed = Your mailbox is not confirmed yet
+problem-secretary-not-confirmed-detail = Press the button in the mail that was sent to you. If it expired, ask the lawyer who took you on to send it again.
+problem-secretary-not-a-member = Only a member can take on a secretary
+problem-secretary-not-a-member-detail = Log in as the lawyer.
+problem-secretary-other-role = This person has another role here
+problem-secretary-other-role-detail = Somebody with a role of their own needs no lawyer to act for.
+problem-secretary-already-confirmed = This secretary acts for you already
+problem-secretary-already-confirmed-detail = There is nothing left to do.
+problem-secretary-own = This is your own address
+problem-secretary-own-detail = Give the secretary's own mailbox.
+problem-secretary-unknown = There is no such secretary
+problem-secretary-unknown-detail = It may have been withdrawn.
+problem-secretary-gone = This no longer works
+problem-secretary-gone-detail = It was used, replaced by a newer mail, or withdrawn.
+problem-secretary-expired = The mail has expired
+problem-secretary-expired-detail = Ask the lawyer to send it again.

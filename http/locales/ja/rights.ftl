@@ -129,3 +129,86 @@ problem-identity-bad-time = この日時は指定できません
 problem-identity-bad-time-detail = 過去7日以内の日時を入れてください。
 problem-delivery-on-hold = このリンクは一時停止中です
 problem-delivery-on-hold-detail = 送り主の会社にお問い合わせください。後で同じリンクをもう一度お試しください。
+
+### アクセスの履歴
+lifecycle = アクセスの履歴
+lifecycle-of = アクセスの履歴：{ $name }
+lifecycle-lead = 招待・参加・権限・停止・消去について、誰が行い、台帳のどこにあるか。
+lifecycle-id = メンバーID
+lifecycle-logins = ログイン回数
+lifecycle-last = 最終 { $time }
+lifecycle-actions = 本人の操作
+lifecycle-when = 日時
+lifecycle-what = 内容
+lifecycle-who = 行った人
+lifecycle-record = 記録
+
+### 法律事務所の秘書
+secretaries = 秘書
+secretaries-lead = 秘書は、本人のメールで確認ボタンが押されてから、担当弁護士のために操作できます。押されるたびに弁護士へ知らせます。
+secretary-assign = 秘書を登録
+secretary-assign-hint = まだメンバーでない人には招待も送ります。どちらのメールもこのアドレスに届きます。秘書本人のアドレスを入れてください。
+secretary-assign-do = メールを送る
+secretary-none = 秘書はいません
+secretary-none-hint = 弁護士がそれぞれ自分の秘書を登録します。
+secretary-of = 担当弁護士：{ $lawyer }
+secretary-since = { $time } 確認
+secretary-waiting = 確認待ち
+secretary-confirmed = 確認済み
+secretary-expired = メール期限切れ
+secretary-ended = 終了
+secretary-end-do = 終了する
+secretary-confirm-title = メールアドレスの確認
+secretary-confirm-lead = { $company } の { $lawyer } が、あなたを秘書として登録しました。このメールアドレスがあなたのものであることを確認してください。{ $lawyer } にも知らせます。
+secretary-confirm-do = このアドレスは私のものです
+secretary-refuse-title = 秘書の登録を取り消す
+secretary-refuse-lead = { $secretary } は、{ $company } であなたのための操作ができなくなります。このリンクは一度だけ使えます。
+secretary-refuse-do = 取り消す
+done-secretary-assigned = メールを送りました
+done-secretary-confirmed = 確認しました。ログインできます
+done-secretary-ended = 秘書の担当を終了しました
+role-lawyer = 弁護士
+role-lawyer-hint = 自分の来訪と秘書
+role-secretary = 秘書
+role-secretary-hint = 担当弁護士のために操作
+kind-secretary-assigned = 秘書を登録
+kind-secretary-confirmed = 秘書のメールを確認
+kind-secretary-revoked = 秘書の登録を取り消し
+kind-secretaries-tied = 秘書の担当を開始
+kind-secretaries-untied = 秘書の担当を終了
+object-secretary = 秘書
+object-secretaries = 秘書の担当
+mail-secretary-confirm-subject = メールアドレスの確認：{ $company }
+mail-secretary-confirm-body =
+    { $to } 様
+
+    { $company } の { $host } が、あなたを秘書として登録しました。
+    { $expires } までに次のリンクを開き、ボタンを押してください。それまでは何も操作できません。
+
+    { $link }
+
+    お心当たりがなければ、このメールは破棄してください。
+mail-secretary-confirmed-subject = { $visitor } がメールアドレスを確認しました
+mail-secretary-confirmed-body =
+    { $to } 様
+
+    { $visitor } 宛てのメールで確認ボタンが押されました。{ $company } で、あなたのための操作ができます。
+    お心当たりがなければ、次のリンクで取り消してください。一度だけ使えます。
+
+    { $link }
+problem-secretary-not-confirmed = メールアドレスがまだ確認されていません
+problem-secretary-not-confirmed-detail = 届いたメールのボタンを押してください。期限が切れた場合は、担当の弁護士に再送を頼んでください。
+problem-secretary-not-a-member = 秘書を登録できるのはメンバーだけです
+problem-secretary-not-a-member-detail = 弁護士としてログインしてください。
+problem-secretary-other-role = この人には別の役割があります
+problem-secretary-other-role-detail = 自分の役割を持つ人は、秘書として登録する必要がありません。
+problem-secretary-already-confirmed = すでにあなたの秘書です
+problem-secretary-already-confirmed-detail = これ以上の操作は要りません。
+problem-secretary-own = ご自分のアドレスです
+problem-secretary-own-detail = 秘書本人のアドレスを入れてください。
+problem-secretary-unknown = この秘書は見つかりません
+problem-secretary-unknown-detail = 取り消されたのかもしれません。
+problem-secretary-gone = このリンクは使えません
+problem-secretary-gone-detail = 使用済みか、新しいメールに替わったか、取り消されています。
+problem-secretary-expired = メールの期限が切れました
+problem-secretary-expired-detail = 担当の弁護士に再送を頼んでください。

@@ -7,7 +7,7 @@ use keiin_domain::date::ZONE_S;
 
 use super::{EventView, FROM, anchored, filter, view};
 use crate::query::{MAX_LIMIT, Params, Read, Refusal, Who, rfc3339};
-use crate::view::ActorView;
+use crate::view::{ActorView, Time};
 
 const HEADER: [&str; 10] = [
     "position", "time", "actor_kind", "actor", "on_behalf_of", "kind", "object_kind", "object", "object_id",
@@ -83,10 +83,9 @@ fn cells(event: &EventView) -> [String; 10] {
         let id = || party.id.map(|id| id.to_string()).unwrap_or_default();
         party.name.clone().unwrap_or_else(id)
     };
-    let japan = rfc3339(event.time.0 + ZONE_S * 1_000_000).replace('Z', "+09:00");
     [
         event.position.to_string(),
-        japan,
+        japan(event.time),
         event.actor.kind.into(),
         party(&event.actor),
         event.on_behalf_of.as_ref().map(party).unwrap_or_default(),
@@ -98,8 +97,13 @@ fn cells(event: &EventView) -> [String; 10] {
     ]
 }
 
+/// A time as people in Japan read it.
+pub(crate) fn japan(time: Time) -> String {
+    rfc3339(time.0 + ZONE_S * 1_000_000).replace('Z', "+09:00")
+}
+
 /// RFC 4180. A cell that a spreadsheet would compute gets an apostrophe in front.
-fn line(cells: [String; 10]) -> String {
+pub(crate) fn line<const N: usize>(cells: [String; N]) -> String {
     let cells = cells.map(|cell| {
         let computed = cell.starts_with(['=', '+', '-', '@', '\t', '\r', '＝', '＋', '－', '＠']);
         let cell = if computed { format!("'{cell}") } else { cell };

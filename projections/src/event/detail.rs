@@ -156,6 +156,13 @@ pub async fn origin_at(read: &Read, who: &Who, position: u64) -> Result<Option<O
     Ok(context.and_then(|context| context.origin).and_then(|origin| origin.open(&keys)))
 }
 
+/// What a record says; `None` where this build cannot read it.
+pub(crate) async fn said_at(read: &Read, who: &Who, position: u64) -> Result<Option<Value>, Refusal> {
+    let keys = Opener { vault: &read.vault, ledger: who.ledger };
+    let record = record_at(read, who, position).await?;
+    Ok(Fact::open(&record, &read.vault).ok().and_then(|fact| json(&fact, &keys)))
+}
+
 async fn record_at(read: &Read, who: &Who, position: u64) -> Result<Record, Refusal> {
     read.log.read(who.ledger, position, 1).await?.pop().ok_or(Refusal::NotFound)
 }

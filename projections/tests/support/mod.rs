@@ -193,6 +193,7 @@ impl House {
             now_us: self.now(),
             today,
             member,
+            acts_for: vec![],
             world: &mut world,
         };
         let mut ids = command.streams(target.unwrap_or_else(fresh), &mut ctx).unwrap();
@@ -298,7 +299,13 @@ impl House {
 
 impl Person {
     pub fn who(self, house: &House) -> Who {
-        Who { ledger: self.ledger, actor: self.actor, member: Some(self.actor.id), now_us: house.now() }
+        Who {
+            ledger: self.ledger,
+            actor: self.actor,
+            member: Some(self.actor.id),
+            acts_for: vec![],
+            now_us: house.now(),
+        }
     }
     pub fn with_role(self, role: Role) -> Person {
         Person { actor: Actor { role, ..self.actor }, ..self }
