@@ -127,7 +127,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 17] = [
+    let lists: [(&str, &str); 18] = [
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
         ("list_clients", client::FROM),
