@@ -1,6 +1,8 @@
 //! The API's operations as its own document lists them, and for each a request that succeeds: the sweeps over all
 //! operations start from it. An operation without an example fails every sweep.
 
+mod ways;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -225,48 +227,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.sender = Credential::Nobody;
             example.body = Some(json!({ "email": email, "password": PASSWORD, "company": company.slug }));
         }
-        "finish_log_in" => {
-            let (email, mut totp) = company.enrolled();
-            example.sender = Credential::Nobody;
-            example.body = Some(json!({ "pending": company.pending(&email), "code": totp.next_code() }));
-        }
-        "confirm_me" => {
-            example.sender = company.new_member("viewer").1;
-            example.body = Some(json!({ "proof": PASSWORD }));
-        }
-        "begin_totp" => example.sender = company.new_member("viewer").1,
-        "enrol_totp" => {
-            let member = company.new_member("viewer").1;
-            let mut totp = company.begin_totp(&member);
-            example.sender = member;
-            example.body = Some(json!({ "code": totp.next_code() }));
-        }
-        "remove_totp" | "issue_recovery_codes" => {
-            let (email, mut totp) = company.enrolled();
-            example.sender = company.log_in_with_code(&email, &totp.next_code());
-        }
-        "begin_passkey" => example.sender = Credential::Nobody,
-        "log_in_by_passkey" | "confirm_by_passkey" => {
-            let member = company.new_member("viewer").1;
-            let mut key = company.new_passkey(&member).0;
-            example.body = Some(company.passkey_proof(&mut key));
-            example.sender = if name == "confirm_by_passkey" { member } else { Credential::Nobody };
-        }
-        "begin_new_passkey" => example.sender = company.new_member("viewer").1,
-        "register_passkey" => {
-            example.sender = company.new_member("viewer").1;
-            example.body = Some(company.made_passkey(&example.sender).1);
-        }
-        "rename_passkey" | "remove_passkey" => {
-            example.sender = company.new_member("viewer").1;
-            company.new_passkey(&example.sender);
-            let mine = company.client.send(&example.sender.on(Call::new("GET", "/v1/me/passkeys"))).expect(200);
-            let mut body = json!({ "passkey_id": mine.json()["items"][0]["id"] });
-            if name == "rename_passkey" {
-                body["name"] = json!(format!("Key of {}", company.slug));
-            }
-            example.body = Some(body);
-        }
+        own if ways::OPERATIONS.contains(&own) => ways::fill(company, own, &mut example),
         "reset_factor" => {
             example.sender = company.login.clone();
             example.body = Some(json!({ "reason": format!("Lost at {}", company.slug) }));

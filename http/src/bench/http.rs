@@ -25,13 +25,13 @@ use crate::{clock, metrics};
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
     let app = place.app.clone();
+    app.start();
     let mut tokens = vec![];
     for n in 0..settings.ledgers {
         let token = company(&app, n).await.map_err(|p| anyhow::anyhow!("no company was made ({})", p.code))?;
         tokens.push(token);
     }
     metrics::start()?;
-    app.start();
     app.runner.catch_up().await?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
