@@ -18,6 +18,8 @@ use keiin_projections::query::Read;
 use keiin_projections::runner::Runner;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::assets::Assets;
@@ -89,6 +91,8 @@ pub struct App {
     pub payment: Option<Arc<dyn Payment>>,
     /// Who follows the trail.
     pub feed: Feed,
+    /// True once the server stops: streams end, no mail is begun.
+    pub stopping: watch::Sender<bool>,
     _presence: Option<Presence>,
     _lock: Lock,
 }
@@ -142,6 +146,7 @@ impl App {
             legal: Legal::of(&config)?,
             payment: payment::provider(&config, &vault)?,
             feed: Feed::new(),
+            stopping: watch::Sender::new(false),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,
             texts,
             desk,
@@ -161,16 +166,17 @@ impl App {
         Ok(app)
     }
 
-    /// Starts what runs beside the requests: read models, checkpoints, effects, denials, the scrub.
-    pub fn start(self: &Arc<App>) {
+    /// Starts what runs beside the requests: read models, checkpoints, effects, denials, the scrub. The handle is that of
+    /// the mails, which end by themselves once the server is [stopping](App::stopping).
+    pub fn start(self: &Arc<App>) -> JoinHandle<()> {
         tokio::spawn(self.runner.clone().follow());
         tokio::spawn(self.anchorer.clone().follow());
-        tokio::spawn(crate::mail::run(self.clone()));
         tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
         tokio::spawn(crate::look::run(self.clone()));
         tokio::spawn(crate::scrub::run(self.clone()));
         tokio::spawn(crate::feed::run(self.clone()));
+        tokio::spawn(crate::mail::run(self.clone()))
     }
 
     /// Opens a company's ledger: keys, then its first record. May be repeated.

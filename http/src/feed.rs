@@ -57,7 +57,6 @@ const PAGE: usize = 50;
 /// The open streams of this process.
 pub struct Feed {
     ledgers: Mutex<HashMap<Uuid, Followed>>,
-    ending: watch::Sender<bool>,
 }
 
 /// A ledger that somebody follows.
@@ -71,17 +70,12 @@ struct Followed {
 impl Feed {
     /// Without streams.
     pub fn new() -> Feed {
-        Feed { ledgers: Mutex::default(), ending: watch::Sender::new(false) }
+        Feed { ledgers: Mutex::default() }
     }
 
     /// Open streams.
     pub fn open(&self) -> usize {
         self.lock().values().map(|followed| followed.people.values().sum::<usize>()).sum()
-    }
-
-    /// Ends every stream, now and from now on: the server stops.
-    pub fn end(&self) {
-        self.ending.send_replace(true);
     }
 
     /// Wakes whoever follows a ledger that grew.
@@ -118,7 +112,7 @@ struct Seat {
     ledger: Uuid,
     person: Uuid,
     grown: watch::Receiver<u64>,
-    ending: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 }
 
 impl Seat {
@@ -137,8 +131,8 @@ impl Seat {
             Followed { grown: watch::Sender::new(next), people: HashMap::new() }
         });
         *followed.people.entry(person).or_default() += 1;
-        let (grown, ending) = (followed.grown.subscribe(), app.feed.ending.subscribe());
-        Ok(Seat { app: app.clone(), ledger, person, grown, ending })
+        let (grown, stopping) = (followed.grown.subscribe(), app.stopping.subscribe());
+        Ok(Seat { app: app.clone(), ledger, person, grown, stopping })
     }
 }
 
@@ -244,7 +238,7 @@ impl Follower {
     /// that does not read, so they had better be small.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            if *self.seat.ending.borrow() {
+            if *self.seat.stopping.borrow() {
                 return None;
             }
             if Instant::now() >= self.check_at() && !Box::pin(self.may_go_on()).await {
@@ -283,7 +277,7 @@ impl Follower {
         let until = self.check_at().min(self.beat_at);
         tokio::select! {
             grown = self.seat.grown.changed() => self.unread = grown.is_ok(),
-            ended = self.seat.ending.changed() => ended.ok()?,
+            ended = self.seat.stopping.changed() => ended.ok()?,
             () = sleep_until(until) => {}
         }
         Some(())

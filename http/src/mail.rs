@@ -8,7 +8,7 @@ use std::time::Duration;
 use keiin_domain::mail::{MailFailure, RecordMail, without_addresses};
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
-use keiin_projections::mail::{Due, Letter, Rendered, due, retry_later};
+use keiin_projections::mail::{Due, Letter, Rendered, due, give_back, retry_later};
 use keiin_projections::query::Beside;
 use uuid::Uuid;
 
@@ -134,28 +134,36 @@ impl Desk {
     }
 }
 
-/// Hands mails over until the process ends.
+/// Hands mails over until the server stops.
 pub async fn run(app: Arc<App>) {
-    let mut changed = app.log.changed();
+    let (mut changed, mut stopping) = (app.log.changed(), app.stopping.subscribe());
     let quiet = Duration::from_secs(u64::from(app.config.mail.retry_s.min(60)));
-    loop {
+    while !*stopping.borrow() {
         match round(&app, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "mails could not be handed over"),
         }
         // A new record may ask for a mail; a little later something may be due again.
-        let _ = tokio::time::timeout(quiet, changed.changed()).await;
+        let _ = tokio::time::timeout(quiet, async {
+            tokio::select! { _ = changed.changed() => {}, _ = stopping.changed() => {} }
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
-/// One round at this time; returns how many mails it took up.
+/// One round at this time; returns how many mails it took up. Those that it has not begun when the server stops wait for the
+/// next start.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let mails = due(&app.read, now_us, ROUND)?;
     let count = mails.len();
     let mut carrier = Carrier { smtp: app.smtp.as_ref(), line: Line::default(), away: false };
     for mail in mails {
+        if *app.stopping.borrow() {
+            give_back(&app.read, &mail, now_us)?;
+            continue;
+        }
         let handed_over = match carrier.carry(app, &mail, now_us).await {
             Some(outcome) => record(app, &mail.letter, outcome, now_us).await,
             None => Err(Problem::new("service.unavailable")),

@@ -289,7 +289,7 @@ pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
 const SYSTEM: Actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);
 
 /// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
-/// outcome must be recorded (`mail.sent`, `mail.failed`) or [`retry_later`] called.
+/// outcome must be recorded (`mail.sent`, `mail.failed`), or [`retry_later`] or [`give_back`] called.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
     let waiting = "SELECT p.ledger FROM positions p WHERE p.projection = 'mail' AND EXISTS
                      (SELECT 1 FROM effects e WHERE e.ledger = p.ledger AND e.state = 'queued') ORDER BY p.ledger";
@@ -326,6 +326,11 @@ pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> 
 pub fn retry_later(read: &Read, due: &Due, next_at_us: i64) -> Result<(), Refusal> {
     let scope = Scope::Ledger(due.letter.ledger);
     read.sql(|connection| Ok(connection.write(scope, |tx| attempt(tx, due, next_at_us, None).map(|_| ()))?))
+}
+
+/// Puts a mail back that was not tried.
+pub fn give_back(read: &Read, due: &Due, now_us: i64) -> Result<(), Refusal> {
+    retry_later(read, &Due { attempts: due.attempts - 1, ..due.clone() }, now_us)
 }
 
 /// Writes down an attempt; false if there were not as many before as `before` says.

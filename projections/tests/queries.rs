@@ -151,6 +151,8 @@ async fn deliveries_and_their_mails(house: House) {
         (Some("株式会社minato"), Some("どうぞ"))
     );
     assert!(mail::due(&read, house.now(), 10).unwrap().is_empty(), "leased");
+    mail::give_back(&read, mail, house.now()).unwrap();
+    assert_eq!(mail::due(&read, house.now(), 10).unwrap()[0].attempts, 1, "given back is not tried");
     mail::retry_later(&read, mail, house.now() + HOUR).unwrap();
     assert!(mail::due(&read, house.now() + HOUR - 1, 10).unwrap().is_empty());
     runner.rebuild().await.unwrap();

@@ -25,7 +25,7 @@ use crate::{clock, metrics};
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
     let app = place.app.clone();
-    app.start();
+    let _mails = app.start();
     let mut tokens = vec![];
     for n in 0..settings.ledgers {
         let token = company(&app, n).await.map_err(|p| anyhow::anyhow!("no company was made ({})", p.code))?;

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -18,6 +19,9 @@ use crate::serve::Sockets;
 use crate::stores::Stores;
 use crate::tls::Tls;
 use crate::{demo, metrics, serve};
+
+/// How long a stop waits for the mail that is being handed over.
+const LAST_MAIL: Duration = Duration::from_secs(10);
 
 /// Make an empty data directory with its keys.
 #[derive(Args)]
@@ -145,8 +149,11 @@ pub async fn bind(mut config: Config, data: &DataDir) -> anyhow::Result<(Config,
 /// Serves until a signal says stop.
 pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
     metrics::start()?;
-    app.start();
-    serve::run(app, sockets).await
+    let mails = app.start();
+    serve::run(app, sockets).await?;
+    // What is being handed over is written down, the rest is given back for the next start.
+    let _ = tokio::time::timeout(LAST_MAIL, mails).await;
+    Ok(())
 }
 
 /// A line for whoever waits for it on a pipe.

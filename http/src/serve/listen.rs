@@ -44,13 +44,11 @@ pub struct Sockets {
 
 /// Serves until a signal says stop; requests under way are finished.
 pub async fn run(app: Arc<App>, sockets: Sockets) -> anyhow::Result<()> {
-    let (stop, stopped) = watch::channel(false);
-    let feed = app.clone();
+    let stopped = app.stopping.subscribe();
+    let stopping = app.clone();
     tokio::spawn(async move {
         stop_signal().await;
-        // Event streams would not end by themselves.
-        feed.feed.end();
-        let _ = stop.send(true);
+        stopping.stopping.send_replace(true);
     });
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
