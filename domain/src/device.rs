@@ -146,7 +146,7 @@ impl Command for ForgetDevice {
 }
 
 /// "This was not me", said by who holds the mailed link, once: that login ends, the device is forgotten, passkeys that were
-/// added since are gone, and the member must set a new password, by which all other logins end.
+/// added and accounts that were linked since are gone, and the member must set a new password, by which all other logins end.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DisownLogin {}
@@ -173,6 +173,7 @@ impl Command for DisownLogin {
         }
         let since_us = device.alert.map_or(i64::MAX, |alert| alert.expires_at_us - ALERT_US);
         emits.extend(factor.without_passkeys_since(since_us));
+        emits.extend(factor.without_accounts_since(since_us));
         Ok(emits)
     }
 }

@@ -1,8 +1,10 @@
-//! Second factors of a member: an authenticator app (TOTP, RFC 6238), passkeys, and recovery codes. The stream's id is the member's;
-//! seeds are in the vault, codes that were used are here, so that of two logins with one code one is refused.
+//! How a member shows who they are beside their password: an authenticator app (TOTP, RFC 6238), passkeys and recovery
+//! codes as second factors, and accounts elsewhere. The stream's id is the member's; seeds are in the vault, codes that were
+//! used are here, so that of two logins with one code one is refused.
 //!
 //! What makes a create unique: the member.
 
+pub mod account;
 pub mod passkey;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::role::Permission;
 use crate::{events, text};
+use account::{Account, AccountLinked, AccountUnlinked};
 use passkey::{Passkey, PasskeyAdded, PasskeyRemoved, PasskeyRenamed, PasskeyUsed};
 
 /// Recovery codes that are made at once.
@@ -31,6 +34,8 @@ events! {
         PasskeyRenamed = "factor.passkey_renamed" v 1;
         PasskeyUsed = "factor.passkey_used" v 1;
         PasskeyRemoved = "factor.passkey_removed" v 1;
+        AccountLinked = "factor.account_linked" v 1;
+        AccountUnlinked = "factor.account_unlinked" v 1;
     }
 }
 
@@ -90,6 +95,8 @@ pub struct Factor {
     pub codes: Vec<CodeHash>,
     /// Passkeys that are good.
     pub passkeys: Vec<Passkey>,
+    /// Accounts elsewhere by which they may log in, at most one a provider. None is a second factor.
+    pub accounts: Vec<Account>,
 }
 
 impl Factor {
@@ -113,11 +120,18 @@ impl Aggregate for Factor {
                 self.totp = None;
                 self.codes.clear();
             }
-            FactorEvent::Reset(_) => *self = Factor::default(),
+            FactorEvent::Reset(_) => {
+                *self = Factor { accounts: std::mem::take(&mut self.accounts), ..Factor::default() }
+            }
             FactorEvent::PasskeyAdded(e) => self.added(e),
             FactorEvent::PasskeyRenamed(_) => {}
             FactorEvent::PasskeyUsed(e) => self.used(&e),
             FactorEvent::PasskeyRemoved(e) => self.removed(&e),
+            FactorEvent::AccountLinked(e) => {
+                let AccountLinked { account_id: id, provider, linked_at_us, .. } = e;
+                self.accounts.push(Account { id, provider, linked_at_us });
+            }
+            FactorEvent::AccountUnlinked(e) => self.accounts.retain(|account| account.id != e.account_id),
         }
     }
     #[cfg(test)]
@@ -401,6 +415,7 @@ mod tests {
             Reset { reason: "電話で本人を確認した".into() }.into(),
         ];
         samples.extend(passkey::tests::samples());
+        samples.extend(account::tests::samples());
         samples
     }
 }

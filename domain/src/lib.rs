@@ -121,6 +121,8 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<factor::passkey::RenamePasskey>();
     v.command::<factor::passkey::RemovePasskey>();
     v.command::<factor::passkey::UsePasskey>();
+    v.command::<factor::account::LinkAccount>();
+    v.command::<factor::account::UnlinkAccount>();
 
     v.reading("security.read");
     v.aggregate::<security::Security>();

@@ -1,5 +1,5 @@
-//! How a company guards its accounts: whether a second factor is required, and from which networks people may come. The
-//! stream's id is the company's.
+//! How a company guards its accounts: whether a second factor is required, from which networks people may come, and by which
+//! accounts elsewhere they may log in. The stream's id is the company's.
 
 use std::net::IpAddr;
 
@@ -11,6 +11,7 @@ use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::events;
 use crate::factor::Factor;
+use crate::factor::account::Provider;
 use crate::role::Permission;
 
 /// Most networks in a list.
@@ -19,7 +20,7 @@ pub const NETWORKS_MAX: usize = 100;
 events! {
     /// What happens to a company's security settings.
     SecurityEvent {
-        Changed = "security.changed" v 1;
+        Changed = "security.changed" v 2, was ChangedV1 v 1;
     }
 }
 
@@ -30,15 +31,19 @@ pub struct Changed {
     pub second_factor_required: bool,
     /// `address/bits`, sorted; empty = from anywhere.
     pub networks: Vec<String>,
+    /// By whose accounts people may log in, sorted.
+    pub providers: Vec<Provider>,
 }
 
 /// State of the settings. As long as nobody changed them, nothing is required and everywhere is allowed.
-#[derive(Debug, Default)]
+#[derive(PartialEq, Eq, Debug, Default)]
 pub struct Security {
     /// See [`Changed`].
     pub second_factor_required: bool,
     /// See [`Changed`].
     pub networks: Vec<Network>,
+    /// See [`Changed`].
+    pub providers: Vec<Provider>,
 }
 
 impl Aggregate for Security {
@@ -48,6 +53,7 @@ impl Aggregate for Security {
         let SecurityEvent::Changed(e) = event;
         self.second_factor_required = e.second_factor_required;
         self.networks = e.networks.iter().filter_map(|text| Network::parse(text)).collect();
+        self.providers = e.providers;
     }
     #[cfg(test)]
     fn samples() -> Vec<SecurityEvent> {
@@ -124,6 +130,9 @@ pub struct ChangeSecurity {
     /// Networks that people and programs may come from, `192.0.2.0/24` or `2001:db8::/32`, at most 100; absent = anywhere.
     #[serde(default)]
     pub networks: Vec<String>,
+    /// By whose accounts people may log in; absent = by none.
+    #[serde(default)]
+    pub providers: Vec<Provider>,
 }
 
 impl Command for ChangeSecurity {
@@ -153,15 +162,35 @@ impl Command for ChangeSecurity {
         }
         networks.sort();
         networks.dedup();
-        let after = Security { second_factor_required: self.second_factor_required, networks };
+        let mut providers = self.providers;
+        providers.sort();
+        providers.dedup();
+        let after = Security { second_factor_required: self.second_factor_required, networks, providers };
         if !after.allows(ctx.from) {
             return Err(Rejection::at("security.locks_you_out", "/networks"));
         }
-        if (after.second_factor_required, &after.networks) == (security.second_factor_required, &security.networks) {
+        if after == **security {
             return Ok(vec![]);
         }
-        let networks = after.networks.iter().map(Network::to_string).collect();
-        Ok(vec![security.emit(Changed { second_factor_required: after.second_factor_required, networks })])
+        let Security { second_factor_required, networks, providers } = after;
+        let networks = networks.iter().map(Network::to_string).collect();
+        Ok(vec![security.emit(Changed { second_factor_required, networks, providers })])
+    }
+}
+
+/// As it was written before accounts elsewhere were a way in. Frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangedV1 {
+    /// See [`Changed`].
+    pub second_factor_required: bool,
+    /// See [`Changed`].
+    pub networks: Vec<String>,
+}
+
+impl From<ChangedV1> for Changed {
+    fn from(old: ChangedV1) -> Changed {
+        let ChangedV1 { second_factor_required, networks } = old;
+        Changed { second_factor_required, networks, providers: vec![] }
     }
 }
 
@@ -172,7 +201,8 @@ mod tests {
     use crate::testing::*;
 
     fn change(networks: &[&str]) -> ChangeSecurity {
-        ChangeSecurity { second_factor_required: false, networks: networks.iter().map(|n| (*n).to_owned()).collect() }
+        let networks = networks.iter().map(|n| (*n).to_owned()).collect();
+        ChangeSecurity { second_factor_required: false, networks, providers: vec![] }
     }
 
     fn address(text: &str) -> Option<IpAddr> {
@@ -205,8 +235,8 @@ mod tests {
     fn networks_are_kept_sorted_and_nobody_locks_themselves_out() {
         let scene = scene().from("192.0.2.7");
         let scene = scene.when(TENANT, change(&["203.0.113.0/24"])).refused_at("security.locks_you_out", "/networks");
-        let kept =
-            Changed { second_factor_required: false, networks: vec!["192.0.2.0/24".into(), "2001:db8::/32".into()] };
+        let networks = vec!["192.0.2.0/24".into(), "2001:db8::/32".into()];
+        let kept = Changed { second_factor_required: false, networks, providers: vec![] };
         let both = change(&["2001:db8::/32", "192.0.2.0/24", "192.0.2.0/24"]);
         let scene = scene.when(TENANT, both.clone()).then([emit::<Security>(TENANT, kept)]);
         let settings = scene.now::<Security>(TENANT);
@@ -215,6 +245,17 @@ mod tests {
         let scene = scene.when(TENANT, both).then([]);
         let scene = scene.when(TENANT, change(&[])).accepted();
         assert!(scene.now::<Security>(TENANT).allows(None), "no list, no limit");
+    }
+
+    #[test]
+    fn fm_24_providers_are_kept_sorted_and_each_once() {
+        let both = vec![Provider::Microsoft, Provider::Google, Provider::Microsoft];
+        let with = |providers| ChangeSecurity { providers, ..change(&[]) };
+        let providers = vec![Provider::Google, Provider::Microsoft];
+        let kept = Changed { second_factor_required: false, networks: vec![], providers };
+        let scene = scene().when(TENANT, with(both.clone())).then([emit::<Security>(TENANT, kept)]);
+        let scene = scene.when(TENANT, with(both)).then([]);
+        assert!(scene.when(TENANT, change(&[])).accepted().now::<Security>(TENANT).providers.is_empty());
     }
 
     #[test]
@@ -243,9 +284,8 @@ mod tests {
 
     /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
     pub fn samples() -> Vec<SecurityEvent> {
-        vec![
-            Changed { second_factor_required: true, networks: vec!["192.0.2.0/24".into(), "2001:db8::/32".into()] }
-                .into(),
-        ]
+        let networks = vec!["192.0.2.0/24".into(), "2001:db8::/32".into()];
+        let providers = vec![Provider::Google, Provider::Microsoft];
+        vec![Changed { second_factor_required: true, networks, providers }.into()]
     }
 }

@@ -36,6 +36,10 @@ codes! {
         Joining = 3 "joining",
         /// A passkey alone.
         Passkey = 4 "passkey",
+        /// A Google account.
+        Google = 5 "google",
+        /// A Microsoft account.
+        Microsoft = 6 "microsoft",
     }
 }
 
@@ -84,6 +88,18 @@ codes! {
         WrongPasskey = 7 "wrong_passkey",
         /// The passkey's count of signatures did not rise: there is a copy of it.
         CopiedPasskey = 8 "copied_passkey",
+        /// The way back from a provider of identities led nowhere: begun by another browser, done already, or too long ago.
+        ProviderState = 9 "provider_state",
+        /// The provider did not say who it is.
+        ProviderRefused = 10 "provider_refused",
+        /// What the provider said does not hold: not signed by it, not for us, not for this login, not now.
+        ProviderAnswer = 11 "provider_answer",
+        /// The account there is linked to nobody, and its address is not verified.
+        UnverifiedAddress = 12 "unverified_address",
+        /// The member has linked another account of this provider.
+        OtherAccount = 13 "other_account",
+        /// The company lets nobody in by this provider.
+        ProviderOff = 14 "provider_off",
     }
 }
 

@@ -32,6 +32,7 @@ use crate::limit::Limiter;
 use crate::locale::Texts;
 use crate::look::Looks;
 use crate::mail::Desk;
+use crate::oidc::Providers;
 use crate::page::Pages;
 use crate::payment::{self, Payment};
 use crate::principal::{self, Principal};
@@ -89,6 +90,8 @@ pub struct App {
     pub legal: Legal,
     /// Who takes payments of those who sign up; `None` = there is nothing to pay.
     pub payment: Option<Arc<dyn Payment>>,
+    /// Who says who somebody is.
+    pub providers: Providers,
     /// Who follows the trail.
     pub feed: Feed,
     /// True once the server stops: streams end, no mail is begun.
@@ -145,6 +148,7 @@ impl App {
             smtp: Smtp::of(&config)?,
             legal: Legal::of(&config)?,
             payment: payment::provider(&config, &vault)?,
+            providers: Providers::new().context("providers of identities")?,
             feed: Feed::new(),
             stopping: watch::Sender::new(false),
             pages: Pages::new(texts.clone(), assets.clone()).context("templates")?,

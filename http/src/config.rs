@@ -2,6 +2,7 @@
 //! that is silently ignored is a hole.
 
 mod mail;
+pub mod oidc;
 mod operators;
 mod signup;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// Who runs the deployment.
     pub operators: Operators,
+    /// By whose accounts people may log in.
+    pub oidc: oidc::Oidc,
     /// What is too much.
     pub limits: Limits,
     /// What checking a password costs.
@@ -156,6 +159,7 @@ impl Default for Config {
             tls: Tls::default(),
             proxy: Proxy::default(),
             operators: Operators::default(),
+            oidc: oidc::Oidc::default(),
             limits: Limits::default(),
             passwords: Passwords::default(),
             mail: Mail::default(),
@@ -211,7 +215,7 @@ impl Config {
         let figment = Figment::from(Serialized::defaults(Config::default()))
             .merge(Toml::file(file))
             .merge(Env::prefixed("KEIIN__").split("__"));
-        let config: Config = figment.extract().map_err(|error| {
+        let mut config: Config = figment.extract().map_err(|error| {
             let mut text = String::new();
             for error in error {
                 text.push_str(&explained(&error));
@@ -228,6 +232,7 @@ impl Config {
         config.operators.check()?;
         config.mail.check()?;
         config.signup.check()?;
+        config.oidc.load()?;
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
                 return Err(BadConfig(format!(
@@ -370,6 +375,11 @@ impl Config {
     /// Name of the login cookie. The `__Host-` prefix needs TLS; plain HTTP exists on loopback only.
     pub fn session_cookie(&self) -> &'static str {
         if self.is_https() { "__Host-keiin" } else { "keiin" }
+    }
+
+    /// Name of the cookie of a browser that is on its way to a provider of identities.
+    pub fn browser_cookie(&self) -> &'static str {
+        if self.is_https() { "__Host-keiin-browser" } else { "keiin-browser" }
     }
 
     /// Name of the cookie by which a device is known again at its next login.

@@ -36,6 +36,8 @@ pub mod look;
 pub mod mail;
 pub mod metrics;
 pub mod oauth;
+pub mod oidc;
+pub mod oidc_pages;
 pub mod openapi;
 pub mod operator;
 pub mod page;

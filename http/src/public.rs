@@ -55,6 +55,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/kiosk/check_out", post(|s, r| kiosk_form::<CheckOut>(s, r, "out")))
         .route("/kiosk/walk_in", post(|s, r| kiosk_form::<WalkIn>(s, r, "walk_in")))
         .route("/problems/{code}", get(problem_type))
+        .merge(crate::oidc_pages::router())
 }
 
 /// The fields of a form that has each once.
@@ -77,7 +78,7 @@ pub async fn page(app: &App, head: &Parts, template: &str, more: Value) -> Resul
 }
 
 /// A form again, with what was typed (but no password) and what was wrong.
-async fn again(
+pub async fn again(
     app: &App,
     peer: Peer,
     path: &str,
@@ -114,12 +115,19 @@ async fn login(State(app): State<Arc<App>>, request: Request) -> Result<Response
     app.limiter.guess(format!("account {}", login.email.trim().to_lowercase()))?;
     match session::login(&app, &login, &call).await {
         Err(problem) => again(&app, peer, "/login", "login", values, problem).await,
-        Ok(Step::In(logged_in)) => Ok(logged_in_to(&app, &values, &logged_in)),
-        Ok(Step::Pending { secret, factors }) => {
+        Ok(step) => after_login(&app, &head, &values, step).await,
+    }
+}
+
+/// What follows a first step: the page that was wanted, or the one that asks for a second factor.
+pub async fn after_login(app: &App, head: &Parts, values: &Fields, step: Step) -> Result<Response, Problem> {
+    match step {
+        Step::In(logged_in) => Ok(logged_in_to(app, values, &logged_in)),
+        Step::Pending { secret, factors } => {
             let next = values.get("_next").cloned().unwrap_or_default();
             let passkey = factors.contains(&"passkey").to_string();
             let values = json!({ "pending": secret, "_next": next, "passkey": passkey });
-            page(&app, &head, "login_code", json!({ "values": values })).await
+            page(app, head, "login_code", json!({ "values": values })).await
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Logins: a password, and a second factor where one is on; or a passkey. Whatever a login began with, it ends in [`begin`]. A session
-//! is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor one of the ledger holds
-//! anything that logs in.
+//! Logins: a password or an account elsewhere, and a second factor where one is on; or a passkey. Whatever a login began with,
+//! it ends in [`begin`]. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
+//! one of the ledger holds anything that logs in.
 
 pub mod ways;
 
 use keiin_domain::command::On;
+use keiin_domain::factor::account::LinkedBy;
 use keiin_domain::factor::{Factor, UseFactor};
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::role::Role;
@@ -18,12 +19,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use self::ways::Way;
 use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
-use crate::{device, lockout, password, random};
+use crate::{device, lockout, oidc, password, random};
 
 /// Entry kind of sessions.
 pub const SESSION: &str = "session";
@@ -116,7 +118,8 @@ const CODES: u8 = 5;
 /// What the vault keeps of a login that waits for a code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Pending {
-    method: LoginMethod,
+    #[serde(flatten)]
+    way: Way,
     wrong: u8,
     break_glass: String,
     /// As of the password that was right.
@@ -164,7 +167,7 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
                 refuse(app, Some(one), LoginRefusal::Inactive, call).await?;
                 return Err(wrong());
             }
-            begin(app, one, LoginMethod::Password, None, break_glass, call).await
+            begin(app, one, LoginMethod::Password.into(), None, break_glass, call).await
         }
         [] => {
             let reason = if known.is_some() { LoginRefusal::WrongPassword } else { LoginRefusal::UnknownMember };
@@ -179,14 +182,14 @@ pub async fn login(app: &App, login: &Login, call: &Call) -> Result<Step, Proble
 pub async fn begin(
     app: &App,
     who: TenantMember,
-    method: LoginMethod,
+    way: Way,
     proof: Option<Proof>,
     break_glass: String,
     call: &Call,
 ) -> Result<Step, Problem> {
     let factor: On<Factor> = principal::load(app, who.ledger, who.member).await?;
     if proof.is_none() && factor.is_on() {
-        let pending = Pending { method, wrong: 0, break_glass, passwords: who.passwords };
+        let pending = Pending { way, wrong: 0, break_glass, passwords: who.passwords };
         let secret = random::secret("pnd");
         let (created_us, expires_us) = (call.now_us, Some(call.now_us + PENDING_US));
         app.vault.put(&[pending.entry(who, random::hash(&secret).to_vec(), created_us, expires_us)?])?;
@@ -202,19 +205,26 @@ pub async fn begin(
             return Err(Problem::new("access.network"));
         }
     }
-    open(app, who, method, proof, break_glass, call).await.map(|logged_in| Step::In(Box::new(logged_in)))
+    let logged_in = open(app, who, way.method, proof, break_glass, call).await?;
+    if let Some(identity) = &way.link
+        && let Err(problem) = oidc::link(app, &logged_in.principal, identity, LinkedBy::Address, call).await
+    {
+        // They are in; another login of theirs may have linked one at the same moment.
+        tracing::warn!(code = problem.code, "an account elsewhere was not linked");
+    }
+    Ok(Step::In(Box::new(logged_in)))
 }
 
 /// The same for whoever has shown a second factor: there is no further question.
 async fn finish(
     app: &App,
     who: TenantMember,
-    method: LoginMethod,
+    way: Way,
     proof: Proof,
     break_glass: String,
     call: &Call,
 ) -> Result<LoggedIn, Problem> {
-    match begin(app, who, method, Some(proof), break_glass, call).await? {
+    match begin(app, who, way, Some(proof), break_glass, call).await? {
         Step::In(logged_in) => Ok(*logged_in),
         Step::Pending { .. } => Err(Problem::failed("a proven login waits")),
     }
@@ -272,7 +282,7 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
         }
     };
     asked.forget(app)?;
-    finish(app, who, pending.method, proof, pending.break_glass, call).await
+    finish(app, who, pending.way, proof, pending.break_glass, call).await
 }
 
 /// Uses a code of somebody's second factor.

@@ -51,7 +51,9 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         FactorEvent::PasskeyAdded(_)
         | FactorEvent::PasskeyRenamed(_)
         | FactorEvent::PasskeyUsed(_)
-        | FactorEvent::PasskeyRemoved(_) => out.changed(&FACTORS, fact, []),
+        | FactorEvent::PasskeyRemoved(_)
+        | FactorEvent::AccountLinked(_)
+        | FactorEvent::AccountUnlinked(_) => out.changed(&FACTORS, fact, []),
         FactorEvent::TotpRemoved(_) | FactorEvent::Reset(_) => {
             out.changed(&FACTORS, fact, [("totp", cell(false)), ("codes", cell(0i64))]);
         }

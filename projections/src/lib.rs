@@ -3,6 +3,7 @@
 //! Architecture invariant: everything here can be dropped and rebuilt from the ledger at any time. A noun's file holds its
 //! tables, its fold, its views and its queries, top-down; the same noun has the same file name in `domain` and `http`.
 
+pub mod account;
 pub mod application;
 pub mod authorization;
 pub mod catalog;
@@ -52,6 +53,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     authorization::PROJECTION,
     factor::PROJECTION,
     passkey::PROJECTION,
+    account::PROJECTION,
     security::PROJECTION,
     session::PROJECTION,
     device::PROJECTION,
@@ -92,6 +94,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<factor::GetMyFactor>();
     v.query::<factor::GetFactor>();
     v.query::<passkey::ListPasskeys>();
+    v.query::<account::ListAccounts>();
     v.query::<security::GetSecurity>();
     v.query::<grant::GetSupport>();
     v.query::<grant::ListGrants>();

@@ -2,6 +2,7 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
+use keiin_domain::factor::account::Provider;
 use keiin_domain::role::Permission;
 use keiin_domain::security::{Security, SecurityEvent};
 use serde::Serialize;
@@ -17,13 +18,20 @@ use crate::view::{Json, col, json};
 pub static SECURITY: Table = Table {
     name: "security",
     key: &[blob("id")],
-    columns: &[int("second_factor_required"), text("networks"), int("since"), int("version"), int("position")],
+    columns: &[
+        int("second_factor_required"),
+        text("networks"),
+        text("providers"),
+        int("since"),
+        int("version"),
+        int("position"),
+    ],
     indexes: &[],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "security", revision: 1, tables: &[&SECURITY], fold };
+pub const PROJECTION: Projection = Projection { name: "security", revision: 2, tables: &[&SECURITY], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Security::STREAM {
@@ -31,7 +39,11 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     }
     let SecurityEvent::Changed(e) = fact.read()?;
     let required = ("second_factor_required", cell(e.second_factor_required));
-    out.born(&SECURITY, fact, [required, ("networks", cell(json(&e.networks)))]);
+    out.born(
+        &SECURITY,
+        fact,
+        [required, ("networks", cell(json(&e.networks))), ("providers", cell(json(&e.providers)))],
+    );
     Ok(())
 }
 
@@ -42,6 +54,8 @@ pub struct SecurityView {
     pub second_factor_required: bool,
     /// Networks that people and programs may come from; empty = anywhere.
     pub networks: Vec<String>,
+    /// By whose accounts people may log in.
+    pub providers: Vec<Provider>,
 }
 
 /// The caller's company's settings.
@@ -57,7 +71,8 @@ impl Query for GetSecurity {
     async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {
         let found = read.one(who, "security", Some(who.ledger), |row| {
             let second_factor_required = col(row, "second_factor_required")?;
-            Ok(SecurityView { second_factor_required, networks: col::<Json<_>>(row, "networks")?.0 })
+            let (networks, providers) = (col::<Json<_>>(row, "networks")?.0, col::<Json<_>>(row, "providers")?.0);
+            Ok(SecurityView { second_factor_required, networks, providers })
         });
         if matches!(found, Err(Refusal::NotFound)) { Ok(SecurityView::default()) } else { found }
     }

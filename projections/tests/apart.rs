@@ -12,6 +12,7 @@ use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::SendDocument;
 use keiin_domain::document::{DraftDocument, IssueDocument};
 use keiin_domain::factor::EnrolTotp;
+use keiin_domain::factor::account::LinkAccount;
 use keiin_domain::factor::passkey::AddPasskey;
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
@@ -29,8 +30,8 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member, passkey,
-    permission_set, secretary, session, sign_up, token, visit,
+    account, application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member,
+    passkey, permission_set, secretary, session, sign_up, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -59,7 +60,11 @@ async fn everything(house: &House, owner: Person) {
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
     let passkey = json!({ "member_id": owner.actor.id, "passkey_id": support::fresh(), "name": "鍵" });
     house.run::<AddPasskey>(owner, None, passkey).await;
-    house.run::<ChangeSecurity>(owner, None, json!({ "second_factor_required": true })).await;
+    let security = json!({ "second_factor_required": true, "providers": ["google"] });
+    house.run::<ChangeSecurity>(owner, None, security).await;
+    let account = json!({ "member_id": owner.actor.id, "account_id": support::fresh(), "provider": "google",
+        "address": "hanako@example.jp", "by": "address" });
+    house.run::<LinkAccount>(owner, None, account).await;
     house.run::<RequestSignUp>(owner, None, json!({ "email": "new@example.jp" })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
     house.run::<StartSession>(owner, None, login).await;
@@ -127,7 +132,8 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 18] = [
+    let lists: [(&str, &str); 19] = [
+        ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
         ("list_clients", client::FROM),

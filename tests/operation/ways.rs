@@ -8,9 +8,9 @@ use crate::company::{Company, Credential, PASSWORD};
 
 /// What is asked for here.
 pub const OPERATIONS: &[&str] = &[
-    "finish_log_in", "confirm_me", "begin_totp", "enrol_totp", "remove_totp", "issue_recovery_codes", "begin_passkey",
-    "log_in_by_passkey", "confirm_by_passkey", "begin_new_passkey", "register_passkey", "rename_passkey",
-    "remove_passkey",
+    "finish_log_in", "confirm_me", "unlink_account", "begin_totp", "enrol_totp", "remove_totp", "issue_recovery_codes",
+    "begin_passkey", "log_in_by_passkey", "confirm_by_passkey", "begin_new_passkey", "register_passkey",
+    "rename_passkey", "remove_passkey",
 ];
 
 /// Fills in one of them.
@@ -24,6 +24,10 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         "confirm_me" => {
             example.sender = company.new_member("viewer").1;
             example.body = Some(json!({ "proof": PASSWORD }));
+        }
+        "unlink_account" => {
+            example.sender = company.new_member("viewer").1;
+            example.body = Some(json!({ "provider": "google" }));
         }
         "begin_totp" => example.sender = company.new_member("viewer").1,
         "enrol_totp" => {
