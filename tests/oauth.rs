@@ -57,6 +57,8 @@ impl Company {
     pub fn new_authorization(&self) -> String {
         let application = self.new_application(&[]);
         application.connect(&self.login, "me:read");
+        // What a program did is read a moment later.
+        self.mark();
         let authorizations =
             self.client.send(&self.login.on(Call::new("GET", "/v1/me/authorizations?limit=1"))).expect(200).json();
         text(&authorizations["items"][0], "id")

@@ -451,6 +451,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         }
         "get_device" | "forget_device" => {
             company.log_in(&format!("owner@{}.example", company.slug));
+            company.mark();
             text(&company.client.send(&company.login.on(Call::new("GET", "/v1/devices"))).json()["items"][0], "id")
         }
         "get_token" | "revoke_token" => company.issue_token(&["me:read".to_owned()]).0,
