@@ -9,6 +9,7 @@ use keiin_tests::{cargo_metadata, root};
 const EDGES: &[(&str, &[&str])] = &[
     ("keiin-domain", &[]),
     ("keiin-eventlog", &[]),
+    ("keiin-formats", &["keiin-domain"]),
     ("keiin-projections", &["keiin-domain", "keiin-eventlog"]),
     ("keiin", &["keiin-domain", "keiin-eventlog", "keiin-projections"]),
 ];
