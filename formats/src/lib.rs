@@ -17,7 +17,7 @@ use keiin_domain::tax::Totals;
 pub struct Paper {
     /// Decides title, greeting and labels.
     pub document_type: DocumentType,
-    /// As given at the issue.
+    /// As given at the issue; empty before it, and then the paper says that it is a draft.
     pub number: String,
     /// 1 for the original.
     pub revision: u32,
@@ -29,7 +29,7 @@ pub struct Paper {
     pub issued_on: Date,
     /// Of the transaction.
     pub date: Date,
-    /// When to pay, to deliver, or until when it holds: by type.
+    /// When to pay, to deliver, or until when it holds: by type. A receipt does not print it.
     pub date_due: Option<Date>,
     /// Who issues it.
     pub sender: Sender,
@@ -43,9 +43,9 @@ pub struct Paper {
     pub note: String,
     /// Income tax that the recipient keeps back (源泉徴収税額), positive; it lowers what is to be paid.
     pub withholding: Option<Money>,
-    /// 但し書き: what a receipt is for, without 但し and として.
+    /// 但し書き, on a receipt: what it is for, without 但し and として.
     pub proviso: String,
-    /// A frame for the revenue stamp (収入印紙).
+    /// A frame for the revenue stamp (収入印紙), on a receipt.
     pub has_tax_stamp: bool,
     /// A frame for the company's seal (印).
     pub has_hanko: bool,

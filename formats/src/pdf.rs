@@ -11,6 +11,8 @@ mod sheet;
 mod table;
 mod words;
 
+use std::collections::BTreeSet;
+
 use keiin_domain::date::Date;
 use krilla::configure::{Archival, ConfigurationBuilder};
 use krilla::metadata::{DateTime, Metadata};
@@ -28,7 +30,7 @@ pub enum Error {
     #[error("the font lacks {} character(s); the first is {} in {}", .0.len(), .0[0].character, .0[0].field)]
     Missing(Vec<Missing>),
     /// What the QR code would hold.
-    #[error("the verification address is too long for a QR code")]
+    #[error("the verification address is too long: three lines of small print hold it")]
     VerifyUrl,
     /// The library found that the file would break PDF/A; the paper cannot cause that.
     #[error("the file would not be PDF/A: {0}")]
@@ -48,12 +50,9 @@ pub struct Missing {
 pub fn missing(paper: &Paper) -> Vec<Missing> {
     let mut missing = Vec::new();
     for (field, text) in texts(paper) {
-        for character in text.chars().filter(|c| !face::has(Weight::Regular, *c)) {
-            let found = Missing { field: field.clone(), character };
-            if !missing.contains(&found) {
-                missing.push(found);
-            }
-        }
+        let mut seen = BTreeSet::new();
+        let lacking = text.chars().filter(|c| !face::has(Weight::Regular, *c) && seen.insert(*c));
+        missing.extend(lacking.map(|character| Missing { field: field.clone(), character }));
     }
     missing
 }

@@ -208,8 +208,35 @@ fn a_character_that_the_font_lacks_is_reported_with_its_field() {
 
 #[test]
 fn a_link_that_no_code_can_hold_is_refused() {
-    let paper = Paper { verify_url: "https://keiin.example.jp/".repeat(200), ..papers::one_line() };
-    assert!(matches!(render(&paper), Err(Error::VerifyUrl)));
+    for times in [20, 200] {
+        let paper = Paper { verify_url: "https://keiin.example.jp/".repeat(times), ..papers::one_line() };
+        assert!(matches!(render(&paper), Err(Error::VerifyUrl)), "{times}");
+    }
+}
+
+/// Otherwise somebody's name would make a file that breaks the standard, or one in which nobody finds it.
+#[test]
+fn every_character_of_the_font_can_be_printed_and_copied_out() {
+    // Some have no shape of their own: they join, break or choose a variant.
+    let shapeless =
+        |c: char| matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}');
+    let all: String = (' '..='\u{2FFFF}').filter(|c| !c.is_control() && !shapeless(*c)).collect();
+    let lacking: BTreeSet<char> =
+        missing(&Paper { note: all.clone(), ..papers::one_line() }).into_iter().map(|m| m.character).collect();
+    let note: String = all.chars().filter(|c| !lacking.contains(c)).collect();
+    assert!(note.chars().count() > 11_700, "{}", note.chars().count());
+    let found: BTreeSet<char> = drawn(&file(&Paper { note: note.clone(), ..papers::one_line() })).chars().collect();
+    let lost: String = note.chars().filter(|c| !c.is_whitespace() && !found.contains(c)).collect();
+    assert_eq!(lost, "", "{:?}", lost.chars().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_has_no_number_yet_says_that_it_is_a_draft() {
+    let paper = Paper { number: String::new(), verify_url: String::new(), ..papers::forty_lines() };
+    let text = poppler::text(&file(&paper));
+    assert!(text.contains("下書き  発行前の確認用です。") || text.contains("下書き 発行前の確認用です。"), "{text}");
+    assert_eq!(text.matches("下書き").count(), 3, "on every page");
+    assert_in_its_place("draft", &paper);
 }
 
 /// No word lies over another one, over the edge of what is printed, or over the code.

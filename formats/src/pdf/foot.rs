@@ -167,6 +167,7 @@ pub fn running(sheet: &mut Sheet, paper: &Paper) {
     let title = words::of(paper.document_type).title;
     let wide = sheet.text(LEFT, line, Align::Left, title, Style::bold(9.5).tracked(0.15), ACCENT) + 20.0;
     let number = match paper.revision {
+        _ if paper.number.is_empty() => words::DRAFT.to_owned(),
         0 | 1 => paper.number.clone(),
         revision => format!("{} {}", paper.number, words::revision(revision)),
     };
@@ -192,6 +193,10 @@ pub fn edges(sheet: &mut Sheet, paper: &Paper) -> Result<(), qr::TooLong> {
     sheet.squares(LEFT, top, CODE / rows.len() as f32, rows);
     let x = LEFT + CODE + 4.0 * MM;
     let url = Style::regular(7.0).wrap(&paper.verify_url, RIGHT - x - 20.0 * MM);
+    // More would grow into what stands above.
+    if url.len() > 3 {
+        return Err(qr::TooLong);
+    }
     let caption = "この書類の発行を確認 / Verify".to_owned();
     let height = 12.0 + 9.5 * url.len() as f32;
     let y = sheet.lines(x, top + CODE - height, &[caption], Style::regular(8.0), 12.0, INK);

@@ -26,7 +26,10 @@ pub fn draw(sheet: &mut Sheet, paper: &Paper) {
     let right = sender(sheet, paper, above);
     sheet.y = left.max(right) + 7.0 * MM;
     if let Some(correction) = &paper.correction {
-        band(sheet, paper, correction);
+        corrects(sheet, paper, correction);
+    }
+    if paper.number.is_empty() {
+        band(sheet, SOFT, TINT, words::DRAFT, words::DRAFT_MEANS, "");
     }
     total(sheet, paper, &words);
     if paper.document_type == DocumentType::Receipt {
@@ -106,7 +109,7 @@ fn particulars(sheet: &mut Sheet, paper: &Paper, words: &words::Words) -> f32 {
     sheet.rule(COLUMN, RIGHT, y, 1.4, ACCENT);
     y += 2.0 * MM;
     let mut rows = vec![
-        (words.number, paper.number.clone()),
+        (words.number, if paper.number.is_empty() { "―".to_owned() } else { paper.number.clone() }),
         ("発行日", words::date(paper.issued_on)),
         (words.date, words::date(paper.date)),
     ];
@@ -149,21 +152,27 @@ fn sender(sheet: &mut Sheet, paper: &Paper, above: f32) -> f32 {
 }
 
 /// What this revision corrects, and why.
-fn band(sheet: &mut Sheet, paper: &Paper, correction: &Correction) {
-    const PAD: f32 = 7.0;
+fn corrects(sheet: &mut Sheet, paper: &Paper, correction: &Correction) {
     let [this, that] = [paper.revision, correction.replaces_revision].map(words::revision);
     let what = format!("{this}({} {that} を訂正)", correction.replaces_number);
-    let reason = Style::regular(8.5).wrap(&format!("訂正理由: {}", correction.reason), RIGHT - LEFT - 2.0 * PAD - 4.0);
-    let height = 2.0 * PAD + 15.0 + 12.5 * reason.len() as f32;
+    band(sheet, RED, RED_TINT, words::CORRECTION, &what, &format!("訂正理由: {}", correction.reason));
+}
+
+/// Says over the sum that this is not just another paper.
+fn band(sheet: &mut Sheet, colour: [u8; 3], tint: [u8; 3], head: &str, what: &str, why: &str) {
+    const PAD: f32 = 7.0;
+    let small = Style::regular(8.5);
+    let why = if why.is_empty() { Vec::new() } else { small.wrap(why, RIGHT - LEFT - 2.0 * PAD - 4.0) };
+    let height = 2.0 * PAD + 14.0 + 12.5 * why.len() as f32;
     let top = sheet.y;
-    sheet.rect([LEFT, top, RIGHT - LEFT, height], Some(RED_TINT), None);
-    sheet.rect([LEFT, top, 3.0, height], Some(RED), None);
+    sheet.rect([LEFT, top, RIGHT - LEFT, height], Some(tint), None);
+    sheet.rect([LEFT, top, 3.0, height], Some(colour), None);
     let x = LEFT + PAD + 4.0;
     let line = baseline(top + PAD, 13.0, 10.0);
-    let wide = sheet.text(x, line, Align::Left, words::CORRECTION, Style::bold(10.0), RED);
-    let style = Style::regular(9.5).within(&what, RIGHT - PAD - x - wide - 8.0);
-    sheet.text(x + wide + 8.0, line, Align::Left, &what, style, INK);
-    sheet.lines(x, top + PAD + 15.0, &reason, Style::regular(8.5), 12.5, INK);
+    let wide = sheet.text(x, line, Align::Left, head, Style::bold(10.0), colour) + 8.0;
+    let style = Style::regular(9.5).within(what, RIGHT - PAD - x - wide);
+    sheet.text(x + wide, line, Align::Left, what, style, INK);
+    sheet.lines(x, top + PAD + 15.0, &why, small, 12.5, INK);
     sheet.y = top + height + 4.0 * MM;
 }
 

@@ -2,7 +2,7 @@
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// More text than a code holds (about 2,300 bytes).
+/// More text than a code holds (about 2,300 bytes), or than its caption has room for.
 #[derive(Debug)]
 pub struct TooLong;
 

@@ -50,12 +50,16 @@ pub fn of(document_type: DocumentType) -> Words {
 /// Everything that is set in bold, for the test of the font.
 #[cfg(test)]
 pub const BOLD: &[&str] = &[
-    "0123456789,.-¥▲", CORRECTION, BANK, NOTE, LESS, TOTAL, "品名", "数量", "単位", "単価", "税率", "金額", "区分",
-    "税抜金額", "消費税額", "内消費税額", "税込金額",
+    "0123456789,.-¥▲", CORRECTION, DRAFT, BANK, NOTE, LESS, TOTAL, "品名", "数量", "単位", "単価", "税率", "金額",
+    "区分", "税抜金額", "消費税額", "内消費税額", "税込金額",
 ];
 
 /// Head of the band on a correction.
 pub const CORRECTION: &str = "訂正版";
+/// Head of the band on what is not issued yet.
+pub const DRAFT: &str = "下書き";
+/// What that means.
+pub const DRAFT_MEANS: &str = "発行前の確認用です。番号は発行のときに付きます。";
 /// Where to transfer to.
 pub const BANK: &str = "お振込先";
 /// Notes.
