@@ -16,6 +16,7 @@ use crate::client::{Answer, Call, Client};
 use crate::mailbox::are_welcomed;
 use crate::server::{Server, keiin};
 use crate::sign_up::SignUp;
+use crate::sms::Exchange;
 
 /// Longest wait for what the server does beside its requests: mails, checkpoints.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -83,7 +84,8 @@ impl Deployment {
         let text = format!(
             "{text}\n[limits]\nrequests_a_minute = 10000000\nlogins_a_minute = 10000000\n\
                             requests_a_minute_company = 10000000\nstreams_a_person = 10000\nstreams_a_company = 10000\n\
-                            codes_an_hour = 10000000\nsign_ups_an_hour = 10000000\n"
+                            codes_an_hour = 10000000\nsign_ups_an_hour = 10000000\n{}",
+            Exchange::shared().settings(self.folder())
         );
         std::fs::write(&settings, text).expect("the settings can be written");
         self

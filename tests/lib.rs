@@ -25,6 +25,7 @@ pub mod plane;
 pub mod provider;
 pub mod server;
 pub mod sign_up;
+pub mod sms;
 pub mod smtp;
 
 use std::io::Write;

@@ -233,6 +233,8 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "reason": format!("Lost at {}", company.slug) }));
         }
         "change_security" => {
+            // As it was, so that to change nothing changes nothing.
+            company.set_sms(false);
             example.sender = company.login.clone();
             example.body = Some(json!({ "networks": ["0.0.0.0/0", "::/0"] }));
         }

@@ -174,6 +174,7 @@ impl Command for DisownLogin {
         let since_us = device.alert.map_or(i64::MAX, |alert| alert.expires_at_us - ALERT_US);
         emits.extend(factor.without_passkeys_since(since_us));
         emits.extend(factor.without_accounts_since(since_us));
+        emits.extend(factor.without_phone_since(since_us));
         Ok(emits)
     }
 }

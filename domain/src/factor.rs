@@ -1,11 +1,12 @@
 //! How a member shows who they are beside their password: an authenticator app (TOTP, RFC 6238), passkeys and recovery
-//! codes as second factors, and accounts elsewhere. The stream's id is the member's; seeds are in the vault, codes that were
+//! codes and codes by SMS as second factors, and accounts elsewhere. The stream's id is the member's; seeds are in the vault, codes that were
 //! used are here, so that of two logins with one code one is refused.
 //!
 //! What makes a create unique: the member.
 
 pub mod account;
 pub mod passkey;
+pub mod phone;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -17,6 +18,7 @@ use crate::role::Permission;
 use crate::{events, text};
 use account::{Account, AccountLinked, AccountUnlinked};
 use passkey::{Passkey, PasskeyAdded, PasskeyRemoved, PasskeyRenamed, PasskeyUsed};
+use phone::{CodeSent, Phone, PhoneEnrolled, PhoneRemoved, PhoneUsed};
 
 /// Recovery codes that are made at once.
 pub const RECOVERY_CODES: usize = 10;
@@ -36,6 +38,10 @@ events! {
         PasskeyRemoved = "factor.passkey_removed" v 1;
         AccountLinked = "factor.account_linked" v 1;
         AccountUnlinked = "factor.account_unlinked" v 1;
+        PhoneEnrolled = "factor.phone_enrolled" v 1;
+        PhoneRemoved = "factor.phone_removed" v 1;
+        CodeSent = "factor.code_sent" v 1;
+        PhoneUsed = "factor.phone_used" v 1;
     }
 }
 
@@ -97,12 +103,21 @@ pub struct Factor {
     pub passkeys: Vec<Passkey>,
     /// Accounts elsewhere by which they may log in, at most one a provider. None is a second factor.
     pub accounts: Vec<Account>,
+    /// Where codes by SMS go.
+    pub phone: Option<Phone>,
+    /// Codes that were sent and not used yet.
+    pub texted: Vec<Uuid>,
 }
 
 impl Factor {
-    /// Is one asked for?
-    pub fn is_on(&self) -> bool {
-        self.totp.is_some() || !self.passkeys.is_empty()
+    /// Is one asked for? A phone counts where the company allows codes by SMS ([`crate::security::Security::sms`]).
+    pub fn is_on(&self, sms: bool) -> bool {
+        self.totp.is_some() || !self.passkeys.is_empty() || sms && self.phone.is_some()
+    }
+
+    /// Is there one, whether it is asked for or not?
+    pub fn has_any(&self) -> bool {
+        self.is_on(true)
     }
 }
 
@@ -132,6 +147,10 @@ impl Aggregate for Factor {
                 self.accounts.push(Account { id, provider, linked_at_us });
             }
             FactorEvent::AccountUnlinked(e) => self.accounts.retain(|account| account.id != e.account_id),
+            FactorEvent::PhoneEnrolled(e) => self.phone_enrolled(e),
+            FactorEvent::PhoneRemoved(e) => self.phone_removed(&e),
+            FactorEvent::CodeSent(e) => self.sent(&e),
+            FactorEvent::PhoneUsed(e) => self.typed(e.code_id),
         }
     }
     #[cfg(test)]
@@ -142,7 +161,7 @@ impl Aggregate for Factor {
 
 impl On<Factor> {
     fn must_be_on(&self) -> Result<(), Rejection> {
-        if self.is_on() { Ok(()) } else { Err(Rejection::new("factor.none")) }
+        if self.has_any() { Ok(()) } else { Err(Rejection::new("factor.none")) }
     }
 }
 
@@ -183,7 +202,7 @@ impl Command for EnrolTotp {
     }
 }
 
-/// The app is not asked for any more; the recovery codes end with it. Where passkeys are left, there are new ones.
+/// The app is not asked for any more; the recovery codes end with it. Where another second factor is left, there are new ones.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveTotp {}
@@ -200,7 +219,8 @@ impl Command for RemoveTotp {
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
         factor.totp.ok_or(Rejection::new("factor.none"))?;
-        let codes = (!factor.passkeys.is_empty()).then(|| fresh_codes(factor, ctx));
+        let is_left = !factor.passkeys.is_empty() || factor.phone.is_some();
+        let codes = is_left.then(|| fresh_codes(factor, ctx));
         Ok([Some(factor.emit(TotpRemoved {})), codes].into_iter().flatten().collect())
     }
 }
@@ -251,8 +271,8 @@ impl Command for ResetFactor {
         }
         factor.must_be_on()?;
         let reason = text::line(&self.reason, "/reason", 200)?;
-        let passkeys = factor.without_passkeys_since(i64::MIN);
-        Ok(passkeys.into_iter().chain([factor.emit(Reset { reason })]).collect())
+        let (passkeys, phone) = (factor.without_passkeys_since(i64::MIN), factor.without_phone_since(i64::MIN));
+        Ok(passkeys.into_iter().chain(phone).chain([factor.emit(Reset { reason })]).collect())
     }
 }
 
@@ -292,9 +312,9 @@ impl Command for UseFactor {
     }
 }
 
-/// The digits of what was typed, if it is nothing but digits, spaces and hyphens.
-fn digits(typed: &str) -> String {
-    let code: String = typed.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+/// The digits of what was typed, whatever their width, if it is nothing but digits, spaces and hyphens.
+pub fn digits(typed: &str) -> String {
+    let code: String = text::compatible(typed).chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     if code.bytes().all(|b| b.is_ascii_digit()) { code } else { String::new() }
 }
 
@@ -335,7 +355,7 @@ mod tests {
         let scene = enrolled().by_system();
         // The first one was used to set the app up.
         let scene = scene.when(ME, used(&code(100))).refused_at("factor.wrong_code", "/code");
-        let scene = scene.when(ME, used(" 000-102 ")).then([emit::<Factor>(ME, TotpUsed { step: 102 })]);
+        let scene = scene.when(ME, used(" ０００-102 ")).then([emit::<Factor>(ME, TotpUsed { step: 102 })]);
         for old in [102, 101, 99] {
             scene.clone().when(ME, used(&code(old))).refused_at("factor.wrong_code", "/code");
         }
@@ -416,6 +436,7 @@ mod tests {
         ];
         samples.extend(passkey::tests::samples());
         samples.extend(account::tests::samples());
+        samples.extend(phone::tests::samples());
         samples
     }
 }

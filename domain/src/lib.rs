@@ -56,6 +56,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Origin>();
     v.personal::<identity::PhoneCall>();
     v.personal::<sealed::Label>();
+    v.personal::<factor::phone::PhoneNumber>();
     v.reading("me.read");
 
     v.aggregate::<provision::Slug>();
@@ -123,6 +124,10 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<factor::passkey::UsePasskey>();
     v.command::<factor::account::LinkAccount>();
     v.command::<factor::account::UnlinkAccount>();
+    v.command::<factor::phone::SendCode>();
+    v.command::<factor::phone::EnrolPhone>();
+    v.command::<factor::phone::RemovePhone>();
+    v.command::<factor::phone::UsePhone>();
 
     v.reading("security.read");
     v.aggregate::<security::Security>();

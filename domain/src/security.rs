@@ -1,5 +1,5 @@
-//! How a company guards its accounts: whether a second factor is required, from which networks people may come, and by which
-//! accounts elsewhere they may log in. The stream's id is the company's.
+//! How a company guards its accounts: whether a second factor is required and whether codes by SMS are one, from which
+//! networks people may come, and by which accounts elsewhere they may log in. The stream's id is the company's.
 
 use std::net::IpAddr;
 
@@ -20,7 +20,7 @@ pub const NETWORKS_MAX: usize = 100;
 events! {
     /// What happens to a company's security settings.
     SecurityEvent {
-        Changed = "security.changed" v 2, was ChangedV1 v 1;
+        Changed = "security.changed" v 3, was ChangedV2 v 2, was ChangedV1 v 1;
     }
 }
 
@@ -33,6 +33,8 @@ pub struct Changed {
     pub networks: Vec<String>,
     /// By whose accounts people may log in, sorted.
     pub providers: Vec<Provider>,
+    /// Codes by SMS are a second factor.
+    pub sms: bool,
 }
 
 /// State of the settings. As long as nobody changed them, nothing is required and everywhere is allowed.
@@ -44,6 +46,8 @@ pub struct Security {
     pub networks: Vec<Network>,
     /// See [`Changed`].
     pub providers: Vec<Provider>,
+    /// See [`Changed`].
+    pub sms: bool,
 }
 
 impl Aggregate for Security {
@@ -54,6 +58,7 @@ impl Aggregate for Security {
         self.second_factor_required = e.second_factor_required;
         self.networks = e.networks.iter().filter_map(|text| Network::parse(text)).collect();
         self.providers = e.providers;
+        self.sms = e.sms;
     }
     #[cfg(test)]
     fn samples() -> Vec<SecurityEvent> {
@@ -133,6 +138,9 @@ pub struct ChangeSecurity {
     /// By whose accounts people may log in; absent = by none.
     #[serde(default)]
     pub providers: Vec<Provider>,
+    /// Codes by SMS are a second factor. They can be intercepted; passkeys and apps cannot.
+    #[serde(default)]
+    pub sms: bool,
 }
 
 impl Command for ChangeSecurity {
@@ -149,7 +157,7 @@ impl Command for ChangeSecurity {
     }
     fn decide(self, (security, own): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
-        if self.second_factor_required && !own.is_on() {
+        if self.second_factor_required && !own.is_on(self.sms) {
             return Err(Rejection::at("security.own_factor_first", "/second_factor_required"));
         }
         if self.networks.len() > NETWORKS_MAX {
@@ -165,16 +173,17 @@ impl Command for ChangeSecurity {
         let mut providers = self.providers;
         providers.sort();
         providers.dedup();
-        let after = Security { second_factor_required: self.second_factor_required, networks, providers };
+        let (second_factor_required, sms) = (self.second_factor_required, self.sms);
+        let after = Security { second_factor_required, networks, providers, sms };
         if !after.allows(ctx.from) {
             return Err(Rejection::at("security.locks_you_out", "/networks"));
         }
         if after == **security {
             return Ok(vec![]);
         }
-        let Security { second_factor_required, networks, providers } = after;
+        let Security { second_factor_required, networks, providers, sms } = after;
         let networks = networks.iter().map(Network::to_string).collect();
-        Ok(vec![security.emit(Changed { second_factor_required, networks, providers })])
+        Ok(vec![security.emit(Changed { second_factor_required, networks, providers, sms })])
     }
 }
 
@@ -190,7 +199,25 @@ pub struct ChangedV1 {
 impl From<ChangedV1> for Changed {
     fn from(old: ChangedV1) -> Changed {
         let ChangedV1 { second_factor_required, networks } = old;
-        Changed { second_factor_required, networks, providers: vec![] }
+        Changed { second_factor_required, networks, providers: vec![], sms: false }
+    }
+}
+
+/// As it was written before codes by SMS were a second factor. Frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangedV2 {
+    /// See [`Changed`].
+    pub second_factor_required: bool,
+    /// See [`Changed`].
+    pub networks: Vec<String>,
+    /// See [`Changed`].
+    pub providers: Vec<Provider>,
+}
+
+impl From<ChangedV2> for Changed {
+    fn from(old: ChangedV2) -> Changed {
+        let ChangedV2 { second_factor_required, networks, providers } = old;
+        Changed { second_factor_required, networks, providers, sms: false }
     }
 }
 
@@ -202,7 +229,7 @@ mod tests {
 
     fn change(networks: &[&str]) -> ChangeSecurity {
         let networks = networks.iter().map(|n| (*n).to_owned()).collect();
-        ChangeSecurity { second_factor_required: false, networks, providers: vec![] }
+        ChangeSecurity { second_factor_required: false, networks, providers: vec![], sms: false }
     }
 
     fn address(text: &str) -> Option<IpAddr> {
@@ -236,7 +263,7 @@ mod tests {
         let scene = scene().from("192.0.2.7");
         let scene = scene.when(TENANT, change(&["203.0.113.0/24"])).refused_at("security.locks_you_out", "/networks");
         let networks = vec!["192.0.2.0/24".into(), "2001:db8::/32".into()];
-        let kept = Changed { second_factor_required: false, networks, providers: vec![] };
+        let kept = Changed { second_factor_required: false, networks, providers: vec![], sms: false };
         let both = change(&["2001:db8::/32", "192.0.2.0/24", "192.0.2.0/24"]);
         let scene = scene.when(TENANT, both.clone()).then([emit::<Security>(TENANT, kept)]);
         let settings = scene.now::<Security>(TENANT);
@@ -252,7 +279,7 @@ mod tests {
         let both = vec![Provider::Microsoft, Provider::Google, Provider::Microsoft];
         let with = |providers| ChangeSecurity { providers, ..change(&[]) };
         let providers = vec![Provider::Google, Provider::Microsoft];
-        let kept = Changed { second_factor_required: false, networks: vec![], providers };
+        let kept = Changed { second_factor_required: false, networks: vec![], providers, sms: false };
         let scene = scene().when(TENANT, with(both.clone())).then([emit::<Security>(TENANT, kept)]);
         let scene = scene.when(TENANT, with(both)).then([]);
         assert!(scene.when(TENANT, change(&[])).accepted().now::<Security>(TENANT).providers.is_empty());
@@ -265,6 +292,20 @@ mod tests {
         let scene = scene.refused_at("security.own_factor_first", "/second_factor_required");
         let scene = scene.given::<Factor>(ME, TotpEnrolled { step: 1 }).when(TENANT, require()).accepted();
         assert!(scene.now::<Security>(TENANT).second_factor_required);
+    }
+
+    #[test]
+    fn rn_23_whose_only_factor_is_a_phone_cannot_require_one_and_refuse_it() {
+        use crate::factor::phone::{PhoneEnrolled, PhoneNumber};
+        let number = sealed(ME, &PhoneNumber { number: "+819012345678".into() });
+        let phone = PhoneEnrolled { number, code_id: FRESH, first: true, enrolled_at_us: 1 };
+        let scene = scene().given::<Factor>(ME, phone);
+        let required = |sms| ChangeSecurity { second_factor_required: true, sms, ..change(&[]) };
+        let scene = scene.when(TENANT, required(false));
+        let scene = scene.refused_at("security.own_factor_first", "/second_factor_required");
+        let scene = scene.when(TENANT, required(true)).accepted();
+        assert!(scene.now::<Security>(TENANT).sms);
+        scene.when(TENANT, required(false)).refused_at("security.own_factor_first", "/second_factor_required");
     }
 
     #[test]
@@ -286,6 +327,6 @@ mod tests {
     pub fn samples() -> Vec<SecurityEvent> {
         let networks = vec!["192.0.2.0/24".into(), "2001:db8::/32".into()];
         let providers = vec![Provider::Google, Provider::Microsoft];
-        vec![Changed { second_factor_required: true, networks, providers }.into()]
+        vec![Changed { second_factor_required: true, networks, providers, sms: true }.into()]
     }
 }

@@ -54,6 +54,8 @@ codes! {
         RecoveryCode = 3 "recovery_code",
         /// A passkey.
         Passkey = 4 "passkey",
+        /// A code that was sent to their phone.
+        Sms = 5 "sms",
     }
 }
 

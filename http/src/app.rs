@@ -39,6 +39,7 @@ use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::query::Queries;
 use crate::scrub::Scrubbing;
+use crate::sms::provider::Sms;
 use crate::smtp::Smtp;
 use crate::stores::{self, Stores};
 use crate::{clock, random};
@@ -86,6 +87,8 @@ pub struct App {
     pub scrubbing: Arc<Scrubbing>,
     /// Who takes our mails over; `None` = they go no further than the outbox.
     pub smtp: Option<Smtp>,
+    /// Who sends codes to phones; `None` = there are none.
+    pub sms: Option<Arc<dyn Sms>>,
     /// Terms of use and privacy policy.
     pub legal: Legal,
     /// Who takes payments of those who sign up; `None` = there is nothing to pay.
@@ -146,6 +149,7 @@ impl App {
             limiter: Limiter::new(&config.limits),
             scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
             smtp: Smtp::of(&config)?,
+            sms: crate::sms::provider::of(&config, &data)?,
             legal: Legal::of(&config)?,
             payment: payment::provider(&config, &vault)?,
             providers: Providers::new().context("providers of identities")?,

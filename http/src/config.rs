@@ -4,7 +4,9 @@
 mod mail;
 pub mod oidc;
 mod operators;
+mod scrub;
 mod signup;
+mod sms;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::mail::{Mail, MailTls};
 pub use self::operators::Operators;
+pub use self::scrub::Scrub;
 pub use self::signup::{PaymentKind, Signup};
+pub use self::sms::Sms;
 
 /// Everything that can be set. Durations in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,20 +56,12 @@ pub struct Config {
     pub passwords: Passwords,
     /// Who takes our mails over.
     pub mail: Mail,
+    /// Who sends codes to phones.
+    pub sms: Sms,
     /// How companies join.
     pub signup: Signup,
     /// Reading the stored records again.
     pub scrub: Scrub,
-}
-
-/// Reading the stored records again, before somebody needs them.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Scrub {
-    /// Seconds from the beginning of one round to that of the next; 0 = never.
-    pub every_s: u64,
-    /// How much of one core a round may take, in percent.
-    pub share_percent: u32,
 }
 
 /// The certificate: files of an authority's, or one that we make ourselves.
@@ -163,15 +159,10 @@ impl Default for Config {
             limits: Limits::default(),
             passwords: Passwords::default(),
             mail: Mail::default(),
+            sms: Sms::default(),
             signup: Signup::default(),
             scrub: Scrub::default(),
         }
-    }
-}
-
-impl Default for Scrub {
-    fn default() -> Self {
-        Scrub { every_s: 12 * 3_600, share_percent: 5 }
     }
 }
 
@@ -222,9 +213,6 @@ impl Config {
             }
             BadConfig(text.trim_end().to_owned())
         })?;
-        if !(1..=100).contains(&config.scrub.share_percent) {
-            return Err(BadConfig("scrub.share_percent: 1 to 100 percent of one core".to_owned()));
-        }
         let Passwords { memory_kib, passes } = config.passwords;
         if !(19_456..=1 << 20).contains(&memory_kib) || !(2..=16).contains(&passes) {
             return Err(BadConfig("passwords: memory_kib 19456 (19 MiB) to 1048576, passes 2 to 16".to_owned()));
@@ -233,6 +221,8 @@ impl Config {
         config.mail.check()?;
         config.signup.check()?;
         config.oidc.load()?;
+        config.sms.check()?;
+        config.scrub.check()?;
         for network in &config.proxy.trusted {
             if parse_cidr(network).is_none() {
                 return Err(BadConfig(format!(

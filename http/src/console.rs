@@ -90,7 +90,10 @@ pub const PAGES: &[Page] = &[
     page(
         ACCOUNT,
         "account",
-        &["get_my_factor", "list_passkeys", "list_accounts", "list_sessions", "list_devices", "list_my_authorizations"],
+        &[
+            "get_my_factor", "list_passkeys", "list_phones", "list_accounts", "list_sessions", "list_devices",
+            "list_my_authorizations",
+        ],
     ),
 ];
 
@@ -183,6 +186,7 @@ pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Princi
         "key": random::secret("key"),
         "now": keiin_domain::date::instant(now_us),
         "providers": app.config.oidc.on(),
+        "sms": app.sms.is_some(),
     });
     if let Some(principal) = principal {
         context["me"] = session_api::me(app, principal).await?;

@@ -55,6 +55,7 @@ pub mod serve;
 pub mod session;
 pub mod session_api;
 pub mod signup;
+pub mod sms;
 pub mod smtp;
 pub mod stores;
 pub mod timer;

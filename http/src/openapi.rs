@@ -29,13 +29,15 @@ use crate::serve::Peer;
 use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
-use crate::{feed, ledger, legal, oauth, passkey_api, session_api, signup, trust};
+use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
+use crate::{feed, ledger, legal, oauth, passkey_api, session_api, signup, sms, trust};
 
 /// Operations that no catalog lists.
 pub const OPERATIONS: &[&[Operation]] = &[
     signup::api::OPERATIONS,
     session_api::OPERATIONS,
     passkey_api::OPERATIONS,
+    sms::api::OPERATIONS,
     legal::OPERATIONS,
     ledger::OPERATIONS,
     oauth::OPERATIONS,
@@ -128,6 +130,9 @@ impl Document {
             ("log_in_by_passkey", self.schema::<PasskeyLogin>()),
             ("confirm_by_passkey", self.schema::<PasskeyProof>()),
             ("register_passkey", self.schema::<NewPasskey>()),
+            ("send_login_code", self.schema::<WaitingLogin>()),
+            ("begin_phone", self.schema::<NewPhone>()),
+            ("register_phone", self.schema::<PhoneCode>()),
         ];
         for operation in OPERATIONS.iter().copied().flatten() {
             let Operation { name, method, path, .. } = *operation;

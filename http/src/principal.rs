@@ -230,7 +230,7 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
         acts_for: acts_for(app, ledger, actor.role, member).await?,
         session_id: Some(session.id),
         confirmed_us: Some(session.confirmed_us),
-        must_enrol: security.second_factor_required && !session.second_factor,
+        must_enrol: security.second_factor_required && !session.has_factor(&security),
         ..Principal::new(ledger, actor)
     })
 }

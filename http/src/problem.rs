@@ -44,6 +44,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.bad_passkey", 422),
     ("access.passkey_exists", 409),
     ("access.second_factor_required", 403),
+    ("access.sms_failed", 503),
+    ("access.sms_limit", 429),
     ("access.network", 403),
     ("access.gone", 410),
     ("access.locked", 403),

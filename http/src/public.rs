@@ -56,6 +56,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/kiosk/walk_in", post(|s, r| kiosk_form::<WalkIn>(s, r, "walk_in")))
         .route("/problems/{code}", get(problem_type))
         .merge(crate::oidc_pages::router())
+        .merge(crate::sms::pages::router())
 }
 
 /// The fields of a form that has each once.
@@ -125,8 +126,8 @@ pub async fn after_login(app: &App, head: &Parts, values: &Fields, step: Step) -
         Step::In(logged_in) => Ok(logged_in_to(app, values, &logged_in)),
         Step::Pending { secret, factors } => {
             let next = values.get("_next").cloned().unwrap_or_default();
-            let passkey = factors.contains(&"passkey").to_string();
-            let values = json!({ "pending": secret, "_next": next, "passkey": passkey });
+            let [passkey, sms] = ["passkey", "sms"].map(|way| factors.contains(&way).to_string());
+            let values = json!({ "pending": secret, "_next": next, "passkey": passkey, "sms": sms });
             page(app, head, "login_code", json!({ "values": values })).await
         }
     }
@@ -158,7 +159,13 @@ fn logged_in_to(app: &App, values: &Fields, logged_in: &LoggedIn) -> Response {
 async fn confirm_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = identify(&app, &BTreeMap::new(), &head, "confirm_me").await?;
     let me = me(&app, &principal).await?;
-    page(&app, &head, "confirm", json!({ "second_factor": me["second_factor"], "passkeys": me["passkeys"] })).await
+    page(
+        &app,
+        &head,
+        "confirm",
+        json!({ "second_factor": me["second_factor"], "passkeys": me["passkeys"], "phone": me["phone"] }),
+    )
+    .await
 }
 
 async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -171,8 +178,9 @@ async fn confirm(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         Ok(secret) => Ok(logged_in_to(&app, &values, &LoggedIn { secret, principal, device: None })),
         Err(problem) => {
             let me = me(&app, &principal).await?;
-            values.insert("second_factor".into(), me["second_factor"].to_string());
-            values.insert("passkeys".into(), me["passkeys"].to_string());
+            for name in ["second_factor", "passkeys", "phone"] {
+                values.insert(name.into(), me[name].to_string());
+            }
             again(&app, Peer::of(&head), "/confirm", "confirm", values, problem).await
         }
     }

@@ -74,6 +74,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(signup::pages::router())
         .merge(legal::router())
         .merge(crate::passkey_api::router())
+        .merge(crate::sms::api::router())
         .merge(ledger::router())
         .merge(oauth::router())
         .merge(trust::router())

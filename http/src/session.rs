@@ -2,11 +2,12 @@
 //! it ends in [`begin`]. A session is an entry of the vault: the secret's hash finds it, so neither a dump of the vault nor
 //! one of the ledger holds anything that logs in.
 
+mod kept;
 pub mod ways;
 
 use keiin_domain::command::On;
 use keiin_domain::factor::account::LinkedBy;
-use keiin_domain::factor::{Factor, UseFactor};
+use keiin_domain::factor::{self, Factor, UseFactor};
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::role::Role;
 use keiin_domain::security::Security;
@@ -19,13 +20,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::kept::Session;
 use self::ways::Way;
 use crate::app::App;
 use crate::execute::{Call, execute};
 use crate::lockout::Target;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
-use crate::{device, lockout, oidc, password, random};
+use crate::{device, lockout, oidc, password, random, sms};
 
 /// Entry kind of sessions.
 pub const SESSION: &str = "session";
@@ -35,48 +37,6 @@ pub const LOGIN_LINK: &str = "login";
 pub const IDLE_US: i64 = 2 * 3_600 * 1_000_000;
 /// A session ends this long after its start, used or not.
 pub const ABSOLUTE_US: i64 = 12 * 3_600 * 1_000_000;
-/// How exactly the last request is remembered.
-const TOUCH_US: i64 = 60 * 1_000_000;
-
-/// What the vault keeps of a session.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Session {
-    /// Also its stream in the ledger.
-    pub id: Uuid,
-    /// Of its last request, microseconds UTC.
-    pub seen_us: i64,
-    /// When its member last showed that it is them, microseconds UTC.
-    pub confirmed_us: i64,
-    /// Did a second factor come with it?
-    pub second_factor: bool,
-    /// The owner's way in when the company's list of networks has become wrong.
-    pub from_anywhere: bool,
-    /// See [`keiin_domain::member::Member::passwords`]: it belongs to the password that its member had then.
-    pub passwords: u32,
-}
-
-impl Session {
-    /// Reads an entry.
-    pub fn of(entry: &Entry) -> Option<Session> {
-        serde_json::from_slice(&entry.value).ok()
-    }
-
-    /// Neither idle for too long nor too old. A clock that stepped back revives nothing: what has ended was removed.
-    pub fn is_live(&self, entry: &Entry, now_us: i64) -> bool {
-        now_us < self.seen_us + IDLE_US && entry.expires_us.is_some_and(|at| now_us < at)
-    }
-
-    /// Remembers that it was used.
-    pub fn touch(&self, app: &App, entry: &Entry) -> Result<(), Problem> {
-        let now_us = crate::clock::now_us();
-        if now_us < self.seen_us + TOUCH_US {
-            return Ok(());
-        }
-        let session = Session { seen_us: now_us, ..self.clone() };
-        let value = serde_json::to_vec(&session).map_err(Problem::failed)?;
-        Ok(app.vault.put(&[Entry { value, ..entry.clone() }])?)
-    }
-}
 
 /// A login request.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -103,7 +63,7 @@ pub enum Step {
     Pending {
         /// Stands for the login so far.
         secret: String,
-        /// What would do: `totp`, `passkey`, `recovery_code`.
+        /// What would do: `totp`, `passkey`, `sms`, `recovery_code`.
         factors: Vec<&'static str>,
     },
 }
@@ -188,13 +148,15 @@ pub async fn begin(
     call: &Call,
 ) -> Result<Step, Problem> {
     let factor: On<Factor> = principal::load(app, who.ledger, who.member).await?;
-    if proof.is_none() && factor.is_on() {
+    let security: On<Security> = principal::load(app, who.ledger, who.ledger).await?;
+    if proof.is_none() && factor.is_on(security.sms) {
         let pending = Pending { way, wrong: 0, break_glass, passwords: who.passwords };
         let secret = random::secret("pnd");
         let (created_us, expires_us) = (call.now_us, Some(call.now_us + PENDING_US));
         app.vault.put(&[pending.entry(who, random::hash(&secret).to_vec(), created_us, expires_us)?])?;
-        let factors =
-            [("totp", factor.totp.is_some()), ("passkey", !factor.passkeys.is_empty()), ("recovery_code", true)];
+        let sms = app.sms.is_some() && factor.may_text(&security, false).is_ok();
+        let (totp, passkey) = (factor.totp.is_some(), !factor.passkeys.is_empty());
+        let factors = [("totp", totp), ("passkey", passkey), ("sms", sms), ("recovery_code", true)];
         let factors = factors.into_iter().filter(|(_, is_there)| *is_there).map(|(name, _)| name).collect();
         return Ok(Step::Pending { secret, factors });
     }
@@ -246,11 +208,23 @@ impl Pending {
 
 /// A login that waits, taken out: two guesses at the same time count as two.
 async fn take_pending(app: &App, secret: &str, call: &Call) -> Result<(Entry, Pending, TenantMember), Problem> {
+    waiting(app, secret, app.vault.take(PENDING, &random::hash(secret))?, call).await
+}
+
+/// Whose login waits behind this secret; it goes on waiting.
+pub async fn whose_pending(app: &App, secret: &str, call: &Call) -> Result<TenantMember, Problem> {
+    let (_, _, who) = waiting(app, secret, app.vault.get(PENDING, &random::hash(secret))?, call).await?;
+    Ok(who)
+}
+
+async fn waiting(
+    app: &App,
+    secret: &str,
+    entry: Option<Entry>,
+    call: &Call,
+) -> Result<(Entry, Pending, TenantMember), Problem> {
     let gone = || Problem::at("access.gone", "/pending");
-    if random::kind_of(secret) != Some("pnd") {
-        return Err(gone());
-    }
-    let entry = app.vault.take(PENDING, &random::hash(secret))?.ok_or_else(gone)?;
+    let entry = entry.filter(|_| random::kind_of(secret) == Some("pnd")).ok_or_else(gone)?;
     if entry.expires_us.is_none_or(|at| call.now_us >= at) {
         return Err(gone());
     }
@@ -270,7 +244,7 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
         app.vault.put(&[entry])?;
         return Err(problem);
     }
-    let proof = match use_code(app, who, code, call).await {
+    let proof = match use_code(app, who, secret, code, call).await {
         Ok(proof) => proof,
         Err(problem) => {
             pending.wrong += 1;
@@ -285,11 +259,14 @@ pub async fn second_step(app: &App, secret: &str, code: &str, call: &Call) -> Re
     finish(app, who, pending.way, proof, pending.break_glass, call).await
 }
 
-/// Uses a code of somebody's second factor.
-async fn use_code(app: &App, who: TenantMember, code: &str, call: &Call) -> Result<Proof, Problem> {
+/// Uses a code of somebody's second factor; one that was sent is good only where this secret is.
+async fn use_code(app: &App, who: TenantMember, secret: &str, code: &str, call: &Call) -> Result<Proof, Problem> {
+    if sms::is_used(app, who, secret, code, call).await? {
+        return Ok(Proof::Sms);
+    }
     let allowed = Principal::system(who.ledger).allow::<UseFactor>()?;
     let (member_id, code) = (who.member, code.to_owned());
-    let is_totp = code.chars().filter(char::is_ascii_alphanumeric).count() == 6;
+    let is_totp = factor::digits(&code).len() == 6;
     let call = Call { key: None, target: None, if_match: None, ..call.clone() };
     let used = execute(app, &allowed, UseFactor { member_id, code }, &call).await;
     let wrong = |problem: Problem| match problem.code {
@@ -315,8 +292,9 @@ pub async fn confirm(
     let asked = Target::proof(who.ledger, member);
     asked.guess(app, call.now_us)?;
     let factor: On<Factor> = principal::load(app, who.ledger, member).await?;
-    let by = if factor.is_on() {
-        use_code(app, who, proof, call).await?
+    let security: On<Security> = principal::load(app, who.ledger, who.ledger).await?;
+    let by = if factor.is_on(security.sms) {
+        use_code(app, who, secret, proof, call).await?
     } else if password::check(app, who.ledger, member, proof).await?.0 {
         Proof::Password
     } else {
@@ -344,7 +322,12 @@ pub async fn confirmed(
     let entry = app.vault.take(SESSION, &random::hash(secret))?.ok_or_else(forbidden)?;
     let session = Session::of(&entry).ok_or_else(forbidden)?;
     let second_factor = session.second_factor || by != Proof::Password;
-    let session = Session { confirmed_us: call.now_us, seen_us: call.now_us, second_factor, ..session };
+    let sms_only = match by {
+        Proof::Sms => session.sms_only || !session.second_factor,
+        Proof::Password => session.sms_only,
+        _ => false,
+    };
+    let session = Session { confirmed_us: call.now_us, seen_us: call.now_us, second_factor, sms_only, ..session };
     let fresh = random::secret("ses");
     let value = serde_json::to_vec(&session).map_err(Problem::failed)?;
     app.vault.put(&[Entry { lookup: random::hash(&fresh).to_vec(), value, ..entry }])?;
@@ -438,6 +421,7 @@ async fn open(
         seen_us: call.now_us,
         confirmed_us: call.now_us,
         second_factor: confirmed_by.is_some(),
+        sms_only: confirmed_by == Some(Proof::Sms),
         from_anywhere: !break_glass.is_empty(),
         passwords: who.passwords,
     };
@@ -447,7 +431,7 @@ async fn open(
         acts_for: principal::acts_for(app, ledger, actor.role, member).await?,
         session_id: Some(session.id),
         confirmed_us: Some(call.now_us),
-        must_enrol: security.second_factor_required && !session.second_factor,
+        must_enrol: security.second_factor_required && !session.has_factor(&security),
         ..Principal::new(ledger, actor)
     };
     // The entry first: a session that nobody was told of is harmless, one that is not in the vault is no session.

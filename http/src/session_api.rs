@@ -14,6 +14,7 @@ use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
 use keiin_domain::factor::Factor;
 use keiin_domain::role::Permission;
+use keiin_domain::security::Security;
 use keiin_projections::query::Param;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -136,7 +137,7 @@ pub async fn created(app: &App, logged_in: &LoggedIn) -> Result<Response, Proble
 pub struct LoginCode {
     /// What the first step answered with.
     pub pending: String,
-    /// Six digits of the app, or a recovery code.
+    /// Six digits, of the app or by SMS, or a recovery code.
     pub code: String,
 }
 
@@ -239,7 +240,10 @@ pub async fn me(app: &App, principal: &Principal) -> Result<Value, Problem> {
         && let Some(view) = app.represent(&server, "member", member).await?
     {
         let factor = crate::principal::load::<Factor>(app, principal.ledger, member).await?;
-        me["second_factor"] = json!(factor.is_on());
+        let security = crate::principal::load::<Security>(app, principal.ledger, principal.ledger).await?;
+        me["second_factor"] = json!(factor.is_on(security.sms));
+        me["phone"] = json!(factor.may_text(&security, false).is_ok());
+        me["sms"] = json!(app.sms.is_some() && security.sms);
         me["passkeys"] = json!(factor.passkeys.len());
         for field in ["name", "email", "permission_set"] {
             if let Some(value) = view.get(field) {

@@ -197,7 +197,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The first line of a file that nobody else can read.
-fn password(path: &std::path::Path) -> Result<Zeroizing<String>, String> {
+pub fn password(path: &std::path::Path) -> Result<Zeroizing<String>, String> {
     let mut file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mode = file.metadata().map_err(|error| error.to_string())?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -207,7 +207,7 @@ fn password(path: &std::path::Path) -> Result<Zeroizing<String>, String> {
     file.read_to_string(&mut text).map_err(|error| format!("{}: {error}", path.display()))?;
     let line = text.lines().next().unwrap_or("");
     if line.is_empty() {
-        return Err(format!("{} is empty: its first line is the password", path.display()));
+        return Err(format!("{} is empty: its first line is the secret", path.display()));
     }
     Ok(Zeroizing::new(line.to_owned()))
 }

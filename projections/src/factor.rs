@@ -2,6 +2,8 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
+use keiin_domain::factor::passkey::{PasskeyAdded, PasskeyRemoved};
+use keiin_domain::factor::phone::{PhoneEnrolled, PhoneRemoved};
 use keiin_domain::factor::{Factor, FactorEvent};
 use keiin_domain::role::Permission;
 use serde::Serialize;
@@ -43,17 +45,25 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             out.changed(&FACTORS, fact, []);
             out.add(&FACTORS, key(fact), "codes", -1);
         }
-        // The first factor begins the row; the passkeys themselves have a table of their own.
-        FactorEvent::PasskeyAdded(e) if e.first => {
+        // The first factor begins the row; passkeys and phones have tables of their own.
+        FactorEvent::PasskeyAdded(PasskeyAdded { first: true, .. })
+        | FactorEvent::PhoneEnrolled(PhoneEnrolled { first: true, .. }) => {
             out.born(&FACTORS, fact, [("totp", cell(false)), ("codes", cell(0i64))]);
         }
-        FactorEvent::PasskeyRemoved(e) if e.last => out.changed(&FACTORS, fact, [("codes", cell(0i64))]),
+        FactorEvent::PasskeyRemoved(PasskeyRemoved { last: true, .. })
+        | FactorEvent::PhoneRemoved(PhoneRemoved { last: true }) => {
+            out.changed(&FACTORS, fact, [("codes", cell(0i64))]);
+        }
         FactorEvent::PasskeyAdded(_)
         | FactorEvent::PasskeyRenamed(_)
         | FactorEvent::PasskeyUsed(_)
         | FactorEvent::PasskeyRemoved(_)
         | FactorEvent::AccountLinked(_)
-        | FactorEvent::AccountUnlinked(_) => out.changed(&FACTORS, fact, []),
+        | FactorEvent::AccountUnlinked(_)
+        | FactorEvent::PhoneEnrolled(_)
+        | FactorEvent::PhoneRemoved(_)
+        | FactorEvent::CodeSent(_)
+        | FactorEvent::PhoneUsed(_) => out.changed(&FACTORS, fact, []),
         FactorEvent::TotpRemoved(_) | FactorEvent::Reset(_) => {
             out.changed(&FACTORS, fact, [("totp", cell(false)), ("codes", cell(0i64))]);
         }
@@ -77,6 +87,8 @@ pub struct FactorView {
     pub totp: bool,
     /// Passkeys.
     pub passkeys: u64,
+    /// A phone is there for codes by SMS. Whether they are asked for, the company says.
+    pub phone: bool,
     /// Recovery codes that are still good.
     pub recovery_codes_left: u64,
     /// Since when.
@@ -85,7 +97,8 @@ pub struct FactorView {
 }
 
 const FROM: &str =
-    "(SELECT f.*, (SELECT count(*) FROM passkeys p WHERE p.ledger = f.ledger AND p.member_id = f.id) AS passkeys
+    "(SELECT f.*, (SELECT count(*) FROM passkeys p WHERE p.ledger = f.ledger AND p.member_id = f.id) AS passkeys,
+        (SELECT count(*) FROM phones p WHERE p.ledger = f.ledger AND p.id = f.id) AS phones
       FROM factors f)";
 
 fn view(row: &Row) -> Seen<FactorView> {
@@ -95,6 +108,7 @@ fn view(row: &Row) -> Seen<FactorView> {
         version: Some(col(row, "version")?),
         totp,
         passkeys: col(row, "passkeys")?,
+        phone: col::<u64>(row, "phones")? > 0,
         recovery_codes_left: col(row, "codes")?,
         enrolled_at: col::<Option<Time>>(row, "enrolled_at")?.filter(|_| totp),
     })
@@ -103,8 +117,8 @@ fn view(row: &Row) -> Seen<FactorView> {
 fn of(read: &Read, who: &Who, member: Uuid) -> Result<FactorView, Refusal> {
     match read.one(who, FROM, Some(member), view) {
         Err(Refusal::NotFound) => {
-            let (version, totp, passkeys, recovery_codes_left, enrolled_at) = Default::default();
-            Ok(FactorView { id: member, version, totp, passkeys, recovery_codes_left, enrolled_at })
+            let (version, totp, passkeys, phone, recovery_codes_left, enrolled_at) = Default::default();
+            Ok(FactorView { id: member, version, totp, passkeys, phone, recovery_codes_left, enrolled_at })
         }
         found => found,
     }

@@ -24,6 +24,7 @@ pub mod member;
 pub mod operator;
 pub mod passkey;
 pub mod permission_set;
+pub mod phone;
 pub mod query;
 pub mod runner;
 pub mod secretary;
@@ -54,6 +55,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     factor::PROJECTION,
     passkey::PROJECTION,
     account::PROJECTION,
+    phone::PROJECTION,
     security::PROJECTION,
     session::PROJECTION,
     device::PROJECTION,
@@ -95,6 +97,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<factor::GetFactor>();
     v.query::<passkey::ListPasskeys>();
     v.query::<account::ListAccounts>();
+    v.query::<phone::ListPhones>();
     v.query::<security::GetSecurity>();
     v.query::<grant::GetSupport>();
     v.query::<grant::ListGrants>();

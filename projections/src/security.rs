@@ -22,6 +22,7 @@ pub static SECURITY: Table = Table {
         int("second_factor_required"),
         text("networks"),
         text("providers"),
+        int("sms"),
         int("since"),
         int("version"),
         int("position"),
@@ -31,7 +32,7 @@ pub static SECURITY: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "security", revision: 2, tables: &[&SECURITY], fold };
+pub const PROJECTION: Projection = Projection { name: "security", revision: 3, tables: &[&SECURITY], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Security::STREAM {
@@ -39,11 +40,9 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     }
     let SecurityEvent::Changed(e) = fact.read()?;
     let required = ("second_factor_required", cell(e.second_factor_required));
-    out.born(
-        &SECURITY,
-        fact,
-        [required, ("networks", cell(json(&e.networks))), ("providers", cell(json(&e.providers)))],
-    );
+    let (networks, providers) = (cell(json(&e.networks)), cell(json(&e.providers)));
+    let sms = ("sms", cell(e.sms));
+    out.born(&SECURITY, fact, [required, ("networks", networks), ("providers", providers), sms]);
     Ok(())
 }
 
@@ -56,6 +55,8 @@ pub struct SecurityView {
     pub networks: Vec<String>,
     /// By whose accounts people may log in.
     pub providers: Vec<Provider>,
+    /// Codes by SMS are a second factor.
+    pub sms: bool,
 }
 
 /// The caller's company's settings.
@@ -72,7 +73,7 @@ impl Query for GetSecurity {
         let found = read.one(who, "security", Some(who.ledger), |row| {
             let second_factor_required = col(row, "second_factor_required")?;
             let (networks, providers) = (col::<Json<_>>(row, "networks")?.0, col::<Json<_>>(row, "providers")?.0);
-            Ok(SecurityView { second_factor_required, networks, providers })
+            Ok(SecurityView { second_factor_required, networks, providers, sms: col(row, "sms")? })
         });
         if matches!(found, Err(Refusal::NotFound)) { Ok(SecurityView::default()) } else { found }
     }

@@ -14,6 +14,7 @@ use keiin_domain::document::{DraftDocument, IssueDocument};
 use keiin_domain::factor::EnrolTotp;
 use keiin_domain::factor::account::LinkAccount;
 use keiin_domain::factor::passkey::AddPasskey;
+use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
@@ -31,7 +32,7 @@ use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
     account, application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member,
-    passkey, permission_set, secretary, session, sign_up, token, visit,
+    passkey, permission_set, phone, secretary, session, sign_up, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -60,11 +61,16 @@ async fn everything(house: &House, owner: Person) {
     house.run::<EnrolTotp>(owner, None, json!({ "code": "000100" })).await;
     let passkey = json!({ "member_id": owner.actor.id, "passkey_id": support::fresh(), "name": "鍵" });
     house.run::<AddPasskey>(owner, None, passkey).await;
-    let security = json!({ "second_factor_required": true, "providers": ["google"] });
+    let security = json!({ "second_factor_required": true, "providers": ["google"], "sms": true });
     house.run::<ChangeSecurity>(owner, None, security).await;
     let account = json!({ "member_id": owner.actor.id, "account_id": support::fresh(), "provider": "google",
         "address": "hanako@example.jp", "by": "address" });
     house.run::<LinkAccount>(owner, None, account).await;
+    let (member, code) = (owner.actor.id, support::fresh());
+    let sent = json!({ "member_id": member, "code_id": code, "new": true, "taken_over": true });
+    house.run::<SendCode>(owner, None, sent).await;
+    let phone = json!({ "member_id": member, "code_id": code, "number": "090-1234-5678" });
+    house.run::<EnrolPhone>(owner, None, phone).await;
     house.run::<RequestSignUp>(owner, None, json!({ "email": "new@example.jp" })).await;
     let login = json!({ "member_id": owner.actor.id, "device_id": support::fresh(), "method": "password" });
     house.run::<StartSession>(owner, None, login).await;
@@ -132,7 +138,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 19] = [
+    let lists: [(&str, &str); 20] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
@@ -148,6 +154,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_my_authorizations", authorization::FROM),
         ("list_passkeys", passkey::FROM),
         ("list_permission_sets", permission_set::FROM),
+        ("list_phones", phone::FROM),
         ("list_secretaries", secretary::FROM),
         ("list_sessions", session::FROM),
         ("list_tokens", token::FROM),

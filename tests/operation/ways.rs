@@ -5,12 +5,14 @@ use serde_json::json;
 use super::Example;
 use crate::client::Call;
 use crate::company::{Company, Credential, PASSWORD};
+use crate::sms::new_number;
 
 /// What is asked for here.
 pub const OPERATIONS: &[&str] = &[
     "finish_log_in", "confirm_me", "unlink_account", "begin_totp", "enrol_totp", "remove_totp", "issue_recovery_codes",
     "begin_passkey", "log_in_by_passkey", "confirm_by_passkey", "begin_new_passkey", "register_passkey",
-    "rename_passkey", "remove_passkey",
+    "rename_passkey", "remove_passkey", "send_login_code", "send_confirm_code", "begin_phone", "register_phone",
+    "remove_phone",
 ];
 
 /// Fills in one of them.
@@ -61,6 +63,21 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
                 body["name"] = json!(format!("Key of {}", company.slug));
             }
             example.body = Some(body);
+        }
+        "send_login_code" => {
+            example.sender = Credential::Nobody;
+            example.body = Some(json!({ "pending": company.pending(&company.phoned().0) }));
+        }
+        "send_confirm_code" | "remove_phone" => example.sender = company.phoned().1,
+        "begin_phone" => {
+            company.allow_sms();
+            example.sender = company.new_member("viewer").1;
+            example.body = Some(json!({ "number": new_number() }));
+        }
+        "register_phone" => {
+            company.allow_sms();
+            example.sender = company.new_member("viewer").1;
+            example.body = Some(json!({ "code": company.text_to(&example.sender, &new_number()) }));
         }
         other => panic!("{other} is no way to log in"),
     }

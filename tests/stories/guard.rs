@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Whoever has an account may end their own login, confirm it, and begin to set up an app.
-const OWN: &[&str] = &["log_out", "confirm_me", "confirm_by_passkey", "begin_totp"];
+const OWN: &[&str] = &["log_out", "confirm_me", "confirm_by_passkey", "begin_totp", "send_confirm_code"];
 /// Rules finer than the matrix: roles, operations, the code of the refusal.
 const RULES: &[(&[&str], &[&str], &str)] = &[
     // Others' visits.
@@ -36,7 +36,8 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         "request.not_found",
     ),
     // What the example holds is another member's: a code of their app, an app to remove.
-    (ROLES, &["enrol_totp"], "factor.wrong_code"),
+    (ROLES, &["enrol_totp", "register_phone"], "factor.wrong_code"),
+    (ROLES, &["remove_phone"], "factor.no_phone"),
     (ROLES, &["register_passkey"], "access.gone"),
     (ROLES, &["rename_passkey", "remove_passkey"], "factor.unknown_passkey"),
     (ROLES, &["change_password"], "member.wrong_password"),

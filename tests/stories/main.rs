@@ -51,6 +51,7 @@ mod secrets;
 mod sign_up;
 mod sign_up_between;
 mod slow_heads;
+mod sms;
 mod story;
 mod tidy;
 mod tls;

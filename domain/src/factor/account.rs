@@ -173,7 +173,10 @@ pub(crate) mod tests {
 
     fn allowed() -> Scene {
         let providers = vec![Provider::Google];
-        scene().given::<Security>(TENANT, Changed { second_factor_required: false, networks: vec![], providers })
+        scene().given::<Security>(
+            TENANT,
+            Changed { second_factor_required: false, networks: vec![], providers, sms: false },
+        )
     }
 
     fn unlink() -> UnlinkAccount {
@@ -189,7 +192,7 @@ pub(crate) mod tests {
         let scene = linked();
         let factor = scene.now::<Factor>(ME);
         assert_eq!(factor.account(Provider::Google).map(|account| account.id), Some(AT_GOOGLE));
-        assert!(factor.account(Provider::Microsoft).is_none() && !factor.is_on());
+        assert!(factor.account(Provider::Microsoft).is_none() && !factor.has_any());
         let gone = emit::<Factor>(ME, AccountUnlinked { account_id: AT_GOOGLE });
         let scene = scene.when(ME, unlink()).then([gone]).when(ME, unlink()).then([]);
         scene.when(ME, link(OTHER, Provider::Google)).accepted();

@@ -95,7 +95,8 @@ impl On<Factor> {
     /// Takes away what was added at this time or later.
     pub fn without_passkeys_since(&self, since_us: i64) -> Vec<Emit> {
         let gone: Vec<Uuid> = self.passkeys.iter().filter(|p| p.added_at_us >= since_us).map(|p| p.id).collect();
-        let none_left = self.totp.is_none() && gone.len() == self.passkeys.len();
+        let phone_left = self.phone.as_ref().is_some_and(|phone| phone.enrolled_at_us < since_us);
+        let none_left = self.totp.is_none() && !phone_left && gone.len() == self.passkeys.len();
         let last = gone.last().copied().filter(|_| none_left);
         gone.iter().map(|id| self.emit(PasskeyRemoved { passkey_id: *id, last: last == Some(*id) })).collect()
     }
@@ -139,7 +140,7 @@ impl Command for AddPasskey {
         }
         let text = text::line(&self.name, "/name", NAME_MAX)?;
         let name = ctx.seal(factor.id, &Label { text });
-        let (passkey_id, first, added_at_us) = (self.passkey_id, !factor.is_on(), ctx.now_us);
+        let (passkey_id, first, added_at_us) = (self.passkey_id, !factor.has_any(), ctx.now_us);
         let added = factor.emit(PasskeyAdded { passkey_id, name, first, added_at_us });
         let codes = first.then(|| fresh_codes(factor, ctx));
         Ok([Some(added), codes].into_iter().flatten().collect())
@@ -193,7 +194,7 @@ impl Command for RemovePasskey {
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let passkey_id = factor.must_have(self.passkey_id)?.id;
         ctx.must_be_fresh()?;
-        let last = factor.totp.is_none() && factor.passkeys.len() == 1;
+        let last = factor.totp.is_none() && factor.phone.is_none() && factor.passkeys.len() == 1;
         Ok(vec![factor.emit(PasskeyRemoved { passkey_id, last })])
     }
 }
@@ -261,14 +262,14 @@ pub(crate) mod tests {
     fn the_first_one_is_a_second_factor_with_recovery_codes_and_the_last_takes_them_along() {
         let scene = has_one();
         let factor = scene.now::<Factor>(ME);
-        assert!(factor.is_on() && factor.totp.is_none());
+        assert!(factor.is_on(false) && factor.totp.is_none());
         assert_eq!((factor.passkeys.len(), factor.codes.len()), (1, RECOVERY_CODES));
         let scene = scene.when(ME, add(OTHER)).accepted();
         assert_eq!(scene.world.secrets.len(), RECOVERY_CODES, "no new ones with the second");
         let removed = |passkey_id, last| emit::<Factor>(ME, PasskeyRemoved { passkey_id, last });
         let scene = scene.when(ME, remove(KEY)).then([removed(KEY, false)]);
         let scene = scene.when(ME, remove(OTHER)).then([removed(OTHER, true)]);
-        assert!(!scene.now::<Factor>(ME).is_on() && scene.now::<Factor>(ME).codes.is_empty());
+        assert!(!scene.now::<Factor>(ME).is_on(false) && scene.now::<Factor>(ME).codes.is_empty());
     }
 
     #[test]
@@ -286,7 +287,7 @@ pub(crate) mod tests {
         let scene = has_one().when(ME, EnrolTotp { code: "000100".into() }).accepted();
         let scene = scene.when(ME, RemoveTotp {}).accepted();
         let factor = scene.now::<Factor>(ME);
-        assert_eq!((factor.is_on(), factor.totp, factor.codes.len()), (true, None, RECOVERY_CODES));
+        assert_eq!((factor.is_on(false), factor.totp, factor.codes.len()), (true, None, RECOVERY_CODES));
         let alone = scene_with_app().when(ME, RemoveTotp {});
         alone.then([emit::<Factor>(ME, TotpRemoved {})]);
     }
@@ -329,7 +330,7 @@ pub(crate) mod tests {
         let reset = ResetFactor { reason: "電話で本人を確認した".into() };
         let end = emit::<Factor>(ANNA, Reset { reason: reset.reason.clone() });
         let scene = scene.when(ANNA, reset).then([removed(KEY, false), removed(OTHER, true), end]);
-        assert!(!scene.now::<Factor>(ANNA).is_on());
+        assert!(!scene.now::<Factor>(ANNA).is_on(false));
     }
 
     #[test]

@@ -83,3 +83,5 @@ mail-new-device-body =
     If it was not you, open this link and say so. That login ends, and you set a new password:
 
     { $link }
+
+sms-text = { $code } is your Keiin code. It is good for 5 minutes. Give it to nobody.
