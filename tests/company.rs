@@ -289,18 +289,27 @@ impl Company {
         json!({ "document_type": "invoice", "client_id": client, "title": title, "date": "2026-11-20", "lines": lines() })
     }
 
-    /// A draft.
+    /// A draft of an invoice.
     pub fn new_draft(&self) -> String {
-        let body = self.draft_body(&self.new_client());
+        self.new_draft_of("invoice")
+    }
+
+    /// A draft over ¥1,100.
+    pub fn new_draft_of(&self, document_type: &str) -> String {
+        let mut body = self.draft_body(&self.new_client());
+        body["document_type"] = json!(document_type);
         text(&self.ok(Call::new("POST", "/v1/documents").json(&body)), "id")
     }
 
     /// An issued invoice over ¥1,100.
     pub fn new_document(&self) -> String {
-        let id = self.new_draft();
+        self.issue(&self.new_draft())
+    }
+
+    /// Issues a draft.
+    pub fn issue(&self, id: &str) -> String {
         let path = format!("/v1/documents/{id}");
-        self.ok(Call::new("POST", &format!("{path}/issue")).if_match(&self.etag(&path)));
-        id
+        text(&self.ok(Call::new("POST", &format!("{path}/issue")).if_match(&self.etag(&path))), "id")
     }
 
     /// A document sent to somebody: the delivery and the secret of its link.

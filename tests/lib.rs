@@ -22,6 +22,7 @@ pub mod operation;
 pub mod oracle;
 pub mod passkey;
 pub mod plane;
+pub mod poppler;
 pub mod provider;
 pub mod server;
 pub mod sign_up;

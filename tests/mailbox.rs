@@ -24,6 +24,14 @@ pub fn vault(data: &Path) -> Vault {
     Vault::open_reader(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be read")
 }
 
+/// The newest secret of a kind that leads to an object.
+pub fn vault_secret(data: &Path, kind: &str, company: &str, object: &str) -> String {
+    let ids = [company, object].map(|id| Uuid::parse_str(id).expect("an id"));
+    let entries = vault(data).list(kind, ids[0], Some(ids[1])).expect("the vault answers");
+    let newest = entries.into_iter().next_back().expect("there is such a secret");
+    String::from_utf8(newest.value).expect("secrets are text")
+}
+
 /// The same, to change what stands in it while there is no server.
 pub fn vault_at_rest(data: &Path) -> Vault {
     let (stores, keyring) = kept(data);

@@ -1,6 +1,7 @@
 //! The API's operations as its own document lists them, and for each a request that succeeds: the sweeps over all
 //! operations start from it. An operation without an example fails every sweep.
 
+mod documents;
 mod ways;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::client::Call;
-use crate::company::{Company, Credential, PASSWORD, lines, text};
+use crate::company::{Company, Credential, PASSWORD, text};
 use crate::mailbox::OTHER_PASSWORD;
 use crate::sign_up::{SignUp, agreement};
 
@@ -159,7 +160,6 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         | "reinstate_member"
         | "remove_member"
         | "archive_client"
-        | "issue_document"
         | "receive_visitor"
         | "release_visitor"
         | "revoke_kiosk"
@@ -227,6 +227,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.sender = Credential::Nobody;
             example.body = Some(json!({ "email": email, "password": PASSWORD, "company": company.slug }));
         }
+        own if documents::OPERATIONS.contains(&own) => documents::fill(company, own, &mut example),
         own if ways::OPERATIONS.contains(&own) => ways::fill(company, own, &mut example),
         "reset_factor" => {
             example.sender = company.login.clone();
@@ -284,7 +285,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "name": format!("Joined {}", company.slug), "password": PASSWORD }));
         }
         "change_role" => example.body = Some(json!({ "role": "accountant" })),
-        "suspend_member" | "cancel_document" | "revoke_link" | "cancel_visit" => {
+        "suspend_member" | "revoke_link" | "cancel_visit" => {
             example.body = Some(json!({ "reason": format!("Because of {}", company.slug) }));
         }
         "define_permission_set" | "change_permission_set" => {
@@ -310,24 +311,6 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         "register_client" | "change_client" => {
             let client = format!("Client {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "name": client, "honorific": "sama", "postal_code": "105-0011" }));
-        }
-        "draft_document" => example.body = Some(company.draft_body(&company.new_client())),
-        "set_lines" => example.body = Some(json!({ "lines": lines() })),
-        "change_document" => {
-            let title = format!("Changed {} of {}", company.next(), company.slug);
-            example.body = Some(json!({ "title": title, "client_id": company.new_client() }));
-        }
-        "correct_document" => {
-            example.body = Some(json!({ "lines": lines(), "reason": format!("A slip of {}", company.slug) }));
-        }
-        "record_payment" => {
-            example.body = Some(json!({ "amount": { "amount": 100, "currency": "JPY" }, "date": "2026-11-20" }));
-        }
-        "send_document" => {
-            example.body = Some(json!({
-                "document_id": company.new_document(), "to_name": format!("Somebody of {}", company.slug),
-                "to_email": format!("somebody@{}.example", company.slug), "view_limit": 3,
-            }));
         }
         "open_link" => {
             example.sender = Credential::Nobody;
@@ -424,8 +407,6 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             company.new_permission_set(&["visit.read"])
         }
         "get_client" | "change_client" | "archive_client" => company.new_client(),
-        "get_document" | "set_lines" | "change_document" | "issue_document" => company.new_draft(),
-        "correct_document" | "cancel_document" | "record_payment" => company.new_document(),
         "get_delivery" | "revoke_link" => company.new_delivery().0,
         "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" => company.new_visit().0,
         "release_visitor" => {
@@ -467,7 +448,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             company.invite("viewer");
             text(&company.get("/v1/mails?limit=1")["items"][0], "id")
         }
-        _ => return None,
+        other => return documents::object(company, other),
     };
     Some(id)
 }

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::date::DAY_US;
 use crate::document::{Document, DocumentStatus};
 use crate::member::Member;
+use crate::paper::Paper;
 use crate::role::Permission;
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events, text};
@@ -217,23 +218,26 @@ pub struct SendDocument {
 }
 
 impl Command for SendDocument {
-    type On = (On<Delivery>, On<Document>);
+    type On = (On<Delivery>, On<Document>, On<Paper>);
     const NAME: &'static str = "send_document";
     const ROUTE: Route = Route::create("/v1/deliveries");
     const PERMISSION: Permission = Permission("delivery.send");
     const REJECTS: &'static [&'static str] = &[
-        "delivery.unknown_document", "delivery.not_issued", "delivery.bad_email", "delivery.bad_expiry",
-        "delivery.bad_view_limit", "text.required", "text.too_long", "text.control_character",
+        "delivery.unknown_document", "delivery.not_issued", "delivery.unprintable", "delivery.bad_email",
+        "delivery.bad_expiry", "delivery.bad_view_limit", "text.required", "text.too_long", "text.control_character",
     ];
     const NEEDS_KEY: bool = true;
     fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, self.document_id])
+        Ok(vec![target, self.document_id, self.document_id])
     }
-    fn decide(self, (delivery, document): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (delivery, document, paper): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         match document.status() {
             None => return Err(Rejection::at("delivery.unknown_document", "/document_id")),
             Some(DocumentStatus::Issued | DocumentStatus::Paid) => {}
             Some(_) => return Err(Rejection::at("delivery.not_issued", "/document_id")),
+        }
+        if paper.lacks(document.revision) {
+            return Err(Rejection::at("delivery.unprintable", "/document_id"));
         }
         let days = self.expires_in_days.unwrap_or(EXPIRES_IN_DAYS);
         if !(1..=EXPIRES_IN_DAYS_MAX).contains(&days) {

@@ -4,7 +4,13 @@
 //! What makes a create unique: nothing but its id until it is issued; then its number, unique and without gaps in the series
 //! of its type and year (`series.rs`).
 
+mod approval;
 mod commands;
+mod conversion;
+mod issue;
+mod printed;
+mod v1;
+
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
@@ -14,10 +20,16 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::approval::*;
 pub use self::commands::*;
+pub use self::conversion::*;
+pub use self::issue::*;
+pub use self::printed::*;
+use self::v1::{ChangedV1, CorrectedV1, DraftedV1, IssuedV1, LinesSetV1};
 use crate::client::Profile;
 use crate::command::{Aggregate, On, Rejection};
 use crate::date::Date;
+use crate::event::hex32;
 use crate::money::{Decimal, Money, Rounding};
 use crate::tax::{TaxRate, Totals};
 use crate::{codes, events};
@@ -28,11 +40,15 @@ pub const MAX_LINES: usize = 100;
 events! {
     /// What happens to a document.
     DocumentEvent {
-        Drafted = "document.drafted" v 1;
-        LinesSet = "document.lines_set" v 1;
-        Changed = "document.changed" v 1;
-        Issued = "document.issued" v 1;
-        Corrected = "document.corrected" v 1;
+        Drafted = "document.drafted" v 2, was DraftedV1 v 1;
+        LinesSet = "document.lines_set" v 2, was LinesSetV1 v 1;
+        Changed = "document.changed" v 2, was ChangedV1 v 1;
+        ApprovalRequested = "document.approval_requested" v 1;
+        Approved = "document.approved" v 1;
+        Rejected = "document.rejected" v 1;
+        Issued = "document.issued" v 2, was IssuedV1 v 1;
+        Corrected = "document.corrected" v 2, was CorrectedV1 v 1;
+        Converted = "document.converted" v 1;
         Cancelled = "document.cancelled" v 1;
         PaymentRecorded = "document.payment_recorded" v 1;
     }
@@ -104,6 +120,47 @@ pub struct Line {
     pub tax_inclusive: bool,
     /// Quantity × price, rounded as the document rounds.
     pub amount: Money,
+    /// Is it a fee of which the payer keeps income tax back?
+    pub has_jp_withholding_tax: bool,
+}
+
+/// Lines and what they come to. Part of events: frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Body {
+    /// In order.
+    pub lines: Vec<Line>,
+    /// Computed.
+    pub totals: Totals,
+    /// What the payer keeps back of the total; 0 where there is no such fee.
+    pub jp_withholding_tax: Money,
+}
+
+impl Body {
+    /// What is to be paid in the end, in minor units.
+    pub fn payable(&self) -> i64 {
+        self.totals.total.amount - self.jp_withholding_tax.amount
+    }
+}
+
+/// What stands around the lines. Part of events: frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Head {
+    /// To whom.
+    pub client_id: Uuid,
+    /// Subject line.
+    pub title: String,
+    /// Date of the transaction, as printed.
+    pub date: Date,
+    /// When to pay or until when it holds.
+    pub date_due: Option<Date>,
+    /// As printed; may be empty.
+    pub note: String,
+    /// 但し書き: on a receipt, for what; may be empty.
+    pub proviso: String,
+    /// A receipt's frame for the revenue stamp.
+    pub has_tax_stamp: bool,
+    /// The frame for the seal.
+    pub has_hanko: bool,
 }
 
 /// A new draft.
@@ -111,46 +168,46 @@ pub struct Line {
 pub struct Drafted {
     /// Never changes.
     pub document_type: DocumentType,
-    /// To whom.
-    pub client_id: Uuid,
-    /// Subject line.
-    pub title: String,
-    /// Date of the transaction, as printed.
-    pub date: Date,
-    /// When to pay or until when it holds.
-    pub date_due: Option<Date>,
-    /// As printed; may be empty.
-    pub note: String,
+    /// The document that it was made from.
+    pub origin: Option<Uuid>,
+    /// As written.
+    pub head: Head,
     /// Of tax and of lines.
     pub tax_rounding: Rounding,
-    /// In order.
-    pub lines: Vec<Line>,
-    /// Computed.
-    pub totals: Totals,
+    /// As written and computed.
+    pub body: Body,
 }
 
 /// Other lines in a draft.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LinesSet {
-    /// In order.
-    pub lines: Vec<Line>,
-    /// Computed.
-    pub totals: Totals,
+    /// As written and computed.
+    pub body: Body,
 }
 
-/// Another head of a draft: everything after the change.
+/// Another head of a draft.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// To whom.
-    pub client_id: Uuid,
-    /// Subject line.
-    pub title: String,
-    /// Date of the transaction, as printed.
-    pub date: Date,
-    /// When to pay or until when it holds.
-    pub date_due: Option<Date>,
-    /// As printed; may be empty.
-    pub note: String,
+    /// Everything after the change.
+    pub head: Head,
+}
+
+/// Somebody else is to look at a draft.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// Who asked, and cannot approve it: a member, or a program.
+    pub by: Uuid,
+}
+
+/// The draft may be issued as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Approved {}
+
+/// The draft may not be issued as it is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Why.
+    pub reason: String,
 }
 
 /// Who issued it, as printed then.
@@ -179,6 +236,10 @@ pub struct Issued {
     pub recipient: Profile,
     /// As printed.
     pub totals: Totals,
+    /// SHA-256 of the secret in the paper's QR code, by which whoever holds the paper sees whether it is genuine; zeros where
+    /// there is none.
+    #[serde(with = "hex32")]
+    pub secret_hash: [u8; 32],
 }
 
 /// Other lines in an issued document: same number, next revision.
@@ -188,10 +249,17 @@ pub struct Corrected {
     pub revision: u32,
     /// Why.
     pub reason: String,
-    /// In order.
-    pub lines: Vec<Line>,
-    /// Computed.
-    pub totals: Totals,
+    /// As written and computed.
+    pub body: Body,
+}
+
+/// Another document was made from it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Converted {
+    /// Which.
+    pub to: Uuid,
+    /// Of what kind.
+    pub document_type: DocumentType,
 }
 
 /// Void. Its number is not given again.
@@ -215,6 +283,8 @@ pub struct PaymentRecorded {
 pub struct Document {
     /// As drafted and changed; `None` before anything happened.
     pub draft: Option<Drafted>,
+    /// Of the draft as it is.
+    pub approval: Approval,
     /// Empty until issued.
     pub number: String,
     /// 1 once issued, one more with each correction.
@@ -225,25 +295,36 @@ pub struct Document {
     pub cancelled: bool,
 }
 
+/// Whether somebody else has looked at a draft.
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+pub enum Approval {
+    /// Nobody has asked, or it was changed since.
+    #[default]
+    None,
+    /// Who asked.
+    Requested(Uuid),
+    /// It may be issued.
+    Approved,
+    /// It must be changed first.
+    Rejected,
+}
+
 impl Aggregate for Document {
     type Event = DocumentEvent;
     const STREAM: &'static str = "document";
     fn apply(&mut self, event: DocumentEvent) {
         match (event, &mut self.draft) {
             (DocumentEvent::Drafted(e), draft) => *draft = Some(e),
-            (DocumentEvent::LinesSet(LinesSet { lines, totals }), Some(draft)) => {
-                (draft.lines, draft.totals) = (lines, totals);
-            }
-            (DocumentEvent::Changed(e), Some(draft)) => {
-                (draft.client_id, draft.title, draft.note) = (e.client_id, e.title, e.note);
-                (draft.date, draft.date_due) = (e.date, e.date_due);
-            }
+            (DocumentEvent::LinesSet(e), Some(draft)) => (draft.body, self.approval) = (e.body, Approval::None),
+            (DocumentEvent::Changed(e), Some(draft)) => (draft.head, self.approval) = (e.head, Approval::None),
+            (DocumentEvent::ApprovalRequested(e), _) => self.approval = Approval::Requested(e.by),
+            (DocumentEvent::Approved(_), _) => self.approval = Approval::Approved,
+            (DocumentEvent::Rejected(_), _) => self.approval = Approval::Rejected,
             (DocumentEvent::Issued(e), _) => (self.number, self.revision) = (e.number, 1),
-            (DocumentEvent::Corrected(e), Some(draft)) => {
-                (draft.lines, draft.totals, self.revision) = (e.lines, e.totals, e.revision);
-            }
+            (DocumentEvent::Corrected(e), Some(draft)) => (draft.body, self.revision) = (e.body, e.revision),
             (DocumentEvent::Cancelled(_), _) => self.cancelled = true,
             (DocumentEvent::PaymentRecorded(e), _) => self.paid = self.paid.saturating_add(e.amount.amount),
+            (DocumentEvent::Converted(_), _) => {}
             (DocumentEvent::LinesSet(_) | DocumentEvent::Changed(_) | DocumentEvent::Corrected(_), None) => {}
         }
     }
@@ -257,11 +338,11 @@ impl Document {
     /// `None` before anything happened.
     pub fn status(&self) -> Option<DocumentStatus> {
         let draft = self.draft.as_ref()?;
-        let total = draft.totals.total.amount;
+        let payable = draft.body.payable();
         Some(match () {
             () if self.cancelled => DocumentStatus::Cancelled,
             () if self.number.is_empty() => DocumentStatus::Draft,
-            () if self.paid > 0 && self.paid >= total => DocumentStatus::Paid,
+            () if self.paid > 0 && self.paid >= payable => DocumentStatus::Paid,
             () => DocumentStatus::Issued,
         })
     }

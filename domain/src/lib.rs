@@ -29,11 +29,13 @@ pub mod member;
 pub mod money;
 pub mod operator;
 pub mod owners;
+pub mod paper;
 pub mod password;
 pub mod permission_set;
 pub mod problem;
 pub mod provision;
 pub mod registration_number;
+pub mod retention;
 pub mod role;
 pub mod sealed;
 pub mod secretary;
@@ -49,6 +51,7 @@ mod testing;
 pub mod text;
 pub mod token;
 pub mod visit;
+pub mod withholding;
 
 /// The catalog: every command, aggregate and class of personal data, in one visible list.
 pub fn nouns(v: &mut impl catalog::Visit) {
@@ -145,10 +148,16 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<document::DraftDocument>();
     v.command::<document::SetLines>();
     v.command::<document::ChangeDocument>();
+    v.command::<document::RequestApproval>();
+    v.command::<document::ApproveDocument>();
+    v.command::<document::RejectDocument>();
     v.command::<document::IssueDocument>();
     v.command::<document::CorrectDocument>();
+    v.command::<document::ConvertDocument>();
     v.command::<document::CancelDocument>();
     v.command::<document::RecordPayment>();
+    v.aggregate::<paper::Paper>();
+    v.command::<paper::RecordRendering>();
 
     v.reading("delivery.read");
     v.aggregate::<delivery::Delivery>();

@@ -55,8 +55,10 @@ pub fn yen(amount: i128) -> Result<Money, Rejection> {
 codes! {
     /// What becomes of a fraction of a yen. It is applied to the magnitude, so that the reversal of a document is its exact
     /// negative.
+    #[derive(Default)]
     Rounding {
         /// 切捨て; the default.
+        #[default]
         Floor = 1 "floor",
         /// 四捨五入.
         HalfUp = 2 "half_up",

@@ -24,7 +24,7 @@ impl Permission {
     pub fn is_outside(self) -> bool {
         matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
             || matches!(self.noun(), "operator" | "sign_up")
-            || matches!(self.0, "mail.record" | "delivery.expire" | "grant.expire")
+            || matches!(self.0, "document.render" | "mail.record" | "delivery.expire" | "grant.expire")
             || matches!(self.0, "member.expire_invitation" | "tenant.open")
     }
 
@@ -34,10 +34,12 @@ impl Permission {
     }
 
     /// Can a token have it? None may make tokens or applications, change how somebody logs in, agree to terms, or
-    /// let an operator look.
+    /// let an operator look, or approve what people wrote.
     pub fn has_scope(self) -> bool {
-        let is_for_people =
-            matches!(self.noun(), "token" | "application" | "me" | "security" | "support" | "grant" | "terms");
+        let is_for_people = matches!(
+            self.noun(),
+            "token" | "application" | "me" | "security" | "support" | "grant" | "terms" | "approval"
+        );
         !self.is_outside() && (self.reads() || !is_for_people)
     }
 
@@ -145,7 +147,7 @@ impl Role {
 /// Nouns over which a company's own permission sets can give rights. Rights over people, over rights and over security stay
 /// with owners and admins: whoever cannot be given them cannot pass them on either.
 const GRANTABLE: &[&str] =
-    &["client", "document", "delivery", "visit", "mail", "device", "token", "event", "log", "tenant"];
+    &["client", "document", "approval", "delivery", "visit", "mail", "device", "token", "event", "log", "tenant"];
 
 impl Permission {
     /// Can a permission set hold it? Never what only an owner may, what everybody in a company may anyway, or what is not

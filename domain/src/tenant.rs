@@ -7,17 +7,23 @@ use uuid::Uuid;
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::member::{Member, Registered};
+use crate::money::Rounding;
 use crate::owners::{OwnerAdded, Owners};
 use crate::role::{Permission, Role};
 use crate::sealed::Person;
 use crate::terms::{Accepted, Terms, Text, TextName};
 use crate::{events, password, registration_number, text};
 
+/// March: when most companies' year ends.
+pub const FISCAL_YEAR_END: u8 = 3;
+/// Corporation Tax Act, Enforcement Regulations 59: seven years, ten where a loss is carried forward.
+pub const RETENTION_YEARS: u8 = 7;
+
 events! {
     /// What happens to the company as a whole.
     TenantEvent {
         Opened = "tenant.opened" v 1;
-        Changed = "tenant.changed" v 1;
+        Changed = "tenant.changed" v 2, was ChangedV1 v 1;
     }
 }
 
@@ -43,6 +49,41 @@ pub struct Changed {
     pub address: String,
     /// Several lines.
     pub bank_details: String,
+    /// Of tax and lines, where a document says nothing else.
+    pub tax_rounding: Rounding,
+    /// Must somebody else look at a document before it is issued?
+    pub approval_required: bool,
+    /// Month in which the fiscal year ends, 1 to 12.
+    pub fiscal_year_end: u8,
+    /// How long documents of a fiscal year are kept after it: 7 years, or 10.
+    pub retention_years: u8,
+}
+
+/// As it was written before companies had rules for documents. Frozen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ChangedV1 {
+    name: String,
+    registration_number: String,
+    address: String,
+    bank_details: String,
+}
+
+impl From<ChangedV1> for Changed {
+    fn from(old: ChangedV1) -> Changed {
+        let ChangedV1 { name, registration_number, address, bank_details } = old;
+        let (tax_rounding, approval_required) = (Rounding::Floor, false);
+        let (fiscal_year_end, retention_years) = (FISCAL_YEAR_END, RETENTION_YEARS);
+        Changed {
+            name,
+            registration_number,
+            address,
+            bank_details,
+            tax_rounding,
+            approval_required,
+            fiscal_year_end,
+            retention_years,
+        }
+    }
 }
 
 /// State of the company.
@@ -58,6 +99,10 @@ pub struct Tenant {
     pub address: String,
     /// Several lines.
     pub bank_details: String,
+    /// See [`Changed`].
+    pub tax_rounding: Rounding,
+    /// See [`Changed`].
+    pub approval_required: bool,
 }
 
 impl Aggregate for Tenant {
@@ -71,6 +116,8 @@ impl Aggregate for Tenant {
                 self.registration_number = e.registration_number;
                 self.address = e.address;
                 self.bank_details = e.bank_details;
+                self.tax_rounding = e.tax_rounding;
+                self.approval_required = e.approval_required;
             }
         }
     }
@@ -172,6 +219,26 @@ pub struct ChangeTenant {
     /// As printed on documents, at most 400 characters.
     #[serde(default)]
     pub bank_details: String,
+    /// Of tax and lines, where a document says nothing else; `floor` if absent.
+    #[serde(default)]
+    pub tax_rounding: Rounding,
+    /// Must somebody else look at a document before it is issued?
+    #[serde(default)]
+    pub approval_required: bool,
+    /// Month in which the fiscal year ends, 1 to 12; March if absent.
+    #[serde(default = "fiscal_year_end")]
+    pub fiscal_year_end: u8,
+    /// How long documents of a fiscal year are kept after it: 7 (if absent) or 10 years.
+    #[serde(default = "retention_years")]
+    pub retention_years: u8,
+}
+
+fn fiscal_year_end() -> u8 {
+    FISCAL_YEAR_END
+}
+
+fn retention_years() -> u8 {
+    RETENTION_YEARS
 }
 
 impl Command for ChangeTenant {
@@ -182,6 +249,8 @@ impl Command for ChangeTenant {
     const REJECTS: &'static [&'static str] = &[
         "registration_number.wrong_check_digit",
         "registration_number.bad_format",
+        "tenant.bad_month",
+        "tenant.bad_retention",
         "text.required",
         "text.too_long",
         "text.control_character",
@@ -194,11 +263,21 @@ impl Command for ChangeTenant {
             "" => String::new(),
             number => registration_number::corporate(number, "/registration_number")?,
         };
+        if !(1..=12).contains(&self.fiscal_year_end) {
+            return Err(Rejection::at("tenant.bad_month", "/fiscal_year_end"));
+        }
+        if !matches!(self.retention_years, 7 | 10) {
+            return Err(Rejection::at("tenant.bad_retention", "/retention_years"));
+        }
         Ok(vec![tenant.emit(Changed {
             name: text::line(&self.name, "/name", 80)?,
             registration_number: number,
             address: text::optional_line(&self.address, "/address", 200)?,
             bank_details: text::prose(&self.bank_details, "/bank_details", 400)?,
+            tax_rounding: self.tax_rounding,
+            approval_required: self.approval_required,
+            fiscal_year_end: self.fiscal_year_end,
+            retention_years: self.retention_years,
         })])
     }
 }
@@ -226,6 +305,10 @@ mod tests {
             registration_number: "ｔ7000012050002".into(),
             address: "東京都港区芝公園1-1-1".into(),
             bank_details: "みなと銀行 芝支店\r\n普通 1234567".into(),
+            tax_rounding: Rounding::HalfUp,
+            approval_required: true,
+            fiscal_year_end: 12,
+            retention_years: 10,
         }
     }
 
@@ -254,6 +337,10 @@ mod tests {
                 registration_number: "T7000012050002".into(),
                 address: "東京都港区芝公園1-1-1".into(),
                 bank_details: "みなと銀行 芝支店\n普通 1234567".into(),
+                tax_rounding: Rounding::HalfUp,
+                approval_required: true,
+                fiscal_year_end: 12,
+                retention_years: 10,
             },
         )]);
         let none = ChangeTenant { registration_number: " ".into(), ..change() };
@@ -290,6 +377,14 @@ mod tests {
         let s = refuses_bad_text(s, TENANT, "/address", false, 200, |address| ChangeTenant { address, ..change() });
         let s = s.when(TENANT, ChangeTenant { bank_details: "長".repeat(401), ..change() });
         let s = s.refused_at("text.too_long", "/bank_details");
+        for fiscal_year_end in [0, 13] {
+            let change = ChangeTenant { fiscal_year_end, ..change() };
+            scene().when(TENANT, change).refused_at("tenant.bad_month", "/fiscal_year_end");
+        }
+        for retention_years in [0, 6, 8, 11] {
+            let change = ChangeTenant { retention_years, ..change() };
+            scene().when(TENANT, change).refused_at("tenant.bad_retention", "/retention_years");
+        }
         let number = |number: &str| ChangeTenant { registration_number: number.into(), ..change() };
         let s = s.when(TENANT, number("T0000012050002"));
         let s = s.refused_at("registration_number.bad_format", "/registration_number");
@@ -307,6 +402,10 @@ mod tests {
                 registration_number: "T7000012050002".into(),
                 address: "東京都港区".into(),
                 bank_details: "みなと銀行\n普通 1234567".into(),
+                tax_rounding: Rounding::HalfUp,
+                approval_required: true,
+                fiscal_year_end: 12,
+                retention_years: 10,
             }
             .into(),
         ]

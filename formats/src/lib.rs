@@ -1,9 +1,12 @@
 //! How documents leave as files.
 //!
-//! Architecture invariant: a file follows from its [`Paper`] alone. No clock, no randomness, no IO, no ids: the same paper
-//! gives the same bytes, on every machine and in every process, so a file's hash can stand in the ledger.
+//! Architecture invariant: a file follows from its [`Paper`], or from its [`csv::Table`], alone. No clock, no randomness, no
+//! IO, no ids: the same paper gives the same bytes, on every machine and in every process, so a file's hash can stand in the
+//! ledger.
 
+pub mod csv;
 pub mod pdf;
+pub mod pint;
 
 use keiin_domain::client::Profile;
 use keiin_domain::date::Date;

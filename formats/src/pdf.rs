@@ -58,7 +58,7 @@ pub fn missing(paper: &Paper) -> Vec<Missing> {
 }
 
 /// Everything that people wrote.
-fn texts(paper: &Paper) -> Vec<(String, &str)> {
+pub(crate) fn texts(paper: &Paper) -> Vec<(String, &str)> {
     let (from, to) = (&paper.sender, &paper.recipient);
     let mut texts = vec![
         ("/number", &paper.number),

@@ -1,70 +1,115 @@
-// Rows of a document: add, remove, and sums while typing. The sums are a preview; the server computes those that count.
+// Rows of a document: add, remove, and what they come to while somebody types. The server does the sums, the same as when
+// the document is saved; here they are only shown.
 "use strict";
 
 const table = document.querySelector("[data-lines]");
 const body = table.tBodies[0];
 const totals = document.querySelector("[data-totals]");
-const SCALE = 10_000n; // four decimal places
+const why = document.querySelector("[data-totals-why]");
+const DELAY_MS = 200;
 
-/** "1,500.25" → 15002500n; full-width digits are fine; null if it is not a number. */
-function decimal(text) {
-  const plain = text.normalize("NFKC").replace(/[,\s]/g, "");
-  const match = /^(-?)(\d{1,12})(?:\.(\d{1,4}))?$/.exec(plain);
-  if (!match) return null;
-  const value = BigInt(match[2]) * SCALE + BigInt((match[3] ?? "").padEnd(4, "0"));
-  return match[1] ? -value : value;
+const yen = ({ amount }) => `${amount < 0 ? "−" : ""}¥${Math.abs(amount).toLocaleString("en")}`;
+
+/** The field of a row; a name may end in the kind of its value (`:bool`). */
+const field = (row, name) => row.querySelector(`[name$=".${name}"], [name$=".${name}:bool"]`);
+const text = (row, name) => field(row, name).value.trim();
+
+/** A row as the API takes it; null while its numbers are missing. */
+function line(row) {
+  const [quantity, unit_price] = [text(row, "quantity"), text(row, "unit_price")];
+  if (!quantity || !unit_price) return null;
+  return {
+    // A row has an amount before it has a description.
+    description: text(row, "description") || "-",
+    quantity,
+    unit: text(row, "unit"),
+    unit_price,
+    tax_rate: text(row, "tax_rate") || "10",
+    tax_inclusive: field(row, "tax_inclusive").value === "true",
+    has_jp_withholding_tax: field(row, "has_jp_withholding_tax").checked,
+  };
 }
 
-const floorDiv = (a, b) => (a >= 0n || a % b === 0n ? a / b : a / b - 1n);
-const yen = (amount) => `${amount < 0n ? "−" : ""}¥${(amount < 0n ? -amount : amount).toLocaleString("en")}`;
+let asked = new AbortController();
+let timer;
 
-/** Tax in a subtotal, rounded once, as the server does it. */
-function tax(subtotal, rate, inclusive, rounding) {
-  const divisor = inclusive ? 100n + rate : 100n;
-  const exact = subtotal * rate;
-  if (rounding === "half_up") return floorDiv(2n * exact + divisor, 2n * divisor);
-  if (rounding === "ceil") return -floorDiv(-exact, divisor);
-  return floorDiv(exact, divisor);
-}
-
+/** Asks soon: whoever types on is asked for once. */
 function sums() {
-  const rates = new Map();
-  for (const row of body.rows) {
-    const field = (name) => row.querySelector(`[name$=".${name}"], [name$=".${name}:bool"]`);
-    const quantity = decimal(field("quantity").value);
-    const price = decimal(field("unit_price").value);
-    const cell = row.querySelector("[data-amount]");
-    cell.textContent = "";
-    if (quantity === null || price === null) continue;
-    const amount = floorDiv(quantity * price, SCALE * SCALE);
-    cell.textContent = yen(amount);
-    const rate = field("tax_rate").value || "10";
-    const entry = rates.get(rate) ?? { subtotal: 0n, inclusive: false };
-    entry.subtotal += amount;
-    entry.inclusive ||= field("tax_inclusive").value === "true";
-    rates.set(rate, entry);
+  clearTimeout(timer);
+  asked.abort();
+  timer = setTimeout(ask, DELAY_MS);
+}
+
+async function ask() {
+  const rows = [...body.rows].map((row) => ({ row, line: line(row) }));
+  const whole = rows.filter(({ line }) => line);
+  for (const { row, line } of rows) if (!line) amount(row, "");
+  if (whole.length === 0) {
+    totals.hidden = true;
+    why.textContent = "";
+    return;
   }
-  const rounding = document.querySelector('[name="tax_rounding"]')?.value ?? "floor";
-  const lines = [];
-  let subtotal = 0n;
-  let total = 0n;
-  for (const [rate, entry] of [...rates].sort((a, b) => b[0] - a[0])) {
-    const part = tax(entry.subtotal, BigInt(rate), entry.inclusive, rounding);
-    subtotal += entry.inclusive ? entry.subtotal - part : entry.subtotal;
-    total += entry.inclusive ? entry.subtotal : entry.subtotal + part;
-    lines.push([totals.dataset.labelTax.replace("#", `${rate}%`), part, "meta"]);
+  const rounding = document.querySelector('[name="tax_rounding"]')?.value || totals.dataset.rounding;
+  const request = { lines: whole.map(({ line }) => line), ...(rounding && { tax_rounding: rounding }) };
+  asked = new AbortController();
+  try {
+    const answer = await fetch(`/v1/documents/totals?lang=${document.documentElement.lang}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(request),
+      signal: asked.signal,
+    });
+    const said = await answer.json();
+    if (answer.ok) show(whole, said);
+    else refused(whole, said);
+  } catch {
+    // Asked again since, or no connection: what was saved is computed when it is saved.
   }
-  lines.unshift([totals.dataset.labelSubtotal, subtotal, ""]);
-  lines.push([totals.dataset.labelTotal, total, "grand"]);
+}
+
+/** What a row comes to, or why that cannot be said, under its description. */
+function amount(row, said, reason = "") {
+  row.querySelector("[data-amount]").textContent = said;
+  row.querySelector("[data-why]")?.remove();
+  if (!reason) return;
+  const hint = Object.assign(document.createElement("p"), { className: "hint", textContent: reason });
+  hint.dataset.why = "";
+  row.cells[0].append(hint);
+}
+
+function show(rows, said) {
+  why.textContent = "";
+  rows.forEach(({ row }, n) => amount(row, yen(said.lines[n].amount)));
+  const words = totals.dataset;
+  const parts = [[words.labelSubtotal, yen(said.totals.subtotal), ""]];
+  for (const rate of said.totals.by_rate.toReversed()) {
+    parts.push([words.labelTax.replace("#", `${rate.tax_rate}%`), yen(rate.tax), "meta"]);
+  }
+  parts.push([words.labelTotal, yen(said.totals.total), "grand"]);
+  if (said.jp_withholding_tax.amount > 0) {
+    parts.push([words.labelWithheld, `−${yen(said.jp_withholding_tax)}`, "meta"]);
+    parts.push([words.labelPayable, yen(said.payable), "grand"]);
+  }
   totals.replaceChildren(
-    ...lines.flatMap(([label, amount, style]) => {
+    ...parts.flatMap(([label, value, style]) => {
       const [dt, dd] = ["dt", "dd"].map((tag) => Object.assign(document.createElement(tag), { className: style }));
       dt.textContent = label;
-      dd.textContent = yen(amount);
+      dd.textContent = value;
       return [dt, dd];
     }),
   );
-  totals.hidden = rates.size === 0;
+  totals.hidden = false;
+}
+
+/** At the row that is meant, quietly; what is about all of them stands below. */
+function refused(rows, problem) {
+  totals.hidden = true;
+  why.textContent = "";
+  for (const { pointer, detail } of problem.errors ?? []) {
+    const at = /^\/lines\/(\d+)/.exec(pointer);
+    if (at && rows[at[1]]) amount(rows[at[1]].row, "", detail);
+    else why.textContent = detail;
+  }
 }
 
 /** A new empty row after the last one, numbered on. */
@@ -77,13 +122,14 @@ function add() {
       const value = element.getAttribute(attribute);
       if (value) element.setAttribute(attribute, value.replace(`lines.${number}.`, `lines.${number + 1}.`));
     }
-    if ("value" in element && element.tagName === "INPUT") element.value = "";
+    if (element.type === "checkbox") element.checked = false;
+    else if ("value" in element && element.tagName === "INPUT") element.value = "";
     if (element.tagName === "SELECT") element.selectedIndex = 0;
     if (element.tagName === "LABEL") element.textContent = element.textContent.replace(`${number + 1}`, `${number + 2}`);
     const label = element.getAttribute("aria-label");
     if (label) element.setAttribute("aria-label", label.replace(`${number + 1}`, `${number + 2}`));
   }
-  row.querySelector("[data-amount]").textContent = "";
+  amount(row, "");
   body.append(row);
   row.querySelector("input").focus();
 }
@@ -91,8 +137,8 @@ function add() {
 table.addEventListener("input", (event) => {
   // A row that is begun gets the usual rate; an empty row has none, so that it is left out.
   const row = event.target.closest("tr");
-  const rate = row.querySelector('[name$=".tax_rate"]');
-  const begun = [...row.querySelectorAll("input")].some((input) => input.value.trim() !== "");
+  const rate = field(row, "tax_rate");
+  const begun = [...row.querySelectorAll("input:not([type=checkbox])")].some((input) => input.value.trim() !== "");
   if (rate.options[0].value === "" && event.target.tagName === "INPUT") rate.value = begun ? rate.value || "10" : "";
   sums();
 });
@@ -100,9 +146,11 @@ table.addEventListener("click", (event) => {
   if (!event.target.closest("[data-remove]")) return;
   const row = event.target.closest("tr");
   if (body.rows.length > 1) row.remove();
-  else for (const field of row.querySelectorAll("input")) field.value = "";
+  else {
+    for (const input of row.querySelectorAll("input")) input.type === "checkbox" ? (input.checked = false) : (input.value = "");
+  }
   sums();
 });
 document.querySelector("[data-add]").addEventListener("click", add);
 document.querySelector('[name="tax_rounding"]')?.addEventListener("change", sums);
-sums();
+ask();

@@ -154,6 +154,55 @@ export async function verifyRecord({ position, leaf, hash, proof, vkey, previous
   return { verdict, checks };
 }
 
+/** HKDF-Expand-SHA256 of a label, one block (docs/LOG-FORMAT.md, section 4). */
+async function kdf(secret, label) {
+  const key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
+  const text = utf8.encode(label);
+  const info = concat(Uint8Array.of(text.length), text, Uint8Array.of(1));
+  return new Uint8Array(await crypto.subtle.sign("HMAC", key, info));
+}
+
+/**
+ * Opens a record's body with the record's own secret. The body must be the one that the leaf names, and the secret the one
+ * that the body was sealed with: it opens to this text and to no other.
+ * @param {{leaf: string, body: string, secret: string}} given all in hex
+ * @returns {Promise<Uint8Array>} the text; throws where something does not fit
+ */
+export async function openBody({ leaf, body, secret }) {
+  const [own, sealed, key] = [leaf, body, secret].map(fromHex);
+  const view = new DataView(own.buffer, own.byteOffset, own.byteLength);
+  if (view.getUint32(164) !== sealed.length || !equal(own.slice(168, 200), await sha256(sealed))) {
+    throw new Error("the body is not the one that the record names");
+  }
+  if (!equal(sealed.slice(16, 48), await kdf(key, "keiin/v1/commitment"))) {
+    throw new Error("the secret does not belong to the body");
+  }
+  const stream = own[200];
+  const kind = own.slice(201 + stream, 202 + stream + own[201 + stream]);
+  const label = utf8.encode("keiin/v1/body-aad");
+  const additionalData = concat(Uint8Array.of(label.length), label, own.slice(16, 32), own.slice(6, 8), kind);
+  const raw = await kdf(key, "keiin/v1/key");
+  const cipher = await crypto.subtle.importKey("raw", raw, { name: "AES-GCM" }, false, ["decrypt"]);
+  const opened = { name: "AES-GCM", iv: new Uint8Array(12), additionalData };
+  return new Uint8Array(await crypto.subtle.decrypt(opened, cipher, sealed.slice(48)));
+}
+
+/**
+ * All checks of a record that says which file was printed, without the record before it.
+ * @param {{position: number, leaf: string, body: string, secret: string, proof: string, vkey: string}} given
+ * @param {Uint8Array} file SHA-256 of the file in the reader's hands
+ * @returns {Promise<Record<string, {ok: boolean, detail: string}>>}
+ */
+export async function verifyFile(given, file) {
+  const { checks } = await verifyRecord({ ...given, hash: toHex(await leafHash(fromHex(given.leaf))) });
+  const named = await check(async () => {
+    const text = await openBody(given);
+    // Postcard: the revision, the hash, the size. Nothing but the hash is 32 bytes that anybody could choose to hit.
+    return { ok: toHex(text).includes(toHex(file)), detail: toHex(file) };
+  });
+  return { file: named, inclusion: checks.inclusion, checkpoint: checks.checkpoint };
+}
+
 // ---------- the page ----------
 
 const form = globalThis.document?.querySelector("[data-verify]");

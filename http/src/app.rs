@@ -184,6 +184,7 @@ impl App {
         tokio::spawn(crate::look::run(self.clone()));
         tokio::spawn(crate::scrub::run(self.clone()));
         tokio::spawn(crate::feed::run(self.clone()));
+        tokio::spawn(crate::paper::run(self.clone()));
         tokio::spawn(crate::mail::run(self.clone()))
     }
 

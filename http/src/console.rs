@@ -60,8 +60,9 @@ pub const PAGES: &[Page] = &[
         narrows: &[("list_documents", "client_id")],
         ..page("/clients/{id}", "client", &["get_client", "list_documents"])
     },
-    page("/documents", "documents", &["list_documents"]),
-    page("/documents/new", "document_new", &["list_clients"]),
+    page("/documents", "documents", &["list_documents", "list_clients"]),
+    page("/documents/export", "documents_export", &["list_clients"]),
+    page("/documents/new", "document_new", &["list_clients", "get_tenant"]),
     Page {
         narrows: &[("list_deliveries", "document_id"), ("list_events", "object")],
         ..page("/documents/{id}", "document", &["get_document", "get_tenant", "list_deliveries", "list_events"])

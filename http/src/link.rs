@@ -9,6 +9,12 @@ use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
 
+/// What a recipient's copy does not show: the company's own book-keeping.
+const BOOKKEEPING: [&str; 9] = [
+    "paid", "delivery_status", "overdue", "client", "approval", "approval_reason", "origin", "conversions",
+    "retain_until",
+];
+
 /// The document behind a link that was just opened; nothing else of the company.
 pub async fn opened(app: &App, holder: &Principal) -> Result<Value, Problem> {
     let server = Principal::system(holder.ledger);
@@ -16,8 +22,7 @@ pub async fn opened(app: &App, holder: &Principal) -> Result<Value, Problem> {
     let id = delivery["document"]["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
     let mut document = view(app, &server, "document", id.ok_or_else(Problem::not_found)?).await?;
     if let Some(fields) = document.as_object_mut() {
-        // The recipient's copy says nothing of the company's own book-keeping.
-        fields.retain(|name, _| !matches!(name.as_str(), "paid" | "delivery_status" | "overdue" | "client"));
+        fields.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
     }
     let mut answer = json!({ "id": holder.actor.id, "document": document });
     for field in ["to", "message", "expires_at", "views", "view_limit", "status"] {

@@ -30,7 +30,9 @@ use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
 use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
-use crate::{feed, ledger, legal, oauth, passkey_api, session_api, signup, sms, trust};
+use crate::{
+    check, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms, totals, trust,
+};
 
 /// Operations that no catalog lists.
 pub const OPERATIONS: &[&[Operation]] = &[
@@ -40,7 +42,11 @@ pub const OPERATIONS: &[&[Operation]] = &[
     sms::api::OPERATIONS,
     legal::OPERATIONS,
     ledger::OPERATIONS,
+    paper::OPERATIONS,
+    check::OPERATIONS,
+    document_files::OPERATIONS,
     oauth::OPERATIONS,
+    totals::OPERATIONS,
     trust::OPERATIONS,
 ];
 
@@ -133,6 +139,7 @@ impl Document {
             ("send_login_code", self.schema::<WaitingLogin>()),
             ("begin_phone", self.schema::<NewPhone>()),
             ("register_phone", self.schema::<PhoneCode>()),
+            ("compute_totals", self.schema::<totals::ComputeTotals>()),
         ];
         for operation in OPERATIONS.iter().copied().flatten() {
             let Operation { name, method, path, .. } = *operation;

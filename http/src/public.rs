@@ -479,7 +479,8 @@ async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, hea
     page(&app, &head, "problem", json!({ "problem": view })).await
 }
 
-fn holder(app: &App, path: &BTreeMap<String, String>, head: &Parts, kind: &str) -> Result<Principal, Problem> {
+/// Who holds the secret in a path. Wrong ones are counted by where they come from.
+pub fn holder(app: &App, path: &BTreeMap<String, String>, head: &Parts, kind: &str) -> Result<Principal, Problem> {
     let secret = path.get("token").map_or("", String::as_str);
     by_link(app, kind, secret).or_else(|problem| {
         let origin = principal::origin(app, Peer::of(head).ip, &head.headers);
@@ -487,7 +488,8 @@ fn holder(app: &App, path: &BTreeMap<String, String>, head: &Parts, kind: &str) 
     })
 }
 
-async fn tenant(app: &App, ledger: Uuid) -> Result<Value, Problem> {
+/// What a page for strangers says of a company.
+pub async fn tenant(app: &App, ledger: Uuid) -> Result<Value, Problem> {
     let view = app.represent(&Principal::system(ledger), "tenant", ledger).await?;
     Ok(view.map_or(json!({}), |tenant| json!({ "name": tenant["name"] })))
 }

@@ -27,8 +27,8 @@ use crate::locale::Lang;
 use crate::problem::Problem;
 use crate::tls::Caller;
 use crate::{
-    api, clock, console, headers, ledger, legal, oauth, openapi, operator, principal, random, session_api, signup,
-    trust,
+    api, check, clock, console, document_files, headers, ledger, legal, oauth, openapi, operator, paper, principal,
+    random, session_api, signup, totals, trust,
 };
 
 pub(crate) use self::listen::{Patience, serving};
@@ -76,7 +76,11 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::passkey_api::router())
         .merge(crate::sms::api::router())
         .merge(ledger::router())
+        .merge(paper::router())
+        .merge(check::router())
+        .merge(document_files::router())
         .merge(oauth::router())
+        .merge(totals::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())

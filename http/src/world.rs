@@ -144,7 +144,7 @@ impl World for Minted<'_> {
         let text = random::secret(kind);
         let hash = random::hash(&text);
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
-        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "rst" | "nme" | "sec" | "srv") {
+        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "chk" | "rst" | "nme" | "sec" | "srv") {
             text.clone().into_bytes()
         } else {
             vec![]

@@ -2,17 +2,20 @@
 //!
 //! The names in a document are companies' names as printed, so nothing here is personal.
 
+mod view;
+
 use std::sync::LazyLock;
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
-use keiin_domain::date::Date;
-use keiin_domain::document::{Document, DocumentEvent, Line, Sender};
-use keiin_domain::money::Money;
+use keiin_domain::document::{Body, Document, DocumentEvent, Head, Line};
+use keiin_domain::paper::{Paper, PaperEvent};
 use keiin_domain::role::Permission;
-use keiin_domain::tax::{TaxRate, Totals};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+
+use self::view::view;
+pub use self::view::{ClientOf, DocumentOf, DocumentView, LineView, PdfOf, RecipientOf};
+use keiin_eventlog::sql::Scope;
+use keiin_eventlog::values;
 use uuid::Uuid;
 
 use crate::delivery;
@@ -20,7 +23,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Value, Writes, blob, cell, int, text};
-use crate::view::{Json, Row, Seen, Time, col, json};
+use crate::view::{Json, Seen, col, json};
 
 /// One row a document. `number` is NULL before the issue, `cancelled_reason` unless cancelled.
 pub static DOCUMENTS: Table = Table {
@@ -33,20 +36,39 @@ pub static DOCUMENTS: Table = Table {
         int("date"),
         int("date_due"),
         text("note"),
+        text("proviso"),
+        int("has_tax_stamp"),
+        int("has_hanko"),
+        blob("origin"),
+        text("approval"),
+        text("approval_reason"),
         text("number"),
         int("revision"),
+        text("tax_rounding"),
         text("totals"),
         int("total"),
+        int("withheld"),
         int("paid"),
         text("sender"),
         text("recipient"),
         int("issued_at"),
         text("cancelled_reason"),
+        int("rendered"),
+        text("pdf_sha256"),
+        int("pdf_size"),
+        text("missing"),
         int("since"),
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "client_id, since", "cancelled_reason, number, paid, total"],
+    indexes: &[
+        "since",
+        "client_id, since",
+        "cancelled_reason, number, paid, total",
+        "date",
+        "origin",
+        "rendered, revision",
+    ],
     only_grows: false,
 };
 
@@ -55,42 +77,55 @@ pub static LINES: Table =
     Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[], only_grows: false };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "document", revision: 1, tables: &[&DOCUMENTS, &LINES], fold };
+pub const PROJECTION: Projection = Projection { name: "document", revision: 2, tables: &[&DOCUMENTS, &LINES], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
-    if fact.stream() != Document::STREAM {
-        return Ok(());
+    match fact.stream() {
+        Document::STREAM => {}
+        Paper::STREAM => return print(fact, out),
+        _ => return Ok(()),
     }
     let lines = |out: &mut Writes, lines: &[Line]| out.put(&LINES, [fact.id()], [("lines", cell(json(&lines)))]);
     match fact.read()? {
         DocumentEvent::Drafted(e) => {
-            lines(out, &e.lines);
-            let mut columns = head(e.client_id, e.title, e.date, e.date_due, e.note);
-            columns.extend([("document_type", cell(e.document_type.name())), ("revision", cell(0u32))]);
-            columns.extend(totals(&e.totals));
-            columns.push(("paid", cell(0u32)));
+            lines(out, &e.body.lines);
+            let mut columns = head(e.head);
+            columns.extend([("document_type", cell(e.document_type.name())), ("origin", cell(e.origin))]);
+            columns.extend(amounts(&e.body));
+            columns.push(("tax_rounding", cell(e.tax_rounding.name())));
+            columns.extend([("revision", cell(0u32)), ("paid", cell(0u32)), ("rendered", cell(0u32))]);
+            columns.extend(approval("none", None));
             out.born(&DOCUMENTS, fact, columns);
         }
         DocumentEvent::LinesSet(e) => {
-            lines(out, &e.lines);
-            out.changed(&DOCUMENTS, fact, totals(&e.totals));
+            lines(out, &e.body.lines);
+            out.changed(&DOCUMENTS, fact, [&amounts(&e.body)[..], &approval("none", None)[..]].concat());
         }
         DocumentEvent::Changed(e) => {
-            out.changed(&DOCUMENTS, fact, head(e.client_id, e.title, e.date, e.date_due, e.note));
+            out.changed(&DOCUMENTS, fact, [&head(e.head)[..], &approval("none", None)[..]].concat());
         }
+        DocumentEvent::ApprovalRequested(_) => out.changed(&DOCUMENTS, fact, approval("requested", None)),
+        DocumentEvent::Approved(_) => out.changed(&DOCUMENTS, fact, approval("approved", None)),
+        DocumentEvent::Rejected(e) => out.changed(&DOCUMENTS, fact, approval("rejected", Some(e.reason))),
         DocumentEvent::Issued(e) => {
-            let mut columns = totals(&e.totals).to_vec();
-            columns.extend([("number", cell(e.number)), ("revision", cell(1u32))]);
-            columns.extend([("sender", cell(json(&e.sender))), ("recipient", cell(json(&e.recipient)))]);
-            columns.push(("issued_at", cell(fact.time_us())));
+            let columns = [
+                ("number", cell(e.number)),
+                ("revision", cell(1u32)),
+                ("sender", cell(json(&e.sender))),
+                ("recipient", cell(json(&e.recipient))),
+                ("issued_at", cell(fact.time_us())),
+            ];
             out.changed(&DOCUMENTS, fact, columns);
         }
         DocumentEvent::Corrected(e) => {
-            lines(out, &e.lines);
-            let mut columns = totals(&e.totals).to_vec();
+            lines(out, &e.body.lines);
+            let mut columns = amounts(&e.body).to_vec();
             columns.push(("revision", cell(e.revision)));
+            columns.extend(file(None, None, None));
             out.changed(&DOCUMENTS, fact, columns);
         }
+        // The other one says where it comes from.
+        DocumentEvent::Converted(_) => out.changed(&DOCUMENTS, fact, []),
         DocumentEvent::Cancelled(e) => out.changed(&DOCUMENTS, fact, [("cancelled_reason", cell(e.reason))]),
         DocumentEvent::PaymentRecorded(e) => {
             out.add(&DOCUMENTS, [fact.id()], "paid", e.amount.amount);
@@ -100,124 +135,47 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
-fn head(client_id: Uuid, title: String, date: Date, date_due: Option<Date>, note: String) -> Columns {
+/// What came of printing it. The document's own version stays.
+fn print(fact: &Fact, out: &mut Writes) -> Result<(), String> {
+    let (revision, columns) = match fact.read()? {
+        PaperEvent::Rendered(e) => {
+            let hash = e.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+            (e.revision, file(Some(hash), Some(e.size), None))
+        }
+        PaperEvent::RenderingFailed(e) => (e.revision, file(None, None, Some(json(&e.missing)))),
+    };
+    out.set(&DOCUMENTS, [fact.id()], [&columns[..], &[("rendered", cell(revision))]].concat());
+    Ok(())
+}
+
+fn head(head: Head) -> Columns {
     vec![
-        ("client_id", cell(client_id)),
-        ("title", cell(title)),
-        ("date", cell(date)),
-        ("date_due", cell(date_due)),
-        ("note", cell(note)),
+        ("client_id", cell(head.client_id)),
+        ("title", cell(head.title)),
+        ("date", cell(head.date)),
+        ("date_due", cell(head.date_due)),
+        ("note", cell(head.note)),
+        ("proviso", cell(head.proviso)),
+        ("has_tax_stamp", cell(head.has_tax_stamp)),
+        ("has_hanko", cell(head.has_hanko)),
     ]
 }
 
-fn totals(totals: &Totals) -> [(&'static str, Value); 2] {
-    [("totals", cell(json(totals))), ("total", cell(totals.total.amount))]
+fn amounts(body: &Body) -> [(&'static str, Value); 3] {
+    let Body { totals, jp_withholding_tax, .. } = body;
+    [
+        ("totals", cell(json(totals))),
+        ("total", cell(totals.total.amount)),
+        ("withheld", cell(jp_withholding_tax.amount)),
+    ]
 }
 
-/// A document, as shown.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DocumentView {
-    /// Its id.
-    pub id: Uuid,
-    /// Stream version, for If-Match.
-    pub version: u64,
-    /// Last record about it.
-    pub position: u64,
-    /// `quote`, `order_slip`, `order_confirmation`, `delivery_slip`, `acceptance`, `invoice` or `receipt`.
-    pub document_type: String,
-    /// `draft`, `issued`, `paid` or `cancelled`.
-    pub status: String,
-    /// From the issue on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub number: Option<String>,
-    /// 0 for a draft, 1 once issued, one more with each correction.
-    pub revision: u32,
-    /// Subject line.
-    pub title: String,
-    /// To whom, as the client is called today.
-    pub client: ClientOf,
-    /// Date of the transaction.
-    pub date: Date,
-    /// When to pay or until when it holds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub date_due: Option<Date>,
-    /// As printed; may be empty.
-    pub note: String,
-    /// Only in the detail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines: Option<Vec<LineView>>,
-    /// What it comes to.
-    pub totals: Totals,
-    /// What came in.
-    pub paid: Money,
-    /// As printed when it was issued.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender: Option<Sender>,
-    /// As printed when it was issued.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recipient: Option<RecipientOf>,
-    /// When it was issued.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub issued_at: Option<Time>,
-    /// Why it is void.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancelled_reason: Option<String>,
-    /// What its newest delivery came to: `sending`, `sent`, `opened`, `failed`, `expired` or `revoked`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delivery_status: Option<String>,
-    /// An issued invoice whose day has passed in Japan.
-    pub overdue: bool,
+fn file(sha256: Option<String>, size: Option<u32>, missing: Option<String>) -> [(&'static str, Value); 3] {
+    [("pdf_sha256", cell(sha256)), ("pdf_size", cell(size)), ("missing", cell(missing))]
 }
 
-/// A document's client.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ClientOf {
-    /// Its id.
-    pub id: Uuid,
-    /// Registered name.
-    pub name: String,
-    /// `onchu` or `sama`.
-    pub honorific: String,
-}
-
-/// A client as printed on a document.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct RecipientOf {
-    /// Registered name.
-    pub name: String,
-    /// `onchu` or `sama`.
-    pub honorific: String,
-    /// `T` and 13 digits, or empty.
-    pub registration_number: String,
-    /// Seven digits, or empty.
-    pub postal_code: String,
-    /// Prefecture.
-    pub region: String,
-    /// City, ward.
-    pub locality: String,
-    /// Block and house.
-    pub street_address: String,
-    /// Building and floor.
-    pub extended_address: String,
-}
-
-/// A line of a document.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
-pub struct LineView {
-    /// What.
-    pub description: String,
-    /// Decimal with at most four places.
-    pub quantity: String,
-    /// Of what; may be empty.
-    pub unit: String,
-    /// Decimal with at most four places.
-    pub unit_price: String,
-    /// Percent.
-    pub tax_rate: TaxRate,
-    /// The price contains the tax.
-    pub tax_inclusive: bool,
-    /// Quantity × price.
-    pub amount: Money,
+fn approval(state: &'static str, reason: Option<String>) -> [(&'static str, Value); 2] {
+    [("approval", cell(state)), ("approval_reason", cell(reason))]
 }
 
 /// Documents with what is derived: `status`, the client's names, `delivery_status`, `overdue`.
@@ -227,46 +185,28 @@ pub static FROM: LazyLock<String> = LazyLock::new(|| {
             CASE WHEN s.document_type = 'invoice' AND s.status = 'issued' AND s.date_due < :today THEN 1 ELSE 0 END AS overdue,
             (SELECT v.status FROM {delivery} v WHERE v.ledger = s.ledger AND v.document_id = s.id
              ORDER BY v.since DESC LIMIT 1) AS delivery_status
-          FROM (SELECT d.*, c.name AS client_name, c.honorific AS client_honorific, {STATUS} AS status
-                FROM documents d LEFT JOIN clients c ON c.ledger = d.ledger AND c.id = d.client_id) s)",
+          FROM (SELECT d.*, c.name AS client_name, c.honorific AS client_honorific, {STATUS} AS status,
+                  o.document_type AS origin_type, o.number AS origin_number, y.fiscal_year_end, y.retention_years
+                FROM documents d LEFT JOIN clients c ON c.ledger = d.ledger AND c.id = d.client_id
+                LEFT JOIN tenants y ON y.ledger = d.ledger AND y.id = d.ledger
+                LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.origin) s)",
         delivery = delivery::FROM
     )
 });
 
 const STATUS: &str = "CASE WHEN d.cancelled_reason IS NOT NULL THEN 'cancelled' WHEN d.number IS NULL THEN 'draft'
-    WHEN d.paid > 0 AND d.paid >= d.total THEN 'paid' ELSE 'issued' END";
+    WHEN d.paid > 0 AND d.paid >= d.total - d.withheld THEN 'paid' ELSE 'issued' END";
 
-fn view(row: &Row) -> Seen<DocumentView> {
-    Ok(DocumentView {
-        id: col(row, "id")?,
-        version: col(row, "version")?,
-        position: col(row, "position")?,
-        document_type: col(row, "document_type")?,
-        status: col(row, "status")?,
-        number: col(row, "number")?,
-        revision: col(row, "revision")?,
-        title: col(row, "title")?,
-        client: ClientOf {
-            id: col(row, "client_id")?,
-            name: col::<Option<_>>(row, "client_name")?.unwrap_or_default(),
-            honorific: col::<Option<_>>(row, "client_honorific")?.unwrap_or_default(),
-        },
-        date: col(row, "date")?,
-        date_due: col(row, "date_due")?,
-        note: col(row, "note")?,
-        lines: None,
-        totals: col::<Json<_>>(row, "totals")?.0,
-        paid: col(row, "paid")?,
-        sender: col::<Option<Json<_>>>(row, "sender")?.map(|json| json.0),
-        recipient: col::<Option<Json<_>>>(row, "recipient")?.map(|json| json.0),
-        issued_at: col(row, "issued_at")?,
-        cancelled_reason: col(row, "cancelled_reason")?,
-        delivery_status: col(row, "delivery_status")?,
-        overdue: col(row, "overdue")?,
-    })
+/// Documents whose newest revision was not printed yet: company and document, the oldest first.
+pub fn unprinted(read: &Read, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
+    let sql = "SELECT ledger, id FROM documents WHERE rendered < revision AND cancelled_reason IS NULL
+               ORDER BY issued_at LIMIT $1";
+    let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![limit as u64])?))?;
+    Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Seen<_>>()?)
 }
 
-/// All documents, newest first. `from` and `to` are days of the documents' own date.
+/// All documents, newest first. `from` and `to` are days of the documents' own date, `total_min` and `total_max` yen; what is
+/// given is combined (電子帳簿保存法 施行規則 2-6-5: by date, amount and counterparty, in ranges, two or more together).
 pub struct ListDocuments;
 
 impl Query for ListDocuments {
@@ -285,6 +225,9 @@ impl Query for ListDocuments {
         Param { name: "client_id", kind: Kind::Id },
         Param { name: "from", kind: Kind::Day },
         Param { name: "to", kind: Kind::Day },
+        Param { name: "total_min", kind: Kind::Number },
+        Param { name: "total_max", kind: Kind::Number },
+        Param { name: "approval", kind: Kind::OneOf(&["none", "requested", "approved", "rejected"]) },
         Param { name: "q", kind: Kind::Text },
     ];
     const LIST: bool = true;
@@ -298,13 +241,16 @@ impl Query for ListDocuments {
             .and("t.client_id = ?", params.id("client_id"))
             .and("t.date >= ?", params.day("from"))
             .and("t.date <= ?", params.day("to"))
+            .and("t.total >= ?", params.number("total_min"))
+            .and("t.total <= ?", params.number("total_max"))
+            .and("t.approval = ?", params.text("approval"))
             .like(&["title", "number", "client_name"], params.text("q"));
         let page = read.list(who, &FROM, filter, params, view)?;
         let counted = format!("(SELECT d.ledger, {STATUS} AS status FROM documents d)");
         let mut counts = read.counts(who, &counted, Filter::new())?;
         let late = "(SELECT d.ledger, 'overdue' AS status FROM documents d
             WHERE d.document_type = 'invoice' AND d.number IS NOT NULL AND d.cancelled_reason IS NULL
-              AND NOT (d.paid > 0 AND d.paid >= d.total) AND d.date_due < :today)";
+              AND NOT (d.paid > 0 AND d.paid >= d.total - d.withheld) AND d.date_due < :today)";
         if let (Some(counts), Some(late)) = (&mut counts, read.counts(who, late, Filter::new())?) {
             counts.extend(late);
         }
@@ -325,6 +271,15 @@ impl Query for GetDocument {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let document = read.one(who, &FROM, params.id("id"), view)?;
         let Json(lines) = read.one(who, "document_lines", params.id("id"), |row| col(row, "lines"))?;
-        Ok(DocumentView { lines: Some(lines), ..document })
+        let made = "SELECT d.id, d.document_type, d.number FROM documents d
+            WHERE d.ledger = :ledger AND d.origin = ? ORDER BY d.since, d.id LIMIT 100";
+        let conversions = read.rows(who, made, vec![cell(document.id)], |row| {
+            Ok(DocumentOf {
+                id: col(row, "id")?,
+                document_type: col(row, "document_type")?,
+                number: col(row, "number")?,
+            })
+        })?;
+        Ok(DocumentView { lines: Some(lines), conversions: Some(conversions), ..document })
     }
 }

@@ -229,7 +229,8 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
             WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
             WHEN 'welcome' THEN s.email IS NOT NULL
-            ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live
+            ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
+          CASE WHEN o.cancelled_reason IS NULL AND o.rendered < o.revision THEN 0 ELSE 1 END AS printed
         FROM effects e
         LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
         LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger
@@ -295,7 +296,7 @@ pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> 
                      (SELECT 1 FROM effects e WHERE e.ledger = p.ledger AND e.state = 'queued') ORDER BY p.ledger";
     let mails = format!(
         "SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.state = 'queued' AND t.status = 'queued'
-           AND t.next_at <= :now ORDER BY t.position, t.n LIMIT ?"
+           AND t.next_at <= :now AND t.printed = 1 ORDER BY t.position, t.n LIMIT ?"
     );
     let mut due = vec![];
     for row in read.sql(|connection| Ok(connection.query(Scope::All, waiting, &[])?))? {

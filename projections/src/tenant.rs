@@ -2,8 +2,9 @@
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
+use keiin_domain::money::Rounding;
 use keiin_domain::role::Permission;
-use keiin_domain::tenant::{Tenant, TenantEvent};
+use keiin_domain::tenant::{FISCAL_YEAR_END, RETENTION_YEARS, Tenant, TenantEvent};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Writes, blob, cell, int, text};
+use crate::table::{Table, Value, Writes, blob, cell, int, text};
 use crate::view::col;
 
 /// One row a company.
@@ -24,6 +25,10 @@ pub static TENANTS: Table = Table {
         text("registration_number"),
         text("address"),
         text("bank_details"),
+        text("tax_rounding"),
+        int("approval_required"),
+        int("fiscal_year_end"),
+        int("retention_years"),
         int("since"),
         int("version"),
         int("position"),
@@ -33,7 +38,7 @@ pub static TENANTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "tenant", revision: 1, tables: &[&TENANTS], fold };
+pub const PROJECTION: Projection = Projection { name: "tenant", revision: 2, tables: &[&TENANTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Tenant::STREAM {
@@ -43,7 +48,8 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         TenantEvent::Opened(e) => {
             let empty = ["registration_number", "address", "bank_details"].map(|column| (column, cell("")));
             let named = [("name", cell(e.name)), ("slug", cell(e.slug))];
-            out.born(&TENANTS, fact, [&named[..], &empty[..]].concat());
+            let rules = rules(Rounding::default(), false, FISCAL_YEAR_END, RETENTION_YEARS);
+            out.born(&TENANTS, fact, [&named[..], &empty[..], &rules[..]].concat());
         }
         TenantEvent::Changed(e) => {
             let columns = [
@@ -52,10 +58,20 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
                 ("address", cell(e.address)),
                 ("bank_details", cell(e.bank_details)),
             ];
-            out.changed(&TENANTS, fact, columns);
+            let rules = rules(e.tax_rounding, e.approval_required, e.fiscal_year_end, e.retention_years);
+            out.changed(&TENANTS, fact, [&columns[..], &rules[..]].concat());
         }
     }
     Ok(())
+}
+
+fn rules(rounding: Rounding, approval: bool, fiscal_year_end: u8, years: u8) -> [(&'static str, Value); 4] {
+    [
+        ("tax_rounding", cell(rounding.name())),
+        ("approval_required", cell(approval)),
+        ("fiscal_year_end", cell(fiscal_year_end)),
+        ("retention_years", cell(years)),
+    ]
 }
 
 /// The company, as shown.
@@ -77,6 +93,14 @@ pub struct TenantView {
     pub address: String,
     /// Several lines, may be empty.
     pub bank_details: String,
+    /// `floor`, `half_up` or `ceil`, where a document says nothing else.
+    pub tax_rounding: String,
+    /// Somebody else must look at a document before it is issued.
+    pub approval_required: bool,
+    /// Month in which the fiscal year ends, 1 to 12.
+    pub fiscal_year_end: u8,
+    /// How long documents are kept: 7 or 10 years.
+    pub retention_years: u8,
 }
 
 /// The caller's company.
@@ -100,6 +124,10 @@ impl Query for GetTenant {
                 registration_number: col(row, "registration_number")?,
                 address: col(row, "address")?,
                 bank_details: col(row, "bank_details")?,
+                tax_rounding: col(row, "tax_rounding")?,
+                approval_required: col(row, "approval_required")?,
+                fiscal_year_end: col(row, "fiscal_year_end")?,
+                retention_years: col(row, "retention_years")?,
             })
         })
     }

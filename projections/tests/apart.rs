@@ -18,6 +18,7 @@ use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
+use keiin_domain::paper::RecordRendering;
 use keiin_domain::permission_set::DefinePermissionSet;
 use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
@@ -50,6 +51,8 @@ async fn everything(house: &House, owner: Person) {
     house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
     let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     house.run::<SendDocument>(owner, None, to).await;
+    let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
+    house.run::<RecordRendering>(owner.system(), Some(paper), file).await;
     let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
         "location": "本社", "starts_at": starts, "ends_at": ends });

@@ -8,6 +8,7 @@ use keiin_domain::document::{CancelDocument, CorrectDocument, DraftDocument, Iss
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::mail::RecordMail;
 use keiin_domain::member::{ChangeRole, InviteMember};
+use keiin_domain::paper::RecordRendering;
 use keiin_domain::role::Role;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
@@ -141,6 +142,12 @@ async fn deliveries_and_their_mails(house: House) {
     runner.catch_up().await.unwrap();
 
     let read = house.read();
+    assert!(mail::due(&read, house.now(), 10).unwrap().is_empty(), "waits for the paper");
+    assert_eq!(document::unprinted(&read, 10).unwrap(), [(owner.ledger, invoice)]);
+    let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
+    house.run::<RecordRendering>(owner.system(), Some(invoice), file).await;
+    runner.catch_up().await.unwrap();
+    assert!(document::unprinted(&read, 10).unwrap().is_empty());
     let mails = mail::due(&read, house.now(), 10).unwrap();
     let [mail] = &mails[..] else { panic!("{mails:?}") };
     assert_eq!((mail.letter.template.as_str(), mail.letter.object_id, mail.attempts), ("delivery", first, 1));

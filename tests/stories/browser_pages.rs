@@ -125,6 +125,13 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     looks.push(look("problem", "/problems/access.gone"));
     looks.push(look("audit_filtered", "/audit?kind=document.issued&from=2020-01-01"));
     looks.push(look("documents_none", "/documents?q=nothingofthatname"));
+    looks.push(look("documents_searched", "/documents?from=2020-01-01&total_min=1000&total_max=500000"));
+    looks.push(look("document_new_receipt", "/documents/new?document_type=receipt"));
+    let requested = of("documents", "approval", "requested");
+    looks.push(look("document_requested", format!("/documents/{requested}")));
+    looks.push(look("document_receipt", format!("/documents/{}", of("documents", "document_type", "receipt"))));
+    let withheld = ids(client, "documents", |d| d["jp_withholding_tax"]["amount"] != 0).swap_remove(0);
+    looks.push(look("document_withheld", format!("/documents/{withheld}")));
     looks.push(Look { refused: true, ..look("not_found", "/nowhere") });
     looks.push(Look { refused: true, ..look("link_unknown", format!("/l/keiin_lnk_{}", "A".repeat(43))) });
     looks.push(look("kiosk_unpaired", "/kiosk"));

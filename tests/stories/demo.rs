@@ -62,6 +62,16 @@ fn every_state_can_be_seen() {
     let items = documents["items"].as_array().expect("a list");
     assert!(items.iter().any(|d| d["overdue"] == true), "one is overdue");
     assert!(items.iter().any(|d| d["revision"] == 2), "one is corrected");
+    has(&counts(&documents, "approval"), &["requested"]);
+    assert!(items.iter().any(|d| d["jp_withholding_tax"]["amount"].as_i64() > Some(0)), "of one, tax is kept back");
+    // A deal, from the receipt back to the quote.
+    let mut at = items.iter().find(|d| d["proviso"] == "搬送治具の製作").expect("a receipt says for what");
+    let mut deal = vec![text(&at["document_type"])];
+    while let Some(origin) = at["origin"]["id"].as_str() {
+        at = items.iter().find(|d| d["id"] == origin).expect("what it was made from");
+        deal.push(text(&at["document_type"]));
+    }
+    assert_eq!(deal, ["receipt", "invoice", "delivery_slip", "order_confirmation", "quote"]);
 
     let visits = list("/v1/visits?limit=200");
     assert_eq!(visits["items"].as_array().map(Vec::len), Some(20));
@@ -107,7 +117,7 @@ fn the_trail_is_two_weeks_in_the_order_of_time() {
     let (first, last) = (time(&events[0]), time(&events[events.len() - 1]));
     let day_us = 86_400_000_000;
     assert!(last - first > 13 * day_us && last - first <= 14 * day_us, "{} to {}", events[0], events[events.len() - 1]);
-    report!("demo events={} members=5 clients=6 documents=25 visits=20", events.len());
+    report!("demo events={} members=5 clients=6 documents=26 visits=20", events.len());
 }
 
 #[test]

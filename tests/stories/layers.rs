@@ -11,7 +11,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("keiin-eventlog", &[]),
     ("keiin-formats", &["keiin-domain"]),
     ("keiin-projections", &["keiin-domain", "keiin-eventlog"]),
-    ("keiin", &["keiin-domain", "keiin-eventlog", "keiin-projections"]),
+    ("keiin", &["keiin-domain", "keiin-eventlog", "keiin-formats", "keiin-projections"]),
 ];
 const USE_ALL: &[&str] = &["keiin-tests", "keiin-benches"];
 /// Servers that tests talk to. Nobody ships them.

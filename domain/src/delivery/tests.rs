@@ -1,8 +1,9 @@
 use super::*;
 use crate::date::Date;
-use crate::document::{Cancelled, DocumentType, Drafted, Issued};
+use crate::document::{Body, Cancelled, DocumentType, Drafted, Head, Issued};
 use crate::member::{Member, Registered, Reinstated, Suspended};
 use crate::money::Rounding;
+use crate::paper::{Paper, RenderingFailed};
 use crate::role::Role;
 use crate::tax::Totals;
 use crate::testing::*;
@@ -11,17 +12,18 @@ const DELIVERY: Uuid = Uuid::from_u128(0xde);
 const DOCUMENT: Uuid = Uuid::from_u128(0xd1);
 
 fn drafted() -> Drafted {
-    Drafted {
-        document_type: DocumentType::Quote,
+    let head = Head {
         client_id: ANNA,
         title: "見積".into(),
         date: Date::of(2026, 11, 2),
         date_due: None,
         note: String::new(),
-        tax_rounding: Rounding::Floor,
-        lines: vec![],
-        totals: Totals::default(),
-    }
+        proviso: String::new(),
+        has_tax_stamp: false,
+        has_hanko: false,
+    };
+    let (document_type, tax_rounding) = (DocumentType::Quote, Rounding::Floor);
+    Drafted { document_type, origin: None, head, tax_rounding, body: Body::default() }
 }
 
 fn issued() -> Issued {
@@ -31,6 +33,7 @@ fn issued() -> Issued {
         sender: Default::default(),
         recipient: profile("国立印刷局"),
         totals: Totals::default(),
+        secret_hash: [0; 32],
     }
 }
 
@@ -159,6 +162,9 @@ fn every_refusal() {
     }
     let s = refuses_bad_text(s, DELIVERY, "/to_name", true, 80, |to_name| SendDocument { to_name, ..send() });
     let s = refuses_bad_text(s, DELIVERY, "/message", false, 1_000, |message| SendDocument { message, ..send() });
+    let failed = RenderingFailed { revision: 1, missing: vec!["note: 𠮷".into()] };
+    let unprintable = s.clone().given::<Paper>(DOCUMENT, failed);
+    unprintable.when(DELIVERY, send()).refused_at("delivery.unprintable", "/document_id");
     let s = s.given::<Document>(DOCUMENT, Cancelled { reason: "重複".into() });
     s.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_id");
     let draft = scene().given::<Document>(DOCUMENT, drafted());

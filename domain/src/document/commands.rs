@@ -5,19 +5,18 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Cancelled, Changed, Corrected, Document, DocumentType, Drafted, Issued, Line, LinesSet, MAX_LINES, PaymentRecorded,
-    Sender,
+    Body, Cancelled, Changed, Document, DocumentType, Drafted, Head, Line, LinesSet, MAX_LINES, PaymentRecorded,
 };
 use crate::client::Client;
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::date::Date;
-use crate::money::{Decimal, Money, Rounding};
+use crate::money::{Decimal, Money, Rounding, yen};
 use crate::role::Permission;
-use crate::series::Series;
-use crate::tax::{self, ClaimedTotals, TaxRate, Totals};
+use crate::tax::{self, ClaimedTotals, TaxRate};
 use crate::tenant::Tenant;
 use crate::text;
+use crate::withholding::withheld;
 
 /// One line as sent.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -37,14 +36,13 @@ pub struct LineInput {
     /// Does the price contain the tax? The same in all lines.
     #[serde(default)]
     pub tax_inclusive: bool,
+    /// Is it a fee of which the payer keeps income tax back (10.21 %)?
+    #[serde(default)]
+    pub has_jp_withholding_tax: bool,
 }
 
-/// Checks and adds up; what the caller computed must agree.
-fn compute(
-    lines: &[LineInput],
-    claimed: Option<&ClaimedTotals>,
-    rounding: Rounding,
-) -> Result<(Vec<Line>, Totals), Rejection> {
+/// Checks lines and adds them up; what the caller computed must agree.
+pub fn compute(lines: &[LineInput], claimed: Option<&ClaimedTotals>, rounding: Rounding) -> Result<Body, Rejection> {
     if lines.len() > MAX_LINES {
         return Err(Rejection::at("document.too_many_lines", "/lines"));
     }
@@ -66,6 +64,7 @@ fn compute(
             amount: quantity
                 .times(unit_price, rounding)
                 .map_err(|r| Rejection::at(r.code, format!("/lines/{i}/unit_price")))?,
+            has_jp_withholding_tax: line.has_jp_withholding_tax,
         });
     }
     let amounts: Vec<_> = held.iter().map(|l| (l.tax_rate, l.amount)).collect();
@@ -74,10 +73,15 @@ fn compute(
         return Err(Rejection::at("document.negative_total", "/lines"));
     }
     claimed.map_or(Ok(()), |c| c.check(&totals))?;
-    Ok((held, totals))
+    let fees = held.iter().filter(|line| line.has_jp_withholding_tax).map(|line| i128::from(line.amount.amount));
+    let jp_withholding_tax = withheld(yen(fees.sum())?);
+    if jp_withholding_tax.amount > totals.total.amount {
+        return Err(Rejection::at("document.negative_total", "/lines"));
+    }
+    Ok(Body { lines: held, totals, jp_withholding_tax })
 }
 
-fn due(date: Date, date_due: Option<Date>) -> Result<Option<Date>, Rejection> {
+pub(super) fn due(date: Date, date_due: Option<Date>) -> Result<Option<Date>, Rejection> {
     if date_due.is_some_and(|d| d < date) {
         Err(Rejection::at("document.due_before_date", "/date_due"))
     } else {
@@ -104,7 +108,16 @@ pub struct DraftDocument {
     /// As printed, at most 400 characters.
     #[serde(default)]
     pub note: String,
-    /// Of tax and of lines; `floor` if absent.
+    /// On a receipt, for what; at most 80 characters.
+    #[serde(default)]
+    pub proviso: String,
+    /// A receipt's frame for the revenue stamp.
+    #[serde(default)]
+    pub has_tax_stamp: bool,
+    /// The frame for the seal.
+    #[serde(default)]
+    pub has_hanko: bool,
+    /// Of tax and of lines; the company's own if absent.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub tax_rounding: Option<Rounding>,
@@ -117,7 +130,7 @@ pub struct DraftDocument {
 }
 
 impl Command for DraftDocument {
-    type On = (On<Document>, On<Client>);
+    type On = (On<Document>, On<Client>, On<Tenant>);
     const NAME: &'static str = "draft_document";
     const ROUTE: Route = Route::create("/v1/documents");
     const PERMISSION: Permission = Permission("document.draft");
@@ -126,24 +139,25 @@ impl Command for DraftDocument {
         "document.negative_total", "money.bad_decimal", "money.overflow", "tax.mixed_inclusion", "tax.totals_differ",
         "text.required", "text.too_long", "text.control_character",
     ];
-    fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, self.client_id])
+    fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![target, self.client_id, ctx.tenant])
     }
-    fn decide(self, (document, client): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (document, client, tenant): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
         client.addressable()?;
-        let tax_rounding = self.tax_rounding.unwrap_or(Rounding::Floor);
-        let (lines, totals) = compute(&self.lines, self.totals.as_ref(), tax_rounding)?;
-        Ok(vec![document.emit(Drafted {
-            document_type: self.document_type,
+        let tax_rounding = self.tax_rounding.unwrap_or(tenant.tax_rounding);
+        let body = compute(&self.lines, self.totals.as_ref(), tax_rounding)?;
+        let head = Head {
             client_id: self.client_id,
             title: text::line(&self.title, "/title", 80)?,
             date: self.date,
             date_due: due(self.date, self.date_due)?,
             note: text::prose(&self.note, "/note", 400)?,
-            tax_rounding,
-            lines,
-            totals,
-        })])
+            proviso: text::optional_line(&self.proviso, "/proviso", 80)?,
+            has_tax_stamp: self.has_tax_stamp,
+            has_hanko: self.has_hanko,
+        };
+        let document_type = self.document_type;
+        Ok(vec![document.emit(Drafted { document_type, origin: None, head, tax_rounding, body })])
     }
 }
 
@@ -171,8 +185,8 @@ impl Command for SetLines {
     ];
     fn decide(self, document: &On<Document>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let draft = document.open()?;
-        let (lines, totals) = compute(&self.lines, self.totals.as_ref(), draft.tax_rounding)?;
-        Ok(vec![document.emit(LinesSet { lines, totals })])
+        let body = compute(&self.lines, self.totals.as_ref(), draft.tax_rounding)?;
+        Ok(vec![document.emit(LinesSet { body })])
     }
 }
 
@@ -196,6 +210,18 @@ pub struct ChangeDocument {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub note: Option<String>,
+    /// On a receipt, for what; at most 80 characters.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub proviso: Option<String>,
+    /// A receipt's frame for the revenue stamp.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub has_tax_stamp: Option<bool>,
+    /// The frame for the seal.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub has_hanko: Option<bool>,
     /// To whom.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -213,109 +239,26 @@ impl Command for ChangeDocument {
         "text.control_character",
     ];
     fn linked(&self, document: &On<Document>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![self.client_id.unwrap_or(document.open()?.client_id)])
+        Ok(vec![self.client_id.unwrap_or(document.open()?.head.client_id)])
     }
     fn decide(self, (document, client): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let draft = document.open()?;
+        let before = &document.open()?.head;
         if self.client_id.is_some() {
             client.addressable()?;
         }
-        let date = self.date.unwrap_or(draft.date);
-        let after = Changed {
+        let date = self.date.unwrap_or(before.date);
+        let kept = |new: Option<String>, old: &String| new.unwrap_or_else(|| old.clone());
+        let head = Head {
             client_id: client.id,
-            title: self.title.map_or(Ok(draft.title.clone()), |t| text::line(&t, "/title", 80))?,
+            title: text::line(&kept(self.title, &before.title), "/title", 80)?,
             date,
-            date_due: due(date, self.date_due.or(draft.date_due))?,
-            note: self.note.map_or(Ok(draft.note.clone()), |n| text::prose(&n, "/note", 400))?,
+            date_due: due(date, self.date_due.or(before.date_due))?,
+            note: text::prose(&kept(self.note, &before.note), "/note", 400)?,
+            proviso: text::optional_line(&kept(self.proviso, &before.proviso), "/proviso", 80)?,
+            has_tax_stamp: self.has_tax_stamp.unwrap_or(before.has_tax_stamp),
+            has_hanko: self.has_hanko.unwrap_or(before.has_hanko),
         };
-        let before = Changed {
-            client_id: draft.client_id,
-            title: draft.title.clone(),
-            date: draft.date,
-            date_due: draft.date_due,
-            note: draft.note.clone(),
-        };
-        Ok(if after == before { vec![] } else { vec![document.emit(after)] })
-    }
-}
-
-/// Sends a document out into the world: from now on it has a number and does not change.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IssueDocument {}
-
-impl Command for IssueDocument {
-    type On = (On<Document>, On<Series>, On<Tenant>, On<Client>);
-    const NAME: &'static str = "issue_document";
-    const ROUTE: Route = Route::post("/v1/documents/{id}/issue");
-    const PERMISSION: Permission = Permission("document.issue");
-    const REJECTS: &'static [&'static str] = &[
-        "document.unknown", "document.already_issued", "document.cancelled", "document.no_lines",
-        "document.not_qualified", "document.unknown_client", "document.client_archived",
-    ];
-    fn linked(&self, document: &On<Document>, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        let draft = document.open()?;
-        let series = format!("{}/{}", draft.document_type.name(), ctx.today.ymd().0);
-        Ok(vec![ctx.world.fingerprint("series", &series), ctx.tenant, draft.client_id])
-    }
-    fn decide(self, (document, series, tenant, client): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let draft = document.open()?;
-        let recipient = client.addressable()?.clone();
-        if draft.lines.is_empty() {
-            return Err(Rejection::at("document.no_lines", "/lines"));
-        }
-        // What a qualified invoice must show (Consumption Tax Act 57-4): we have all of it but, perhaps, our own number.
-        if draft.document_type == DocumentType::Invoice && tenant.registration_number.is_empty() {
-            return Err(Rejection::new("document.not_qualified"));
-        }
-        let (number, taken) = series.take(document.id);
-        let issued = Issued {
-            number: format!("{}-{}-{number:04}", draft.document_type.prefix(), ctx.today.ymd().0),
-            issued_on: ctx.today,
-            sender: Sender {
-                name: tenant.name.clone(),
-                registration_number: tenant.registration_number.clone(),
-                address: tenant.address.clone(),
-                bank_details: tenant.bank_details.clone(),
-            },
-            recipient,
-            totals: draft.totals.clone(),
-        };
-        Ok(vec![document.emit(issued), taken])
-    }
-}
-
-/// Puts other lines into an issued document. The number stays, the revision rises, both are in the history.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CorrectDocument {
-    /// At least one, at most 100.
-    pub lines: Vec<LineInput>,
-    /// Shown in the trail, at most 400 characters.
-    pub reason: String,
-}
-
-impl Command for CorrectDocument {
-    type On = On<Document>;
-    const NAME: &'static str = "correct_document";
-    const ROUTE: Route = Route::post("/v1/documents/{id}/correct");
-    const PERMISSION: Permission = Permission("document.issue");
-    const REJECTS: &'static [&'static str] = &[
-        "document.unknown", "document.not_issued", "document.cancelled", "document.no_lines",
-        "document.too_many_lines", "document.negative_total", "document.below_payments", "money.bad_decimal",
-        "money.overflow", "tax.mixed_inclusion", "text.required", "text.too_long", "text.control_character",
-    ];
-    fn decide(self, document: &On<Document>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let draft = document.out()?;
-        let reason = text::line(&self.reason, "/reason", 400)?;
-        if self.lines.is_empty() {
-            return Err(Rejection::at("document.no_lines", "/lines"));
-        }
-        let (lines, totals) = compute(&self.lines, None, draft.tax_rounding)?;
-        if totals.total.amount < document.paid {
-            return Err(Rejection::at("document.below_payments", "/lines"));
-        }
-        Ok(vec![document.emit(Corrected { revision: document.revision + 1, reason, lines, totals })])
+        Ok(if head == *before { vec![] } else { vec![document.emit(Changed { head })] })
     }
 }
 
@@ -378,7 +321,7 @@ impl Command for RecordPayment {
         if self.amount.amount <= 0 {
             return Err(Rejection::at("document.bad_amount", "/amount/amount"));
         }
-        let open = draft.totals.total.amount - document.paid;
+        let open = draft.body.payable() - document.paid;
         if self.amount.amount > open {
             return Err(Rejection::expected("document.overpaid", "/amount/amount", open.to_string()));
         }

@@ -9,25 +9,17 @@ pub fn samples() -> Vec<DocumentEvent> {
     vec![
         Drafted {
             document_type: DocumentType::Invoice,
-            client_id: SAMPLE_ID,
-            title: "11月分".into(),
-            date: SAMPLE_DAY,
-            date_due: Some(SAMPLE_DAY.plus(28)),
-            note: "お振込みください。".into(),
+            origin: Some(SAMPLE_ID),
+            head: sample_head("11月分"),
             tax_rounding: Rounding::HalfUp,
-            lines: sample_lines(),
-            totals: sample_totals(),
+            body: sample_body(),
         }
         .into(),
-        LinesSet { lines: sample_lines(), totals: sample_totals() }.into(),
-        Changed {
-            client_id: SAMPLE_ID,
-            title: "12月分".into(),
-            date: SAMPLE_DAY,
-            date_due: Some(SAMPLE_DAY.plus(58)),
-            note: "お振込みください。".into(),
-        }
-        .into(),
+        LinesSet { body: sample_body() }.into(),
+        Changed { head: sample_head("12月分") }.into(),
+        ApprovalRequested { by: SAMPLE_ID }.into(),
+        Approved {}.into(),
+        Rejected { reason: "単価が違います".into() }.into(),
         Issued {
             number: "INV-2026-0001".into(),
             issued_on: SAMPLE_DAY,
@@ -39,12 +31,31 @@ pub fn samples() -> Vec<DocumentEvent> {
             },
             recipient: sample_profile(),
             totals: sample_totals(),
+            secret_hash: [7; 32],
         }
         .into(),
-        Corrected { revision: 2, reason: "数量の誤り".into(), lines: sample_lines(), totals: sample_totals() }.into(),
+        Corrected { revision: 2, reason: "数量の誤り".into(), body: sample_body() }.into(),
+        Converted { to: SAMPLE_ID, document_type: DocumentType::Receipt }.into(),
         Cancelled { reason: "重複".into() }.into(),
         PaymentRecorded { amount: Money::yen(109_978), date: SAMPLE_DAY }.into(),
     ]
+}
+
+fn sample_head(title: &str) -> Head {
+    Head {
+        client_id: SAMPLE_ID,
+        title: title.into(),
+        date: SAMPLE_DAY,
+        date_due: Some(SAMPLE_DAY.plus(28)),
+        note: "お振込みください。".into(),
+        proviso: "お品代として".into(),
+        has_tax_stamp: true,
+        has_hanko: true,
+    }
+}
+
+fn sample_body() -> Body {
+    Body { lines: sample_lines(), totals: sample_totals(), jp_withholding_tax: Money::yen(18) }
 }
 
 fn sample_lines() -> Vec<Line> {
@@ -56,6 +67,7 @@ fn sample_lines() -> Vec<Line> {
         tax_rate: TaxRate::Reduced,
         tax_inclusive: true,
         amount: Money::yen(-185),
+        has_jp_withholding_tax: true,
     }]
 }
 

@@ -1,3 +1,5 @@
+mod deals;
+
 use super::*;
 use crate::client::{Archived, Client, Registered};
 use crate::event::Event;
@@ -16,6 +18,10 @@ fn company() -> tenant::Changed {
         registration_number: "T7000012050002".into(),
         address: "東京都港区芝公園1-1-1".into(),
         bank_details: "みなと銀行".into(),
+        tax_rounding: Rounding::Floor,
+        approval_required: false,
+        fiscal_year_end: 3,
+        retention_years: 7,
     }
 }
 
@@ -33,6 +39,7 @@ fn line(quantity: &str, unit_price: &str, tax_rate: TaxRate) -> LineInput {
         unit_price: unit_price.into(),
         tax_rate,
         tax_inclusive: false,
+        has_jp_withholding_tax: false,
     }
 }
 
@@ -48,6 +55,9 @@ fn draft() -> DraftDocument {
         date: Date::of(2026, 11, 2),
         date_due: Some(Date::of(2026, 11, 30)),
         note: String::new(),
+        proviso: String::new(),
+        has_tax_stamp: false,
+        has_hanko: true,
         tax_rounding: None,
         lines: lines(),
         totals: None,
@@ -63,6 +73,21 @@ fn held(quantity: &str, unit_price: &str, tax_rate: TaxRate, amount: i64) -> Lin
         tax_rate,
         tax_inclusive: false,
         amount: Money::yen(amount),
+        has_jp_withholding_tax: false,
+    }
+}
+
+/// What stands around the lines of [`draft`].
+fn head(title: &str) -> Head {
+    Head {
+        client_id: CLIENT,
+        title: title.into(),
+        date: Date::of(2026, 11, 2),
+        date_due: Some(Date::of(2026, 11, 30)),
+        note: String::new(),
+        proviso: String::new(),
+        has_tax_stamp: false,
+        has_hanko: true,
     }
 }
 
@@ -110,14 +135,14 @@ fn a_draft_holds_what_was_written_and_what_it_comes_to() {
         DOCUMENT,
         Drafted {
             document_type: DocumentType::Invoice,
-            client_id: CLIENT,
-            title: "11月分".into(),
-            date: Date::of(2026, 11, 2),
-            date_due: Some(Date::of(2026, 11, 30)),
-            note: String::new(),
+            origin: None,
+            head: head("11月分"),
             tax_rounding: Rounding::Floor,
-            lines: vec![held("1", "1000", TaxRate::Reduced, 1_000), held("1", "98999", TaxRate::Standard, 98_999)],
-            totals: totals(),
+            body: Body {
+                lines: vec![held("1", "1000", TaxRate::Reduced, 1_000), held("1", "98999", TaxRate::Standard, 98_999)],
+                totals: totals(),
+                jp_withholding_tax: Money::yen(0),
+            },
         },
     )]);
 }
@@ -160,6 +185,7 @@ fn the_issue_takes_a_number_and_holds_what_is_printed() {
                 },
                 recipient: profile("国立印刷局"),
                 totals: totals(),
+                secret_hash: hash("keiin_chk_1"),
             },
         ),
         emit::<Series>(series, NumberTaken { number: 1, document: DOCUMENT }),
@@ -220,7 +246,7 @@ fn a_correction_keeps_the_number_and_raises_the_revision() {
     let scene = issued().when(DOCUMENT, correct(twice.clone())).accepted();
     let document = scene.now::<Document>(DOCUMENT);
     assert_eq!((document.number.as_str(), document.revision), ("INV-2026-0001", 2));
-    assert_eq!(document.state.draft.unwrap().totals.total, Money::yen(2_160));
+    assert_eq!(document.state.draft.unwrap().body.totals.total, Money::yen(2_160));
     let scene = scene.when(DOCUMENT, correct(twice)).accepted();
     assert_eq!(scene.now::<Document>(DOCUMENT).revision, 3);
 }
@@ -264,7 +290,7 @@ fn lines_are_rounded_as_the_document_says() {
     {
         let command = DraftDocument { tax_rounding: Some(rounding), lines: half.clone(), ..draft() };
         let scene = ready().when(DOCUMENT, command).accepted().when(DOCUMENT, set(half.clone())).accepted();
-        let totals = scene.now::<Document>(DOCUMENT).state.draft.unwrap().totals;
+        let totals = scene.now::<Document>(DOCUMENT).state.draft.unwrap().body.totals;
         assert_eq!((totals.subtotal, totals.tax), (Money::yen(amount), Money::yen(tax)), "{rounding:?}");
     }
 }
@@ -272,13 +298,7 @@ fn lines_are_rounded_as_the_document_says() {
 #[test]
 fn a_change_says_what_holds_after_it() {
     let change = ChangeDocument { title: Some("12月分".into()), ..ChangeDocument::default() };
-    let changed = Changed {
-        client_id: CLIENT,
-        title: "12月分".into(),
-        date: Date::of(2026, 11, 2),
-        date_due: Some(Date::of(2026, 11, 30)),
-        note: String::new(),
-    };
+    let changed = Changed { head: head("12月分") };
     drafted()
         .when(DOCUMENT, change.clone())
         .then([emit::<Document>(DOCUMENT, changed)])
@@ -344,6 +364,7 @@ fn every_refusal_of_lines() {
     let s = s.when(DOCUMENT, DraftDocument { date_due: Some(Date::of(2026, 11, 1)), ..draft() });
     let s = s.refused_at("document.due_before_date", "/date_due");
     let s = refuses_bad_text(s, DOCUMENT, "/title", true, 80, |title| DraftDocument { title, ..draft() });
+    let s = refuses_bad_text(s, DOCUMENT, "/proviso", false, 80, |proviso| DraftDocument { proviso, ..draft() });
     let s = refuses_bad_text(s, DOCUMENT, "/note", false, 400, |note| DraftDocument { note, ..draft() });
     let s = s.given::<Client>(CLIENT, Archived {}).when(DOCUMENT, draft());
     s.refused_at("document.client_archived", "/client_id");
@@ -381,6 +402,8 @@ fn every_refusal_of_the_rest() {
     let title = |title| ChangeDocument { title: Some(title), ..ChangeDocument::default() };
     let s = refuses_bad_text(s, DOCUMENT, "/title", true, 80, title);
     let note = |note| ChangeDocument { note: Some(note), ..ChangeDocument::default() };
+    let proviso = |proviso| ChangeDocument { proviso: Some(proviso), ..ChangeDocument::default() };
+    let s = refuses_bad_text(s, DOCUMENT, "/proviso", false, 80, proviso);
     let s = refuses_bad_text(s, DOCUMENT, "/note", false, 400, note);
     let archived = s.clone().given::<Client>(CLIENT, Archived {});
     let archived = archived.when(DOCUMENT, client(CLIENT)).refused_at("document.client_archived", "/client_id");
@@ -394,6 +417,8 @@ fn every_refusal_of_the_rest() {
     let s = s.when(DOCUMENT, issue()).accepted().when(DOCUMENT, issue()).refused("document.already_issued");
     s.when(DOCUMENT, client(CLIENT)).refused("document.already_issued");
     let nowhere = ready().given::<Document>(DOCUMENT, orphan());
+    let careful = tenant::Changed { approval_required: true, ..company() };
+    drafted().given::<Tenant>(TENANT, careful).when(DOCUMENT, issue()).refused("document.not_approved");
     nowhere.when(DOCUMENT, issue()).refused_at("document.unknown_client", "/client_id");
     scene()
         .given::<Client>(CLIENT, Registered { profile: profile("国立印刷局"), contact: None })
@@ -425,14 +450,10 @@ fn every_refusal_of_the_rest() {
 fn orphan() -> Drafted {
     Drafted {
         document_type: DocumentType::Quote,
-        client_id: OTHER,
-        title: "11月分".into(),
-        date: Date::of(2026, 11, 2),
-        date_due: None,
-        note: String::new(),
+        origin: None,
+        head: Head { client_id: OTHER, ..head("11月分") },
         tax_rounding: Rounding::Floor,
-        lines: vec![held("1", "1", TaxRate::Zero, 1)],
-        totals: Totals::default(),
+        body: Body { lines: vec![held("1", "1", TaxRate::Zero, 1)], ..Body::default() },
     }
 }
 
@@ -450,8 +471,8 @@ proptest::proptest! {
         if let Ok(events) = scene.ask(DOCUMENT, DraftDocument { lines: lines.collect(), ..draft() }) {
             let scene = scene.given::<Document>(DOCUMENT, DocumentEvent::read(&events[0].event).unwrap());
             let draft = scene.now::<Document>(DOCUMENT).state.draft.unwrap();
-            let shown: i64 = draft.lines.iter().map(|line| line.amount.amount).sum();
-            let totals = draft.totals;
+            let shown: i64 = draft.body.lines.iter().map(|line| line.amount.amount).sum();
+            let totals = draft.body.totals;
             proptest::prop_assert_eq!(shown, if inclusive { totals.total.amount } else { totals.subtotal.amount });
         }
     }

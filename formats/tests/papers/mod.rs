@@ -12,7 +12,16 @@ pub fn line(description: &str, quantity: &str, unit: &str, price: &str, tax_rate
     let (quantity, unit_price) = (Decimal::parse(quantity).unwrap(), Decimal::parse(price).unwrap());
     let amount = quantity.times(unit_price, Rounding::Floor).unwrap();
     let (description, unit) = (description.to_owned(), unit.to_owned());
-    Line { description, quantity, unit, unit_price, tax_rate, tax_inclusive: false, amount }
+    Line {
+        description,
+        quantity,
+        unit,
+        unit_price,
+        tax_rate,
+        tax_inclusive: false,
+        amount,
+        has_jp_withholding_tax: false,
+    }
 }
 
 /// Adds the lines up as the domain does.
@@ -183,6 +192,7 @@ pub fn longest(document_type: DocumentType) -> Paper {
         tax_rate: TaxRate::Reduced,
         tax_inclusive: false,
         amount: money,
+        has_jp_withholding_tax: false,
     };
     let mut lines = vec![line; 100];
     lines[1].tax_rate = TaxRate::Standard;

@@ -108,6 +108,8 @@ pub enum Fate {
     Draft,
     /// Its lines and its date are changed, no more.
     Edited,
+    /// Somebody is asked to approve it, and has not answered yet.
+    Asked,
     /// It gets its number.
     Issued,
     /// It is mailed and opened this often.
@@ -146,7 +148,7 @@ const fn paper(kind: DocumentType, client: usize, title: &'static str, by: usize
 }
 
 /// The company's documents.
-pub const PAPERS: [Paper; 25] = {
+pub const PAPERS: [Paper; 26] = {
     use DocumentType::*;
     [
         paper(Quote, 0, "搬送治具の製作", EMILY, 1, Fate::Sent(2)),
@@ -171,11 +173,24 @@ pub const PAPERS: [Paper; 25] = {
         paper(Invoice, 0, "追加部品", MAKOTO, 11, Fate::Bounced),
         paper(Invoice, 2, "Machined brackets, first lot", MAKOTO, 11, Fate::Revoked),
         paper(Invoice, 4, "防災倉庫の棚 残金", MAKOTO, 12, Fate::Sent(0)),
-        paper(Invoice, 1, "実習用教材の追加", MAKOTO, 13, Fate::Draft),
+        paper(Invoice, 1, "実習用教材の追加", MAKOTO, 13, Fate::Asked),
         paper(Receipt, 0, "搬送治具の製作", MAKOTO, 10, Fate::Sent(1)),
         paper(Receipt, 2, "Prototype parts", MAKOTO, 11, Fate::Issued),
+        paper(OrderSlip, 5, DESIGN, KEN, 8, Fate::Issued),
     ]
 };
+
+/// What an individual designs: the payer keeps income tax back of the fee.
+const DESIGN: &str = "製品カタログのデザイン";
+
+/// One deal from the quote to the receipt: each of these papers was made from the one before.
+pub const DEAL: [usize; 5] = [0, 7, 9, 14, 23];
+
+/// The paper that another was made from.
+pub fn origin(paper: usize) -> Option<usize> {
+    let at = DEAL.iter().position(|one| *one == paper)?;
+    at.checked_sub(1).map(|before| DEAL[before])
+}
 
 /// What happens to a visit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -290,16 +305,20 @@ const CATERING: [Good; 4] = [
     ("配膳", "時間", "2400", TaxRate::Standard),
 ];
 
+const FEES: [Good; 2] =
+    [("デザイン料", "式", "180000", TaxRate::Standard), ("撮影料", "式", "60000", TaxRate::Standard)];
+
 /// Lines of a document: the same for the same paper and revision in every demonstration.
 pub fn lines(paper: usize, revision: u64) -> Vec<LineInput> {
-    let Paper { kind, client, .. } = PAPERS[paper];
+    let Paper { kind, client, title, .. } = PAPERS[paper];
     let goods: &[Good] = match (client, kind) {
+        _ if title == DESIGN => &FEES,
         (NORTHWIND, _) => &GOODS_ENGLISH,
         (3, DocumentType::OrderSlip | DocumentType::Acceptance) => &CATERING,
         _ => &GOODS,
     };
     // Papers of one business have the same lines, so what was ordered is what is invoiced.
-    let seed = PAPERS.iter().position(|p| p.title == PAPERS[paper].title).unwrap_or(paper) as u64;
+    let seed = PAPERS.iter().position(|p| p.title == title).unwrap_or(paper) as u64;
     let mut numbers = Numbers(0x6b65_6969_6e00 + seed * 16 + revision);
     let (first, count) = (numbers.below(goods.len() as u64) as usize, 2 + numbers.below(3) as usize);
     let picked = (0..count.min(goods.len())).map(|i| goods[(first + i) % goods.len()]);
@@ -311,6 +330,7 @@ pub fn lines(paper: usize, revision: u64) -> Vec<LineInput> {
             unit_price: unit_price.into(),
             tax_rate,
             tax_inclusive: false,
+            has_jp_withholding_tax: title == DESIGN,
         })
         .collect()
 }

@@ -1,6 +1,6 @@
 //! When what happens in the demonstration: the two weeks before now, as a list in the order of time. Pure.
 
-use super::content::{Course, EMILY, Fate, GUESTS, HANAKO, KEN, MAKOTO, PAPERS, TARO};
+use super::content::{Course, EMILY, Fate, GUESTS, HANAKO, KEN, MAKOTO, PAPERS, TARO, origin};
 
 const MINUTE_US: i64 = 60_000_000;
 const HOUR_US: i64 = 60 * MINUTE_US;
@@ -34,6 +34,7 @@ pub enum Step {
     Draft(usize),
     SetLines(usize),
     ChangeDocument(usize),
+    AskApproval(usize),
     Issue(usize),
     Send(usize),
     Open(usize),
@@ -142,7 +143,11 @@ fn document(calendar: Calendar, paper: usize, steps: &mut Vec<(i64, Step)>) {
     if fate == Fate::Draft {
         return;
     }
-    if fate == Fate::Edited || paper.is_multiple_of(3) {
+    if fate == Fate::Asked {
+        then(0, 16, 0, Step::AskApproval(paper));
+        return;
+    }
+    if fate == Fate::Edited || paper.is_multiple_of(3) && origin(paper).is_none() {
         then(0, 10, 0, Step::SetLines(paper));
     }
     if fate == Fate::Edited {
@@ -184,7 +189,7 @@ fn document(calendar: Calendar, paper: usize, steps: &mut Vec<(i64, Step)>) {
             then(2, 13, 5, Step::Send(paper));
             then(3, 9, 0, Step::Open(paper));
         }
-        Fate::Bounced | Fate::Draft | Fate::Edited | Fate::Issued | Fate::Cancelled => {}
+        Fate::Bounced | Fate::Draft | Fate::Asked | Fate::Edited | Fate::Issued | Fate::Cancelled => {}
     }
 }
 
@@ -251,7 +256,13 @@ mod tests {
             for (paper, planned) in PAPERS.iter().enumerate() {
                 assert!(ordered(Step::RegisterClient(planned.client), Step::Draft(paper)));
                 assert!(ordered(Step::Draft(paper), Step::Issue(paper)));
+                assert!(ordered(Step::Draft(paper), Step::AskApproval(paper)));
                 assert!(ordered(Step::Issue(paper), Step::Send(paper)));
+                if let Some(origin) = origin(paper) {
+                    assert!(ordered(Step::Issue(origin), Step::Draft(paper)));
+                    let paid = Step::Pay(origin, 100);
+                    assert!(place(paid).is_none() || ordered(paid, Step::Draft(paper)));
+                }
                 assert!(ordered(Step::Send(paper), Step::Open(paper)));
             }
             for guest in (0..GUESTS.len()).filter(|g| place(Step::RegisterVisit(*g)).is_some()) {

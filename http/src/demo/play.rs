@@ -10,9 +10,9 @@ use keiin_domain::delivery::{ExpireLink, OpenLink, RevokeLink, SendDocument};
 use keiin_domain::document::*;
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::member::{AcceptInvitation, InviteMember};
-use keiin_domain::money::Money;
+use keiin_domain::money::{Money, Rounding};
 use keiin_domain::role::{Permission, Role};
-use keiin_domain::tenant::ChangeTenant;
+use keiin_domain::tenant::{ChangeTenant, FISCAL_YEAR_END, RETENTION_YEARS};
 use keiin_domain::token::{IssueToken, RevokeToken};
 use keiin_domain::visit::*;
 use uuid::Uuid;
@@ -57,7 +57,10 @@ pub async fn play(app: &App, calendar: Calendar) -> anyhow::Result<Played> {
 impl Stage<'_> {
     async fn perform(&mut self, step: Step) -> anyhow::Result<()> {
         match step {
-            Step::Draft(i) | Step::SetLines(i) | Step::ChangeDocument(i) | Step::Issue(i) => self.write(step, i).await,
+            Step::Draft(i) => self.draft(i).await,
+            Step::SetLines(i) | Step::ChangeDocument(i) | Step::AskApproval(i) | Step::Issue(i) => {
+                self.write(step, i).await
+            }
             Step::Correct(i) | Step::CancelDocument(i) | Step::Pay(i, _) => self.after(step, i).await,
             Step::Send(i) | Step::Open(i) | Step::Expire(i) | Step::OpenInVain(i) | Step::Revoke(i) => {
                 self.deliver(step, i).await
@@ -94,6 +97,10 @@ impl Stage<'_> {
                     registration_number: content::REGISTRATION_NUMBER.into(),
                     address: content::ADDRESS.into(),
                     bank_details: content::BANK_DETAILS.into(),
+                    tax_rounding: Rounding::Floor,
+                    approval_required: false,
+                    fiscal_year_end: FISCAL_YEAR_END,
+                    retention_years: RETENTION_YEARS,
                 };
                 self.by(HANAKO, change).await?;
             }
@@ -192,34 +199,45 @@ impl Stage<'_> {
         Date::at(self.now_us, ZONE_S)
     }
 
-    async fn write(&mut self, step: Step, i: usize) -> anyhow::Result<()> {
-        let (paper, id) = (&PAPERS[i], self.papers.get(&i).copied().unwrap_or_default());
-        match step {
-            Step::Draft(_) => {
-                let date = self.today();
-                let days = match (paper.kind, paper.fate) {
-                    (DocumentType::Invoice, Fate::Overdue) => Some(5),
-                    (DocumentType::Invoice | DocumentType::Quote, _) => Some(30),
-                    _ => None,
-                };
-                let mut lines = content::lines(i, 0);
-                if i.is_multiple_of(3) {
-                    lines.truncate(1);
-                }
-                let draft = DraftDocument {
-                    document_type: paper.kind,
-                    client_id: self.clients[paper.client],
-                    title: paper.title.into(),
-                    date,
-                    date_due: days.map(|days| date.plus(days)),
-                    note: String::new(),
-                    tax_rounding: None,
-                    lines,
-                    totals: None,
-                };
-                let done = self.by(paper.by, draft).await?;
-                self.papers.insert(i, done.id);
+    async fn draft(&mut self, i: usize) -> anyhow::Result<()> {
+        let (paper, date) = (&PAPERS[i], self.today());
+        let days = match (paper.kind, paper.fate) {
+            (DocumentType::Invoice, Fate::Overdue) => Some(5),
+            (DocumentType::Invoice | DocumentType::Quote, _) => Some(30),
+            _ => None,
+        };
+        let date_due = days.map(|days| date.plus(days));
+        let done = if let Some(origin) = content::origin(i) {
+            let (origin_id, document_type) = (self.papers[&origin], paper.kind);
+            self.by(paper.by, ConvertDocument { origin_id, document_type, date: Some(date), date_due }).await?
+        } else {
+            let mut lines = content::lines(i, 0);
+            if i.is_multiple_of(3) {
+                lines.truncate(1);
             }
+            let draft = DraftDocument {
+                document_type: paper.kind,
+                client_id: self.clients[paper.client],
+                title: paper.title.into(),
+                date,
+                date_due,
+                note: String::new(),
+                proviso: if paper.kind == DocumentType::Receipt { "部品代".into() } else { String::new() },
+                has_tax_stamp: false,
+                has_hanko: true,
+                tax_rounding: None,
+                lines,
+                totals: None,
+            };
+            self.by(paper.by, draft).await?
+        };
+        self.papers.insert(i, done.id);
+        Ok(())
+    }
+
+    async fn write(&mut self, step: Step, i: usize) -> anyhow::Result<()> {
+        let (paper, id) = (&PAPERS[i], self.papers[&i]);
+        match step {
             Step::SetLines(_) => {
                 self.by_on(paper.by, id, SetLines { lines: content::lines(i, 0), totals: None }).await?;
             }
@@ -227,6 +245,9 @@ impl Stage<'_> {
                 let note = "納品は正門でお受けします。".to_owned();
                 let change = ChangeDocument { date: Some(self.today()), note: Some(note), ..ChangeDocument::default() };
                 self.by_on(paper.by, id, change).await?;
+            }
+            Step::AskApproval(_) => {
+                self.by_on(paper.by, id, RequestApproval {}).await?;
             }
             _ => {
                 self.by_on(paper.by, id, IssueDocument {}).await?;
@@ -244,8 +265,8 @@ impl Stage<'_> {
             }
             Step::Pay(_, percent) => {
                 let document = principal::load::<Document>(self.app, self.ledger, id).await.map_err(refused)?;
-                let total = document.draft.as_ref().map_or(0, |draft| draft.totals.total.amount);
-                let payment = RecordPayment { amount: Money::yen(total * percent / 100), date: self.today() };
+                let payable = document.draft.as_ref().map_or(0, |draft| draft.body.payable());
+                let payment = RecordPayment { amount: Money::yen(payable * percent / 100), date: self.today() };
                 self.by_on(MAKOTO, id, payment).await?;
             }
             _ => {

@@ -18,7 +18,7 @@ use crate::execute::{Call, Done, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::session::{self, LoggedIn, Login};
-use crate::{mail, random};
+use crate::{mail, paper, random};
 
 /// A login is good for half a day; then people log in again.
 const LOGIN_US: i64 = 10 * 3_600 * 1_000_000;
@@ -155,6 +155,8 @@ impl Stage<'_> {
     pub async fn mails(&mut self) -> anyhow::Result<()> {
         self.app.runner.catch_up().await?;
         let now_us = self.call(1, "").now_us;
+        // A mail with a document waits until the document is printed.
+        paper::round(self.app, now_us).await.map_err(refused)?;
         mail::round(self.app, now_us).await.map_err(refused)?;
         Ok(())
     }

@@ -1,0 +1,39 @@
+# 書類のPDFと、その真正性の確認
+paper-title = 書類の確認
+paper-of = 次の会社が発行した書類です
+paper-lead = お手元のPDFが、発行した会社の台帳に記録されたファイルと同じかどうかを、このブラウザで確かめます。登録は要りません。
+paper-lead-code = この二次元コードは、上の書類のものです。お手元のPDFが発行されたファイルそのものかどうかは、下で確かめられます。
+paper-choose = PDFを選ぶか、ここへ置いてください
+paper-stays = ファイルは送信されません。この端末でハッシュを計算します。
+paper-no-script = ファイルの確認にはJavaScriptが必要です。
+paper-busy = 確認しています…
+paper-genuine = 発行された書類そのものです
+paper-broken = 証明が一致しません。この書類を信用しないで、発行元へ別の手段でお問い合わせください。
+paper-unknown = 記録にないファイルです
+paper-unknown-hint = 別のファイルか、保存し直して変わったファイル、または偽造です。受け取ったPDFをそのままお選びください。
+paper-failed = 確認を終えられませんでした。通信を確かめて、もう一度お試しください。
+paper-cancelled = この書類は、発行元が取り消しました。
+paper-corrected = 訂正されています。最新は第{ $revision }版です。
+paper-replaced = 発行後に訂正された書類です。最新の版を発行元から受け取ってください。
+paper-issuer = 発行元
+paper-record = 台帳の記録番号
+paper-check-file = 記録に、このファイルのハッシュが書かれている
+paper-check-inclusion = 記録が、発行元の台帳に含まれている
+paper-check-checkpoint = 台帳に、正しい署名がある
+paper-limits = この確認が示すのは、このファイルが台帳に記録されていることです。金額や内容が正しいことまでは示しません。
+
+# 書類の一覧をファイルにする
+documents-export = 税務調査のためのダウンロード
+documents-export-lead = 取引日・金額・取引先で絞り込んだ一覧をファイルにします。行ごとに、PDFのハッシュと台帳の記録番号が付きます。
+documents-export-list = 書類の一覧
+documents-export-from = 取引日（から）
+documents-export-to = 取引日（まで）
+documents-export-min = 金額（以上）
+documents-export-max = 金額（以下）
+documents-export-encoding = 文字コード
+documents-export-encoding-hint = Shift_JISで表せない文字は「〓」に置き換わります。
+documents-export-ledger = 訂正と削除の履歴
+documents-export-ledger-text = 訂正・取消の履歴は台帳にあり、署名付きのファイルとして書き出せます。
+encoding-utf8-bom = UTF-8（Excel向け）
+encoding-cp932 = Shift_JIS（CP932）
+encoding-utf8 = UTF-8（プログラム向け）

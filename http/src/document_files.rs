@@ -1,0 +1,170 @@
+//! Documents as files for other programs: the list for a tax inspection (CSV, JSON Lines), one invoice as JP PINT XML.
+//!
+//! What a list shows is what `list_documents` shows for the same parameters: the same right, the same filters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use keiin_domain::command::Fault;
+use keiin_domain::date::{Date, ZONE_S};
+use keiin_domain::document::{DocumentStatus, DocumentType};
+use keiin_domain::role::Permission;
+use keiin_formats::csv::{Encoding, Language, Row, documents};
+use keiin_formats::pint::{self, Edition, Parties};
+use keiin_projections::document::{DocumentView, ListDocuments};
+use keiin_projections::query::{Kind, Param, Params, Query};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::api::{Path, PathParams, query_string};
+use crate::app::App;
+use crate::ledger::{download, reader};
+use crate::locale::Lang;
+use crate::paper;
+use crate::principal::Principal;
+use crate::problem::Problem;
+use crate::serve::Peer;
+use crate::session_api::Operation;
+
+const READ: Permission = Permission("document.read");
+/// Documents of one file. What is more is asked for in parts, by date.
+const MOST: usize = 50_000;
+/// Documents read at once.
+const PAGE: &str = "200";
+const CSV: &[Param] = &[
+    Param { name: "encoding", kind: Kind::OneOf(&["utf8_bom", "cp932", "utf8"]) },
+    Param { name: "check", kind: Kind::OneOf(&["true"]) },
+];
+const PINT: &[Param] = &[Param { name: "edition", kind: Kind::OneOf(&["billing3", "pint1"]) }];
+
+/// Operations of this file.
+pub const OPERATIONS: &[Operation] = &[
+    Operation {
+        permission: Some(READ),
+        params: ListDocuments::PARAMS,
+        answer: "text/csv",
+        ..Operation::new("list_documents_csv", "GET", "/v1/documents.csv")
+    },
+    Operation {
+        permission: Some(READ),
+        params: ListDocuments::PARAMS,
+        answer: "application/jsonl",
+        ..Operation::new("list_documents_jsonl", "GET", "/v1/documents.jsonl")
+    },
+    Operation {
+        permission: Some(READ),
+        params: PINT,
+        answer: "application/xml",
+        ..Operation::new("get_document_pint", "GET", "/v1/documents/{id}/pint.xml")
+    },
+];
+
+/// Their routes.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/documents.csv", get(csv))
+        .route("/v1/documents.jsonl", get(jsonl))
+        .route("/v1/documents/{id}/pint.xml", get(pint))
+}
+
+/// All documents that fit, the newest first.
+async fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
+    let bad = |name| Problem::at("request.bad_parameter", format!("/{name}"));
+    let mut params = Params::read(params, &[ListDocuments::PARAMS]).map_err(bad)?;
+    params.0.insert("limit".into(), PAGE.into());
+    let mut found = vec![];
+    loop {
+        let page = ListDocuments::run(&app.read, &principal.who(), &params).await?;
+        found.extend(page.items);
+        if found.len() > MOST {
+            return Err(Problem::at("document.too_many", "/from"));
+        }
+        let Some(next) = page.next else { return Ok(found) };
+        params.0.insert("cursor".into(), next);
+    }
+}
+
+/// The list as a table. With `check`, which characters the encoding cannot write, instead of the file.
+async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, _) = reader(&app, &head, READ, "list_documents_csv").await?;
+    let mut params = query_string(head.uri.query().unwrap_or(""))?;
+    let own = CSV.iter().filter_map(|param| params.remove_entry(param.name)).collect();
+    let own = Params::read(own, &[CSV]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;
+    let encoding = match own.text("encoding") {
+        Some("cp932") => Encoding::Cp932,
+        Some("utf8") => Encoding::Utf8,
+        _ => Encoding::Utf8Bom,
+    };
+    let language = if Peer::of(&head).lang == Lang::Ja { Language::Ja } else { Language::En };
+    let found = all(&app, &principal, params).await?;
+    let rows = found.into_iter().map(row).collect::<Result<Vec<_>, Problem>>()?;
+    let file = documents(&rows, language).write(encoding);
+    if own.text("check").is_some() {
+        let lost = file.unmappable.iter();
+        let lost = lost.map(|one| json!({ "row": one.row, "column": one.column, "character": one.character }));
+        return Ok(axum::Json(json!({ "unmappable": lost.collect::<Vec<_>>() })).into_response());
+    }
+    let kind = if encoding == Encoding::Cp932 { "text/csv; charset=windows-31j" } else { "text/csv; charset=utf-8" };
+    Ok(download(file.bytes, kind, "attachment; filename=\"documents.csv\""))
+}
+
+fn row(view: DocumentView) -> Result<Row, Problem> {
+    let broken = || Problem::failed("a document's row does not read");
+    let sha256 = view.pdf.and_then(|pdf| hex::decode(pdf.sha256).ok()).and_then(|bytes| bytes.try_into().ok());
+    Ok(Row {
+        document_type: DocumentType::from_name(&view.document_type).ok_or_else(broken)?,
+        number: view.number.unwrap_or_default(),
+        revision: view.revision,
+        issued_on: view.issued_at.map(|at| Date::at(at.0, ZONE_S)),
+        date: view.date,
+        date_due: view.date_due,
+        counterparty: view.recipient.as_ref().map_or(view.client.name, |recipient| recipient.name.clone()),
+        counterparty_registration_number: view.recipient.map(|r| r.registration_number).unwrap_or_default(),
+        title: view.title,
+        totals: view.totals,
+        withholding: view.jp_withholding_tax,
+        paid: view.paid,
+        status: DocumentStatus::from_name(&view.status).ok_or_else(broken)?,
+        pdf_sha256: sha256,
+        position: view.position,
+    })
+}
+
+/// The list as the API shows it, a line each.
+async fn jsonl(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
+    let (principal, _) = reader(&app, &head, READ, "list_documents_jsonl").await?;
+    let mut bytes = vec![];
+    for view in all(&app, &principal, query_string(head.uri.query().unwrap_or(""))?).await? {
+        serde_json::to_writer(&mut bytes, &view).map_err(Problem::failed)?;
+        bytes.push(b'\n');
+    }
+    Ok(download(bytes, "application/jsonl", "attachment; filename=\"documents.jsonl\""))
+}
+
+/// An issued invoice for Peppol, or every rule that it breaks, each with its field.
+async fn pint(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let (principal, _) = reader(&app, &head, READ, "get_document_pint").await?;
+    let id = path.get("id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
+    let paper = paper::of(&app, principal.ledger, id).await?;
+    if paper.document_type != DocumentType::Invoice {
+        return Err(Problem::new("document.not_pint"));
+    }
+    let params = query_string(head.uri.query().unwrap_or(""))?;
+    let params =
+        Params::read(params, &[PINT]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;
+    let edition = if params.text("edition") == Some("pint1") { Edition::Pint1 } else { Edition::Billing3 };
+    let xml = pint::invoice(&paper, &Parties::default(), edition).map_err(|violations| {
+        let at = |one: &pint::Violation| Fault {
+            pointer: one.field.clone(),
+            expected: Some(format!("{}: {}", one.rule, one.message)),
+        };
+        Problem { errors: violations.iter().map(at).collect(), ..Problem::new("document.not_pint") }
+    })?;
+    let name = format!("attachment; filename=\"{}.xml\"", paper.number);
+    Ok(download(xml.into_bytes(), "application/xml", &name))
+}

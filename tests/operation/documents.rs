@@ -1,0 +1,91 @@
+//! Requests about documents.
+
+use serde_json::{Value, json};
+
+use super::Example;
+use crate::client::Call;
+use crate::company::{Company, lines, text};
+
+/// What is asked for here.
+pub const OPERATIONS: &[&str] = &[
+    "draft_document", "set_lines", "change_document", "request_approval", "approve_document", "reject_document",
+    "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
+    "compute_totals", "get_document_pdf", "get_document_pint", "check_file",
+];
+
+/// The object that an operation is about, made for it.
+pub fn object(company: &Company, name: &str) -> Option<String> {
+    match name {
+        "get_document" | "set_lines" | "change_document" | "issue_document" | "request_approval" => {
+            Some(company.new_draft())
+        }
+        "approve_document" | "reject_document" => Some(requested(company)),
+        "correct_document" | "cancel_document" | "record_payment" => Some(company.new_document()),
+        "get_document_pdf" | "get_document_pint" => {
+            let id = text(&company.ok(Call::new("POST", "/v1/documents").json(&due(company))), "id");
+            company.printed(&company.issue(&id));
+            Some(id)
+        }
+        _ => None,
+    }
+}
+
+/// Fills in one of them.
+pub fn fill(company: &Company, name: &str, example: &mut Example) {
+    match name {
+        "draft_document" => example.body = Some(company.draft_body(&company.new_client())),
+        "set_lines" | "compute_totals" => example.body = Some(json!({ "lines": lines() })),
+        "change_document" => {
+            let title = format!("Changed {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "title": title, "client_id": company.new_client() }));
+        }
+        // Only people approve, no program.
+        "approve_document" => example.sender = company.login.clone(),
+        "reject_document" => {
+            example.sender = company.login.clone();
+            example.body = Some(reason(company));
+        }
+        "correct_document" => {
+            example.body = Some(json!({ "lines": lines(), "reason": format!("A slip of {}", company.slug) }));
+        }
+        "convert_document" => {
+            let origin = company.issue(&company.new_draft_of("quote"));
+            example.body = Some(json!({ "origin_id": origin, "document_type": "invoice" }));
+        }
+        "check_file" => {
+            let document = company.printed(&company.new_document());
+            example.sender = crate::company::Credential::Nobody;
+            example.params.insert("sha256", text(&document["pdf"], "sha256"));
+        }
+        "cancel_document" => example.body = Some(reason(company)),
+        "record_payment" => {
+            example.body = Some(json!({ "amount": { "amount": 100, "currency": "JPY" }, "date": "2026-11-20" }));
+        }
+        "send_document" => {
+            example.body = Some(json!({
+                "document_id": company.new_document(), "to_name": format!("Somebody of {}", company.slug),
+                "to_email": format!("somebody@{}.example", company.slug), "view_limit": 3,
+            }));
+        }
+        _ => {}
+    }
+}
+
+/// What `draft_document` takes: with a day by which to pay, without which nothing is sent over Peppol.
+fn due(company: &Company) -> Value {
+    let mut body = company.draft_body(&company.new_client());
+    body["date_due"] = json!("2026-12-31");
+    body
+}
+
+fn reason(company: &Company) -> Value {
+    json!({ "reason": format!("Because of {}", company.slug) })
+}
+
+/// A draft that waits for approval; the owner may give it, because somebody else asked.
+fn requested(company: &Company) -> String {
+    let (id, (_, login)) = (company.new_draft(), company.new_member("accountant"));
+    let path = format!("/v1/documents/{id}");
+    let ask = Call::new("POST", &format!("{path}/request_approval")).if_match(&company.etag(&path));
+    text(&company.client.send(&login.on(ask)).expect(200).json(), "id")
+}
