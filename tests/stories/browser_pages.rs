@@ -122,6 +122,8 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     looks.push(look("terms", "/terms"));
     looks.push(look("privacy", "/privacy"));
     looks.push(look("docs", "/docs"));
+    looks.push(look("check", "/check"));
+    looks.push(look("documents_export_asked", "/documents/export?from=2020-01-01&total_min=1000"));
     looks.push(look("problem", "/problems/access.gone"));
     looks.push(look("audit_filtered", "/audit?kind=document.issued&from=2020-01-01"));
     looks.push(look("documents_none", "/documents?q=nothingofthatname"));

@@ -215,6 +215,17 @@ fn rn_25_other_networks_are_refused_before_the_password_and_the_owner_gets_in_by
     let unnamed = json!({ "email": email, "password": PASSWORD });
     assert_eq!(log_in(&unnamed, "198.51.100.9").expect(401).code(), "access.wrong_credentials");
 
+    // The page that refuses asks for the reason.
+    let form = |more: &str| {
+        let form = format!("email={email}&password={}&tenant={}{more}", PASSWORD.replace(' ', "+"), company.slug);
+        let call = Call::new("POST", "/login").header("Sec-Fetch-Site", "same-origin");
+        let call = call.bytes("application/x-www-form-urlencoded", form);
+        company.client.send(&from(call, "198.51.100.9"))
+    };
+    let refused = form("").expect(403).text();
+    assert!(refused.contains("name=\"break_glass\""), "{refused}");
+    let asked = form("&break_glass=The+line+is+down").expect(200).text();
+    assert!(asked.contains("name=\"code\""), "{asked}");
     let body =
         json!({ "email": email, "password": PASSWORD, "company": company.slug, "break_glass": "The line is down" });
     let pending = text(&log_in(&body, "198.51.100.9").expect(202).json(), "pending");

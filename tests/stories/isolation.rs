@@ -1,4 +1,4 @@
-//! A stranger learns nothing. Without a credential the answer is 401 before the body is read; with another company's it is
+//! A stranger learns nothing (ML-03, ML-04). Without a credential the answer is 401 before the body is read; with another company's it is
 //! the answer that an id gets which nobody has. Every refusal here is one of a request that succeeds for the owner.
 
 use std::collections::BTreeSet;

@@ -15,6 +15,7 @@ paper-failed = The check could not be finished. Check your connection and try ag
 paper-cancelled = The issuer has cancelled this document.
 paper-corrected = It was corrected. The newest is revision { $revision }.
 paper-replaced = It was corrected after it was issued. Ask the issuer for the newest revision.
+paper-issued-on = Issued on
 paper-issuer = Issuer
 paper-record = Record in the ledger
 paper-check-file = A record holds this file's hash

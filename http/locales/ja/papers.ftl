@@ -15,6 +15,7 @@ paper-failed = 確認を終えられませんでした。通信を確かめて�
 paper-cancelled = この書類は、発行元が取り消しました。
 paper-corrected = 訂正されています。最新は第{ $revision }版です。
 paper-replaced = 発行後に訂正された書類です。最新の版を発行元から受け取ってください。
+paper-issued-on = 発行日
 paper-issuer = 発行元
 paper-record = 台帳の記録番号
 paper-check-file = 記録に、このファイルのハッシュが書かれている
