@@ -11,6 +11,8 @@ use keiin_domain::data::DataClass;
 use keiin_domain::document::{Body, Document, DocumentEvent, Head, Line};
 use keiin_domain::paper::{Paper, PaperEvent};
 use keiin_domain::role::Permission;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use self::view::view;
 pub use self::view::{ClientOf, DocumentOf, DocumentView, LineView, PdfOf, RecipientOf};
@@ -255,6 +257,54 @@ impl Query for ListDocuments {
             counts.extend(late);
         }
         Ok(Listing { counts, ..page })
+    }
+}
+
+/// A series of numbers: one type of document in one year.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SeriesView {
+    /// `INV-2026`.
+    pub series: String,
+    /// Documents with a number of it.
+    pub documents: u64,
+    /// The highest number.
+    pub last: u64,
+    /// Numbers up to it that no document has. None, by construction.
+    pub missing: u64,
+    /// Documents whose number another one has as well. None, by construction.
+    pub doubled: u64,
+}
+
+/// All series.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NumberSeries {
+    /// By name.
+    pub items: Vec<SeriesView>,
+}
+
+/// The report that an inspector asks for: whether numbers are missing or given twice. It counts what is there and does not
+/// ask how numbers are given.
+pub struct ListNumberSeries;
+
+impl Query for ListNumberSeries {
+    const NAME: &'static str = "list_number_series";
+    const PATH: &'static str = "/v1/documents/numbers";
+    const PERMISSION: Permission = Permission("document.read");
+    const CLASS: DataClass = DataClass::Internal;
+    const PARAMS: &'static [Param] = &[];
+    type Answer = NumberSeries;
+    async fn run(read: &Read, who: &Who, _: &Params) -> Result<Self::Answer, Refusal> {
+        // `INV-2026-0001`: three letters, a year, the number.
+        let counted = "SELECT substr(d.number, 1, 8) AS series, count(*) AS documents,
+              count(DISTINCT d.number) AS numbers, max(CAST(substr(d.number, 10) AS BIGINT)) AS last
+            FROM documents d WHERE d.ledger = :ledger AND d.number IS NOT NULL GROUP BY 1 ORDER BY 1";
+        let items = read.rows(who, counted, vec![], |row| {
+            let (documents, numbers, last): (u64, u64, u64) =
+                (col(row, "documents")?, col(row, "numbers")?, col(row, "last")?);
+            let (missing, doubled) = (last.saturating_sub(numbers), documents - numbers);
+            Ok(SeriesView { series: col(row, "series")?, documents, last, missing, doubled })
+        })?;
+        Ok(NumberSeries { items })
     }
 }
 

@@ -57,6 +57,7 @@ mod sign_up_between;
 mod slow_heads;
 mod sms;
 mod story;
+mod tax_oracle;
 mod tidy;
 mod tls;
 mod tls_running;

@@ -178,6 +178,11 @@ fn rn_c08_documents_leave_as_tables_lines_and_xml() {
     assert_eq!(get("/v1/documents.csv?encoding=latin1").expect(400).code(), "request.bad_parameter");
     assert_eq!(get("/v1/documents.csv?nothing=1").expect(400).code(), "request.bad_parameter");
 
+    // What an inspector asks of the numbers.
+    let numbers = get("/v1/documents/numbers").expect(200).json();
+    let series = json!({ "series": "INV-2026", "documents": 2, "last": 2, "missing": 0, "doubled": 0 });
+    assert_eq!(numbers["items"], json!([series]));
+
     // Peppol wants a day by which to pay; the answer says which rule.
     let refused = get(&format!("/v1/documents/{id}/pint.xml")).expect(422);
     assert_eq!(refused.code(), "document.not_pint");
