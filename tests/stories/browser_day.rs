@@ -130,7 +130,7 @@ impl Day {
             }
         }
         // Three times ¥35: the tax of 10.5 is rounded once for the rate, not 3.5 for each line.
-        assert!(owner.text("[data-totals]").contains("¥10\n"), "{}", owner.text("[data-totals]"));
+        owner.wait_for_text("[data-totals]", "¥10\n");
         owner.click(".save-bar button[type=submit]");
         owner.wait_for("article.a4");
         let page = owner.url();

@@ -426,7 +426,8 @@ fn who_does_not_read_is_cut_off_and_goes_on_later() {
     let deployment = Deployment::new();
     let settings = deployment.data().join("keiin.toml");
     let config = std::fs::read_to_string(&settings).expect("init wrote the settings");
-    std::fs::write(&settings, format!("{config}stalled_s = 3\n")).expect("the settings can be written");
+    let config = config.replace("[limits]\n", "[limits]\nstalled_s = 3\n");
+    std::fs::write(&settings, config).expect("the settings can be written");
     let server = deployment.serve();
     let company = Company::sign_up(&server, "slow");
     let client = server.client();
