@@ -61,7 +61,7 @@ pub const PAGES: &[Page] = &[
         ..page("/clients/{id}", "client", &["get_client", "list_documents"])
     },
     page("/documents", "documents", &["list_documents", "list_clients"]),
-    page("/documents/export", "documents_export", &["list_clients", "list_number_series"]),
+    page("/documents/export", "documents_export", &["list_clients", "get_number_series"]),
     page("/documents/new", "document_new", &["list_clients", "get_tenant"]),
     Page {
         narrows: &[("list_deliveries", "document_id"), ("list_events", "object")],

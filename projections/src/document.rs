@@ -284,10 +284,10 @@ pub struct NumberSeries {
 
 /// The report that an inspector asks for: whether numbers are missing or given twice. It counts what is there and does not
 /// ask how numbers are given.
-pub struct ListNumberSeries;
+pub struct GetNumberSeries;
 
-impl Query for ListNumberSeries {
-    const NAME: &'static str = "list_number_series";
+impl Query for GetNumberSeries {
+    const NAME: &'static str = "get_number_series";
     const PATH: &'static str = "/v1/documents/numbers";
     const PERMISSION: Permission = Permission("document.read");
     const CLASS: DataClass = DataClass::Internal;

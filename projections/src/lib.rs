@@ -80,7 +80,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<client::GetClient>();
     v.query::<document::ListDocuments>();
     v.query::<document::GetDocument>();
-    v.query::<document::ListNumberSeries>();
+    v.query::<document::GetNumberSeries>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
     v.query::<visit::ListVisits>();

@@ -10,7 +10,7 @@ use crate::company::{Company, lines, text};
 pub const OPERATIONS: &[&str] = &[
     "draft_document", "set_lines", "change_document", "request_approval", "approve_document", "reject_document",
     "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
-    "compute_totals", "get_document_pdf", "get_document_pint", "check_file",
+    "compute_totals", "get_document_pdf", "get_document_pint", "get_number_series", "check_file",
 ];
 
 /// The object that an operation is about, made for it.
