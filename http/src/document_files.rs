@@ -138,8 +138,11 @@ fn row(view: DocumentView) -> Result<Row, Problem> {
 /// The list as the API shows it, a line each.
 async fn jsonl(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = reader(&app, &head, READ, "list_documents_jsonl").await?;
+    let mut params = query_string(head.uri.query().unwrap_or(""))?;
+    // The page's form has one button for each kind of file; these lines are always UTF-8.
+    params.remove("encoding");
     let mut bytes = vec![];
-    for view in all(&app, &principal, query_string(head.uri.query().unwrap_or(""))?).await? {
+    for view in all(&app, &principal, params).await? {
         serde_json::to_writer(&mut bytes, &view).map_err(Problem::failed)?;
         bytes.push(b'\n');
     }
