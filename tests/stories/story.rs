@@ -80,15 +80,18 @@ fn a_companys_first_day() {
 
     // The trail of each: what happened, who did it, before and after.
     let trail = |object: &str| company.get(&format!("/v1/events?object={object}&limit=200"));
+    company.printed(&document);
     let of_document = trail(&document);
     assert_eq!(kinds(&of_document), ["document.drafted", "document.issued", "document.payment_recorded"]);
-    assert!(
-        of_document["items"].as_array().expect("a list").iter().all(|event| event["actor"]["id"] == json!(colleague))
-    );
+    for event in of_document["items"].as_array().expect("a list") {
+        // What nobody did by hand is the printing.
+        let is_printing = event["actor"]["kind"] == "system" && event["kind"] == "document.rendered";
+        assert!(is_printing || event["actor"]["id"] == json!(colleague), "{event}");
+    }
     let of_visit = company.get(&format!("/v1/events?object={visit}&kind=visit"));
     assert_eq!(kinds(&of_visit), ["visit.registered", "visit.checked_in", "visit.checked_out"]);
     let csv = company.send(Call::new("GET", &format!("/v1/events.csv?object={document}"))).expect(200).text();
-    assert_eq!(csv.trim_start_matches('\u{feff}').trim().lines().count(), 4, "{csv}");
+    assert_eq!(csv.trim_start_matches('\u{feff}').trim().lines().count(), 5, "{csv}");
 
     // The auditor gets the file and the key, and needs neither us nor an account.
     company.settle();
