@@ -55,7 +55,7 @@ pub static DOCUMENTS: Table = Table {
         text("recipient"),
         int("issued_at"),
         text("cancelled_reason"),
-        int("rendered"),
+        int("unprinted"),
         text("pdf_sha256"),
         int("pdf_size"),
         text("missing"),
@@ -66,10 +66,10 @@ pub static DOCUMENTS: Table = Table {
     indexes: &[
         "since",
         "client_id, since",
-        "cancelled_reason, number, paid, total",
+        "cancelled_reason, number, paid, total, withheld",
         "date",
         "origin",
-        "rendered, revision",
+        "unprinted",
     ],
     only_grows: false,
 };
@@ -95,7 +95,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             columns.extend([("document_type", cell(e.document_type.name())), ("origin", cell(e.origin))]);
             columns.extend(amounts(&e.body));
             columns.push(("tax_rounding", cell(e.tax_rounding.name())));
-            columns.extend([("revision", cell(0u32)), ("paid", cell(0u32)), ("rendered", cell(0u32))]);
+            columns.extend([("revision", cell(0u32)), ("paid", cell(0u32)), ("unprinted", cell(false))]);
             columns.extend(approval("none", None));
             out.born(&DOCUMENTS, fact, columns);
         }
@@ -116,19 +116,22 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
                 ("sender", cell(json(&e.sender))),
                 ("recipient", cell(json(&e.recipient))),
                 ("issued_at", cell(fact.time_us())),
+                ("unprinted", cell(true)),
             ];
             out.changed(&DOCUMENTS, fact, columns);
         }
         DocumentEvent::Corrected(e) => {
             lines(out, &e.body.lines);
             let mut columns = amounts(&e.body).to_vec();
-            columns.push(("revision", cell(e.revision)));
+            columns.extend([("revision", cell(e.revision)), ("unprinted", cell(true))]);
             columns.extend(file(None, None, None));
             out.changed(&DOCUMENTS, fact, columns);
         }
         // The other one says where it comes from.
         DocumentEvent::Converted(_) => out.changed(&DOCUMENTS, fact, []),
-        DocumentEvent::Cancelled(e) => out.changed(&DOCUMENTS, fact, [("cancelled_reason", cell(e.reason))]),
+        DocumentEvent::Cancelled(e) => {
+            out.changed(&DOCUMENTS, fact, [("cancelled_reason", cell(e.reason)), ("unprinted", cell(false))]);
+        }
         DocumentEvent::PaymentRecorded(e) => {
             out.add(&DOCUMENTS, [fact.id()], "paid", e.amount.amount);
             out.changed(&DOCUMENTS, fact, []);
@@ -139,14 +142,14 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
 
 /// What came of printing it. The document's own version stays.
 fn print(fact: &Fact, out: &mut Writes) -> Result<(), String> {
-    let (revision, columns) = match fact.read()? {
+    let columns = match fact.read()? {
         PaperEvent::Rendered(e) => {
             let hash = e.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-            (e.revision, file(Some(hash), Some(e.size), None))
+            file(Some(hash), Some(e.size), None)
         }
-        PaperEvent::RenderingFailed(e) => (e.revision, file(None, None, Some(json(&e.missing)))),
+        PaperEvent::RenderingFailed(e) => file(None, None, Some(json(&e.missing))),
     };
-    out.set(&DOCUMENTS, [fact.id()], [&columns[..], &[("rendered", cell(revision))]].concat());
+    out.set(&DOCUMENTS, [fact.id()], [&columns[..], &[("unprinted", cell(false))]].concat());
     Ok(())
 }
 
@@ -201,8 +204,9 @@ const STATUS: &str = "CASE WHEN d.cancelled_reason IS NOT NULL THEN 'cancelled' 
 
 /// Documents whose newest revision was not printed yet: company and document, the oldest first.
 pub fn unprinted(read: &Read, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
-    let sql = "SELECT ledger, id FROM documents WHERE rendered < revision AND cancelled_reason IS NULL
-               ORDER BY issued_at LIMIT $1";
+    // Asked after every change of any company: one look into the index of each.
+    let sql = "SELECT d.ledger, d.id FROM positions p JOIN documents d ON d.ledger = p.ledger AND d.unprinted = 1
+               WHERE p.projection = 'document' ORDER BY d.issued_at LIMIT $1";
     let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![limit as u64])?))?;
     Ok(rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Seen<_>>()?)
 }
@@ -235,6 +239,22 @@ impl Query for ListDocuments {
     const LIST: bool = true;
     type Answer = Listing<DocumentView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
+        let page = ListDocuments::page(read, who, params)?;
+        let counted = format!("(SELECT d.ledger, {STATUS} AS status FROM documents d)");
+        let mut counts = read.counts(who, &counted, Filter::new())?;
+        let late = "(SELECT d.ledger, 'overdue' AS status FROM documents d
+            WHERE d.document_type = 'invoice' AND d.number IS NOT NULL AND d.cancelled_reason IS NULL
+              AND NOT (d.paid > 0 AND d.paid >= d.total - d.withheld) AND d.date_due < :today)";
+        if let (Some(counts), Some(late)) = (&mut counts, read.counts(who, late, Filter::new())?) {
+            counts.extend(late);
+        }
+        Ok(Listing { counts, ..page })
+    }
+}
+
+impl ListDocuments {
+    /// One page without the counts: for whoever reads them all.
+    pub fn page(read: &Read, who: &Who, params: &Params) -> Result<Listing<DocumentView>, Refusal> {
         let overdue = params.text("status") == Some("overdue");
         let filter = Filter::new()
             .and("t.status = ?", params.text("status").filter(|_| !overdue))
@@ -247,16 +267,7 @@ impl Query for ListDocuments {
             .and("t.total <= ?", params.number("total_max"))
             .and("t.approval = ?", params.text("approval"))
             .like(&["title", "number", "client_name"], params.text("q"));
-        let page = read.list(who, &FROM, filter, params, view)?;
-        let counted = format!("(SELECT d.ledger, {STATUS} AS status FROM documents d)");
-        let mut counts = read.counts(who, &counted, Filter::new())?;
-        let late = "(SELECT d.ledger, 'overdue' AS status FROM documents d
-            WHERE d.document_type = 'invoice' AND d.number IS NOT NULL AND d.cancelled_reason IS NULL
-              AND NOT (d.paid > 0 AND d.paid >= d.total - d.withheld) AND d.date_due < :today)";
-        if let (Some(counts), Some(late)) = (&mut counts, read.counts(who, late, Filter::new())?) {
-            counts.extend(late);
-        }
-        Ok(Listing { counts, ..page })
+        read.list(who, &FROM, filter, params, view)
     }
 }
 

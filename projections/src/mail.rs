@@ -230,7 +230,7 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
             WHEN 'welcome' THEN s.email IS NOT NULL
             ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
-          CASE WHEN o.cancelled_reason IS NULL AND o.rendered < o.revision THEN 0 ELSE 1 END AS printed
+          CASE WHEN o.unprinted = 1 THEN 0 ELSE 1 END AS printed
         FROM effects e
         LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
         LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger
