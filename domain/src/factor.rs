@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::role::Permission;
+use crate::role::{Permission, Role};
 use crate::{events, text};
 use account::{Account, AccountLinked, AccountUnlinked};
 use passkey::{Passkey, PasskeyAdded, PasskeyRemoved, PasskeyRenamed, PasskeyUsed};
@@ -167,6 +167,14 @@ impl On<Factor> {
 
 fn own(ctx: &Context) -> Result<Vec<Uuid>, Rejection> {
     Ok(vec![ctx.member.ok_or(Rejection::new("factor.not_a_member"))?])
+}
+
+/// The member whose factor changes: the actor, or whom the server acts for.
+fn theirs(member: Uuid, ctx: &Context) -> Result<Uuid, Rejection> {
+    if ctx.member != Some(member) && ctx.actor.role != Role::System {
+        return Err(Rejection::new("factor.not_a_member"));
+    }
+    Ok(member)
 }
 
 fn fresh_codes(factor: &On<Factor>, ctx: &mut Context) -> Emit {

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Factor, own};
+use super::{Factor, own, theirs};
 use crate::codes;
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::role::{Permission, Role};
+use crate::role::Permission;
 use crate::sealed::{Label, Sealed};
 use crate::security::Security;
 
@@ -107,10 +107,7 @@ impl Command for LinkAccount {
     const REJECTS: &'static [&'static str] =
         &["access.confirm_first", "factor.not_a_member", "factor.account_linked", "factor.provider_off"];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        if ctx.member != Some(self.member_id) && ctx.actor.role != Role::System {
-            return Err(Rejection::new("factor.not_a_member"));
-        }
-        Ok(vec![self.member_id, ctx.tenant])
+        Ok(vec![theirs(self.member_id, ctx)?, ctx.tenant])
     }
     fn decide(self, (factor, security): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
@@ -155,6 +152,7 @@ impl Command for UnlinkAccount {
 pub(crate) mod tests {
     use super::*;
     use crate::factor::FactorEvent;
+    use crate::role::Role;
     use crate::security::Changed;
     use crate::testing::*;
 

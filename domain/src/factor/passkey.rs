@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Factor, fresh_codes, own};
+use super::{Factor, fresh_codes, own, theirs};
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::role::{Permission, Role};
+use crate::role::Permission;
 use crate::sealed::{Label, Sealed};
 use crate::text;
 
@@ -128,10 +128,7 @@ impl Command for AddPasskey {
         "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        if ctx.member != Some(self.member_id) && ctx.actor.role != Role::System {
-            return Err(Rejection::new("factor.not_a_member"));
-        }
-        Ok(vec![self.member_id])
+        Ok(vec![theirs(self.member_id, ctx)?])
     }
     fn decide(self, factor: &On<Factor>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
@@ -237,6 +234,7 @@ pub(crate) mod tests {
         EnrolTotp, FactorEvent, IssueRecoveryCodes, RECOVERY_CODES, RemoveTotp, Reset, ResetFactor, TotpEnrolled,
         TotpRemoved, UseFactor,
     };
+    use crate::role::Role;
     use crate::testing::*;
 
     const KEY: Uuid = Uuid::from_u128(0x9a55);

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Factor, fresh_codes, own};
+use super::{Factor, fresh_codes, own, theirs};
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
-use crate::role::{Permission, Role};
+use crate::role::Permission;
 use crate::sealed::{Personal, Sealed};
 use crate::security::Security;
 use crate::text;
@@ -206,10 +206,7 @@ impl Command for EnrolPhone {
         "factor.bad_phone",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        if ctx.member != Some(self.member_id) && ctx.actor.role != Role::System {
-            return Err(Rejection::new("factor.not_a_member"));
-        }
-        Ok(vec![self.member_id, ctx.tenant])
+        Ok(vec![theirs(self.member_id, ctx)?, ctx.tenant])
     }
     fn decide(self, (factor, security): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         ctx.must_be_fresh()?;
@@ -278,6 +275,7 @@ pub(crate) mod tests {
     use crate::factor::{
         EnrolTotp, FactorEvent, IssueRecoveryCodes, RECOVERY_CODES, RemoveTotp, Reset, ResetFactor, UseFactor,
     };
+    use crate::role::Role;
     use crate::security::Changed;
     use crate::testing::*;
 
