@@ -2,10 +2,9 @@
 
 use keiin_domain::date;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use crate::company::{PASSWORD, text};
-use crate::mailbox::vault;
+use crate::mailbox::vault_secret;
 use crate::{Call, Company, Credential};
 
 impl Company {
@@ -42,11 +41,7 @@ impl Company {
 
     /// The newest secret in a mail about a tie: `sec` of the button for the secretary, `srv` of the link for the lawyer.
     pub fn secretary_secret(&self, tie: &str, kind: &str) -> String {
-        let vault = vault(&self.data);
-        let ids = [&self.id, tie].map(|id| Uuid::parse_str(id).expect("an id"));
-        let entries = vault.list(kind, ids[0], Some(ids[1])).expect("the vault answers");
-        let newest = entries.into_iter().next_back().expect("a link was mailed");
-        String::from_utf8(newest.value).expect("secrets are text")
+        vault_secret(&self.data, kind, &self.id, tie)
     }
 
     /// The button in the mail to a secretary is pressed.

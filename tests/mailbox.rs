@@ -80,21 +80,13 @@ impl Company {
         let devices = self.client.send(&login.on(Call::new("GET", "/v1/devices"))).expect(200).json();
         let device = devices["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{member} has no device: {devices}"));
         self.mailed(device, "new_device");
-        let vault = vault(&self.data);
-        let ids = [&self.id, device].map(|id| Uuid::parse_str(id).expect("an id"));
-        let entries = vault.list("nme", ids[0], Some(ids[1])).expect("the vault answers");
-        let newest = entries.into_iter().next_back().expect("a link was mailed");
-        String::from_utf8(newest.value).expect("secrets are text")
+        vault_secret(&self.data, "nme", &self.id, device)
     }
 
     /// The newest secret for a new password of a member, waiting until it was mailed.
     pub fn reset_secret(&self, member: &str) -> String {
         self.mailed(member, "password_re");
-        let vault = vault(&self.data);
-        let ids = [&self.id, member].map(|id| Uuid::parse_str(id).expect("an id"));
-        let entries = vault.list("rst", ids[0], Some(ids[1])).expect("the vault answers");
-        let newest = entries.into_iter().next_back().expect("a link was mailed");
-        String::from_utf8(newest.value).expect("secrets are text")
+        vault_secret(&self.data, "rst", &self.id, member)
     }
 
     /// Waits for a mail about an object whose template begins like this.
