@@ -15,7 +15,6 @@ use keiin_domain::command::Aggregate;
 use keiin_domain::document::Printed;
 use keiin_domain::paper::Paper;
 use keiin_eventlog::record::{Leaf, Stream};
-use keiin_eventlog::seal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ use crate::problem::Problem;
 use crate::public::{holder, page, tenant};
 use crate::serve::Peer;
 use crate::session_api::Operation;
-use crate::{paper, principal};
+use crate::{export, paper, principal};
 
 /// Operations of this file.
 pub const OPERATIONS: &[Operation] =
@@ -71,9 +70,7 @@ async fn check_file(State(app): State<Arc<App>>, Path(path): PathParams, head: P
     let stream = Stream::new(Paper::STREAM, document);
     let record = app.log.read_stream(ledger, &stream, at as u64, 1).await?.pop().ok_or_else(Problem::not_found)?;
     let (leaf, body) = (Leaf::decode(&record.leaf).map_err(Problem::failed)?, record.body.unwrap_or_default());
-    let epoch = leaf.sealed_epoch.ok_or_else(|| Problem::failed("a record of a file is not sealed"))?;
-    let key = app.vault.data_key(ledger, epoch)?;
-    let secret = seal::disclose(&key, &leaf, &body).map_err(Problem::failed)?;
+    let secret = export::secret(&app.vault, &leaf, &body).map_err(Problem::failed)?;
     let proof = app.anchorer.proof(ledger, leaf.position).await?;
     let (_, vkey) = verifier_key(&app, ledger).await?;
     let mut answer = told(&app, ledger, document).await?;

@@ -12,7 +12,7 @@ use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::bundle::{Evidence, Header, Opening, Writer};
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::{Leaf, Record, is_clear_kind};
-use keiin_eventlog::seal;
+use keiin_eventlog::seal::{self, Key};
 use keiin_eventlog::vault::Vault;
 use serde_json::Value;
 use uuid::Uuid;
@@ -85,7 +85,7 @@ pub async fn write(source: &Source<'_>, ledger: Uuid, range: Range, out: impl Wr
             bail!("the log ends at position {at}, before its checkpoint");
         }
         for record in &records {
-            let opening = if range.open { opening(source, ledger, record)? } else { None };
+            let opening = if range.open { opening(source, record)? } else { None };
             writer.record(record, opening.as_ref())?;
         }
         at += records.len() as u64;
@@ -140,18 +140,22 @@ async fn key_records(log: &Log, ledger: Uuid, first: u64, end: u64, size: u64) -
     }
 }
 
-fn opening(source: &Source<'_>, ledger: Uuid, record: &Record) -> anyhow::Result<Option<Opening>> {
+fn opening(source: &Source<'_>, record: &Record) -> anyhow::Result<Option<Opening>> {
     let leaf = Leaf::decode(&record.leaf)?;
     if is_clear_kind(&leaf.event_kind) {
         return Ok(None);
     }
     let vault = source.vault.context("an opened export needs the vault")?;
-    let epoch = leaf.sealed_epoch.context("a sealed record has an epoch")?;
     let body = record.body.as_deref().context("the body was dropped")?;
-    let key = vault.data_key(ledger, epoch)?;
-    let secret = seal::disclose(&key, &leaf, body)?;
-    let json = rendered(&leaf, &seal::open_body(&key, &leaf, body)?);
+    let secret = secret(vault, &leaf, body)?;
+    let json = rendered(&leaf, &seal::open_disclosed(&secret, &leaf, body)?);
     Ok(Some(Opening { secret, json: json.unwrap_or_default() }))
+}
+
+/// The secret of a sealed record, which opens this record and no other.
+pub fn secret(vault: &Vault, leaf: &Leaf, body: &[u8]) -> anyhow::Result<Key> {
+    let epoch = leaf.sealed_epoch.context("a sealed record has an epoch")?;
+    Ok(seal::disclose(&vault.data_key(leaf.ledger, epoch)?, leaf, body)?)
 }
 
 /// The JSON of an opened body. Personal fields stay closed: the secret of a record does not open them.
