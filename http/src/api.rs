@@ -18,6 +18,7 @@ use keiin_domain::command::Command;
 use keiin_domain::factor::ResetFactor;
 use keiin_domain::member::password::ChangePassword;
 use keiin_domain::member::{AcceptInvitation, ReinstateMember};
+use keiin_projections::query::{Param, Params};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -340,6 +341,16 @@ async fn query(
         }
     }
     Ok(response)
+}
+
+/// The id that stands under this name in a path.
+pub fn id(path: &BTreeMap<String, String>, name: &str) -> Result<Uuid, Problem> {
+    path.get(name).and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(Problem::not_found)
+}
+
+/// Parameters of a query string, each known and of its kind.
+pub fn params(given: BTreeMap<String, String>, known: &[&[Param]]) -> Result<Params, Problem> {
+    Params::read(given, known).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))
 }
 
 /// Name-value pairs of a query string; a name that comes twice is refused.

@@ -188,6 +188,15 @@ impl App {
         tokio::spawn(crate::mail::run(self.clone()))
     }
 
+    /// Waits until something has changed, the server stops, or this long.
+    pub async fn rest<T>(&self, changed: &mut watch::Receiver<T>, longest: Duration) {
+        let mut stopping = self.stopping.subscribe();
+        let _ = tokio::time::timeout(longest, async {
+            tokio::select! { _ = changed.changed() => {}, _ = stopping.wait_for(|stops| *stops) => {} }
+        })
+        .await;
+    }
+
     /// Opens a company's ledger: keys, then its first record. May be repeated.
     pub async fn open_ledger(&self, ledger: Uuid, now_us: i64) -> anyhow::Result<()> {
         open_ledger(&self.log, &self.vault, &self.keyring, &self.config.log_name, ledger, now_us).await

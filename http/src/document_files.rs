@@ -17,11 +17,10 @@ use keiin_domain::role::Permission;
 use keiin_formats::csv::{Encoding, Language, Row, documents};
 use keiin_formats::pint::{self, Edition, Parties};
 use keiin_projections::document::{DocumentView, ListDocuments};
-use keiin_projections::query::{Kind, Param, Params, Query};
+use keiin_projections::query::{Kind, MAX_LIMIT, Param, Query};
 use serde_json::json;
-use uuid::Uuid;
 
-use crate::api::{Path, PathParams, query_string};
+use crate::api::{self, Path, PathParams, query_string};
 use crate::app::App;
 use crate::ledger::{download, reader};
 use crate::locale::Lang;
@@ -34,8 +33,6 @@ use crate::session_api::Operation;
 const READ: Permission = Permission("document.read");
 /// Documents of one file. What is more is asked for in parts, by date.
 const MOST: usize = 50_000;
-/// Documents read at once.
-const PAGE: &str = "200";
 const CSV: &[Param] = &[
     Param { name: "encoding", kind: Kind::OneOf(&["utf8_bom", "cp932", "utf8"]) },
     Param { name: "check", kind: Kind::OneOf(&["true"]) },
@@ -73,13 +70,12 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 /// All documents that fit, the newest first.
-async fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
-    let bad = |name| Problem::at("request.bad_parameter", format!("/{name}"));
-    let mut params = Params::read(params, &[ListDocuments::PARAMS]).map_err(bad)?;
-    params.0.insert("limit".into(), PAGE.into());
+fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
+    let mut params = api::params(params, &[ListDocuments::PARAMS])?;
+    params.0.insert("limit".into(), MAX_LIMIT.to_string());
     let mut found = vec![];
     loop {
-        let page = ListDocuments::run(&app.read, &principal.who(), &params).await?;
+        let page = ListDocuments::page(&app.read, &principal.who(), &params)?;
         found.extend(page.items);
         if found.len() > MOST {
             return Err(Problem::at("document.too_many", "/from"));
@@ -94,14 +90,14 @@ async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Probl
     let (principal, _) = reader(&app, &head, READ, "list_documents_csv").await?;
     let mut params = query_string(head.uri.query().unwrap_or(""))?;
     let own = CSV.iter().filter_map(|param| params.remove_entry(param.name)).collect();
-    let own = Params::read(own, &[CSV]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;
+    let own = api::params(own, &[CSV])?;
     let encoding = match own.text("encoding") {
         Some("cp932") => Encoding::Cp932,
         Some("utf8") => Encoding::Utf8,
         _ => Encoding::Utf8Bom,
     };
     let language = if Peer::of(&head).lang == Lang::Ja { Language::Ja } else { Language::En };
-    let found = all(&app, &principal, params).await?;
+    let found = all(&app, &principal, params)?;
     let rows = found.into_iter().map(row).collect::<Result<Vec<_>, Problem>>()?;
     let file = documents(&rows, language).write(encoding);
     if own.text("check").is_some() {
@@ -142,7 +138,7 @@ async fn jsonl(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Pro
     // The page's form has one button for each kind of file; these lines are always UTF-8.
     params.remove("encoding");
     let mut bytes = vec![];
-    for view in all(&app, &principal, params).await? {
+    for view in all(&app, &principal, params)? {
         serde_json::to_writer(&mut bytes, &view).map_err(Problem::failed)?;
         bytes.push(b'\n');
     }
@@ -152,14 +148,13 @@ async fn jsonl(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Pro
 /// An issued invoice for Peppol, or every rule that it breaks, each with its field.
 async fn pint(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = reader(&app, &head, READ, "get_document_pint").await?;
-    let id = path.get("id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
+    let id = api::id(&path, "id")?;
     let paper = paper::of(&app, principal.ledger, id).await?;
     if paper.document_type != DocumentType::Invoice {
         return Err(Problem::new("document.not_pint"));
     }
     let params = query_string(head.uri.query().unwrap_or(""))?;
-    let params =
-        Params::read(params, &[PINT]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;
+    let params = api::params(params, &[PINT])?;
     let edition = if params.text("edition") == Some("pint1") { Edition::Pint1 } else { Edition::Billing3 };
     let xml = pint::invoice(&paper, &Parties::default(), edition).map_err(|violations| {
         let at = |one: &pint::Violation| Fault {

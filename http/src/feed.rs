@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::api::query_string;
+use crate::api::{self, query_string};
 use crate::app::App;
 use crate::ledger::{TRAIL, reader};
 use crate::principal::{self, Principal};
@@ -154,8 +154,7 @@ impl Drop for Seat {
 pub async fn stream(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = reader(&app, &head, TRAIL, NAME).await?;
     let given = query_string(head.uri.query().unwrap_or(""))?;
-    let params =
-        Params::read(given, &[FEED_PARAMS]).map_err(|name| Problem::at("request.bad_parameter", format!("/{name}")))?;
+    let params = api::params(given, &[FEED_PARAMS])?;
     let seat = Seat::take(&app, &principal)?;
     let place = begin(&app, &principal, &params, &head.headers).await?;
     let mut headers = HeaderMap::new();

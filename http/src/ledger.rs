@@ -23,7 +23,7 @@ use keiin_projections::query::{Kind, Param, Query};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::{Path, PathParams, identify, query_string};
+use crate::api::{Path, PathParams, id, identify, query_string};
 use crate::app::App;
 use crate::execute::Call;
 use crate::look::{self, Seen};
@@ -213,7 +213,7 @@ async fn create_export(State(app): State<Arc<App>>, head: Parts) -> Result<Respo
 }
 
 async fn checkpoint(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Response, Problem> {
-    let ledger = ledger_at(&path)?;
+    let ledger = id(&path, "ledger")?;
     let anchored = app.anchorer.latest(ledger).ok_or_else(Problem::not_found)?;
     Ok(([(CONTENT_TYPE, "text/plain; charset=utf-8")], anchored.checkpoint.to_string()).into_response())
 }
@@ -221,7 +221,7 @@ async fn checkpoint(State(app): State<Arc<App>>, Path(path): PathParams) -> Resu
 /// C2SP tlog-tiles: full tiles never change; a partial one is cut from what is stored.
 async fn tile(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Response, Problem> {
     use keiin_eventlog::tiles::{Holds, Tile};
-    let ledger = ledger_at(&path)?;
+    let ledger = id(&path, "ledger")?;
     let text = format!(
         "tile/{}/{}",
         path.get("level").map_or("", String::as_str),
@@ -242,10 +242,6 @@ async fn tile(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Res
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     response.headers_mut().insert(CACHE_CONTROL, forever);
     Ok(response)
-}
-
-fn ledger_at(path: &BTreeMap<String, String>) -> Result<Uuid, Problem> {
-    path.get("ledger").and_then(|text| Uuid::parse_str(text).ok()).ok_or_else(Problem::not_found)
 }
 
 /// Bytes to keep.

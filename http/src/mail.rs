@@ -136,19 +136,16 @@ impl Desk {
 
 /// Hands mails over until the server stops.
 pub async fn run(app: Arc<App>) {
-    let (mut changed, mut stopping) = (app.log.changed(), app.stopping.subscribe());
+    let mut changed = app.log.changed();
     let quiet = Duration::from_secs(u64::from(app.config.mail.retry_s.min(60)));
-    while !*stopping.borrow() {
+    while !*app.stopping.borrow() {
         match round(&app, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "mails could not be handed over"),
         }
         // A new record may ask for a mail; a little later something may be due again.
-        let _ = tokio::time::timeout(quiet, async {
-            tokio::select! { _ = changed.changed() => {}, _ = stopping.changed() => {} }
-        })
-        .await;
+        app.rest(&mut changed, quiet).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

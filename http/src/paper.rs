@@ -25,7 +25,7 @@ use keiin_projections::query::{Kind, Param};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::api::{Path, PathParams, query_string};
+use crate::api::{self, Path, PathParams, query_string};
 use crate::app::App;
 use crate::clock;
 use crate::execute::{Call, execute};
@@ -59,33 +59,32 @@ pub fn router() -> Router<Arc<App>> {
 
 /// Prints what is issued and corrected, until the server stops.
 pub async fn run(app: Arc<App>) {
-    let (mut folded, mut stopping) = (app.runner.folded(), app.stopping.subscribe());
-    while !*stopping.borrow() {
+    let mut folded = app.runner.folded();
+    while !*app.stopping.borrow() {
         match round(&app, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "documents wait for being printed"),
         }
-        let _ = tokio::time::timeout(QUIET, async {
-            tokio::select! { _ = folded.changed() => {}, _ = stopping.changed() => {} }
-        })
-        .await;
+        app.rest(&mut folded, QUIET).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// One round; returns how many documents it took up. What cannot be printed now is tried again in a later round.
+/// One round; returns how many documents it printed. What cannot be printed now is tried again in a later round.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let waiting = keiin_projections::document::unprinted(&app.read, ROUND)?;
-    for (ledger, document) in &waiting {
+    let mut printed = 0;
+    for (ledger, document) in waiting {
         if *app.stopping.borrow() {
             break;
         }
-        if let Err(problem) = print(app, *ledger, *document, now_us).await {
-            tracing::warn!(code = problem.code, %document, "a document waits for being printed");
+        match print(app, ledger, document, now_us).await {
+            Ok(()) => printed += 1,
+            Err(problem) => tracing::warn!(code = problem.code, %document, "a document waits for being printed"),
         }
     }
-    Ok(waiting.len())
+    Ok(printed)
 }
 
 /// Prints the newest revision, keeps the file, then writes its hash down: no hash is without its file.
@@ -193,7 +192,7 @@ fn written(draft: &Drafted, recipient: Profile) -> Paper {
 /// The file of a document's newest revision, or of the one that is asked for; of a draft, how it would look.
 async fn file(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = reader(&app, &head, Permission("document.read"), NAME).await?;
-    let id = path.get("id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
+    let id = api::id(&path, "id")?;
     let params = query_string(head.uri.query().unwrap_or(""))?;
     let bad = || Problem::at("request.bad_parameter", "/revision");
     let wanted = params.get("revision").map(|text| text.parse::<u32>().map_err(|_| bad())).transpose()?;
