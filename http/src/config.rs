@@ -122,8 +122,8 @@ pub struct Limits {
     pub requests_a_minute_company: u32,
     /// Commands of one company that are worked on at once; more of them wait for each other.
     pub commands_at_once_a_company: usize,
-    /// Queries of one company that are worked on at once; 0 = as many as there are cores.
-    pub queries_at_once_a_company: usize,
+    /// Cores that one company takes at once, for finding out who calls, decisions and queries; 0 = as many as there are.
+    pub cores_a_company: usize,
     /// Login attempts a minute for one address.
     pub logins_a_minute: u32,
     /// Mails with a code in an hour to the address of somebody who signs up.
@@ -174,7 +174,7 @@ impl Default for Limits {
             requests_a_minute: 3_000,
             requests_a_minute_company: 30_000,
             commands_at_once_a_company: 32,
-            queries_at_once_a_company: 0,
+            cores_a_company: 0,
             logins_a_minute: 20,
             codes_an_hour: 6,
             sign_ups_an_hour: 30,

@@ -107,6 +107,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         return repeated::<C>(app, ledger, span, call).await;
     }
     for _ in 0..ATTEMPTS {
+        let thinking = app.limiter.turn(ledger, Work::Core).await;
         let mut minted = Minted::new(app, ledger, call.now_us);
         let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
         let today = Date::at(call.now_us, crate::clock::JAPAN_S);
@@ -152,6 +153,8 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
 
         let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &state.versions()) } else { vec![] };
         let append = append(app, principal, call, append_id, today, expect, emits, &mut minted)?;
+        // What follows waits for the disk.
+        drop(thinking);
         match minted.store() {
             // Somebody else has just made this person's first key: it is the one to seal under.
             Err(VaultError::Exists(_)) => continue,

@@ -21,7 +21,7 @@ pub struct Limiter {
     logins: DefaultKeyedRateLimiter<String>,
     companies: DefaultKeyedRateLimiter<Uuid>,
     commands_at_once: usize,
-    queries_at_once: usize,
+    cores: usize,
     turns: Mutex<HashMap<(Uuid, Work), Arc<Semaphore>>>,
     mails: DefaultKeyedRateLimiter<String>,
     sign_ups: DefaultKeyedRateLimiter<String>,
@@ -32,8 +32,8 @@ pub struct Limiter {
 pub enum Work {
     /// Waits for the disk most of its time, and the more of them the fewer syncs each.
     Command,
-    /// Takes a core while it runs.
-    Query,
+    /// Takes a core while it runs: who calls, what a command decides, queries. Never wait for one turn within another.
+    Core,
 }
 
 impl Limiter {
@@ -46,7 +46,7 @@ impl Limiter {
             logins: DefaultKeyedRateLimiter::keyed(a_minute(limits.logins_a_minute)),
             companies: DefaultKeyedRateLimiter::keyed(a_minute(limits.requests_a_minute_company)),
             commands_at_once: limits.commands_at_once_a_company.clamp(1, Semaphore::MAX_PERMITS),
-            queries_at_once: match limits.queries_at_once_a_company {
+            cores: match limits.cores_a_company {
                 0 => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
                 some => some.min(Semaphore::MAX_PERMITS),
             },
@@ -66,7 +66,7 @@ impl Limiter {
     pub async fn turn(&self, ledger: Uuid, work: Work) -> Option<OwnedSemaphorePermit> {
         let at_once = match work {
             Work::Command => self.commands_at_once,
-            Work::Query => self.queries_at_once,
+            Work::Core => self.cores,
         };
         let turns = {
             let mut all = self.turns.lock().unwrap_or_else(|e| e.into_inner());

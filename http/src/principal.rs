@@ -21,6 +21,7 @@ use keiin_projections::query::Who;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::limit::Work;
 use crate::oauth::held;
 use crate::problem::Problem;
 use crate::session::{self, SESSION};
@@ -205,6 +206,7 @@ async fn authenticated(
 async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get(SESSION, &random::hash(secret))?.ok_or_else(gone)?;
+    let _turn = app.limiter.turn(entry.ledger, Work::Core).await;
     let session = session::Session::of(&entry).ok_or_else(gone)?;
     if !session.is_live(&entry, clock::now_us()) {
         return Err(gone());
@@ -238,6 +240,7 @@ async fn by_session(app: &App, secret: &str, from: Option<IpAddr>, is_use: bool)
 async fn by_token(app: &App, secret: &str, from: Option<IpAddr>) -> Result<Principal, Problem> {
     let gone = || Problem::new("access.unauthenticated");
     let entry = app.vault.get("pat", &random::hash(secret))?.ok_or_else(gone)?;
+    let _turn = app.limiter.turn(entry.ledger, Work::Core).await;
     let token: On<Token> = load(app, entry.ledger, entry.owner).await?;
     if token.revoked || !token.exists() || clock::now_us() >= token.expires_at_us {
         return Err(gone());

@@ -109,7 +109,7 @@ impl Queries {
         let entry = self.get(name).ok_or_else(|| Problem::failed(format!("no query is called {name}")))?;
         principal.check(entry.permission)?;
         let params = entry.read_params(params)?;
-        let _turn = app.limiter.turn(principal.ledger, Work::Query).await;
+        let _turn = app.limiter.turn(principal.ledger, Work::Core).await;
         let answer = (entry.run)(app, principal, params);
         let here = Handle::current();
         match here.runtime_flavor() {

@@ -79,7 +79,7 @@ pub static LINES: Table =
     Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[], only_grows: false };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "document", revision: 2, tables: &[&DOCUMENTS, &LINES], fold };
+pub const PROJECTION: Projection = Projection { name: "document", revision: 3, tables: &[&DOCUMENTS, &LINES], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     match fact.stream() {

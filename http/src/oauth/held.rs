@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::client;
 use crate::app::App;
+use crate::limit::Work;
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::{clock, random};
@@ -58,6 +59,7 @@ pub fn entry(app: &App, kind: &str, secret: &str) -> Result<Option<Entry>, Probl
 /// The access token with this secret, while it holds.
 pub async fn by_secret(app: &App, secret: &str) -> Result<Option<Held>, Problem> {
     let Some(entry) = entry(app, ACCESS, secret)? else { return Ok(None) };
+    let _turn = app.limiter.turn(entry.ledger, Work::Core).await;
     let token: On<AccessToken> = principal::load(app, entry.ledger, entry.owner).await?;
     let Some(issued) = &token.issued else { return Ok(None) };
     let application: On<Application> = principal::load(app, entry.ledger, issued.application_id).await?;
