@@ -168,42 +168,36 @@ impl<A: Aggregate> State for To<A> {
     }
 }
 
-impl<A: Aggregate, B: Aggregate> State for (On<A>, On<B>) {
-    type Object = A;
-    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM];
-    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
-        Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?))
-    }
-    fn versions(&self) -> Vec<Option<u64>> {
-        vec![self.0.version, self.1.version]
-    }
+/// Takes the next part in.
+fn next<A: Aggregate>(parts: &mut std::slice::Iter<'_, (Uuid, Vec<Stored>)>) -> Result<On<A>, DecodeError> {
+    let (id, events) = parts.next().expect("there is one part for each kind");
+    On::fold(*id, events)
 }
 
-impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, On<B>, On<C>) {
-    type Object = A;
-    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
-    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
-        Ok((On::fold(parts[0].0, &parts[0].1)?, On::fold(parts[1].0, &parts[1].1)?, On::fold(parts[2].0, &parts[2].1)?))
-    }
-    fn versions(&self) -> Vec<Option<u64>> {
-        vec![self.0.version, self.1.version, self.2.version]
-    }
+macro_rules! several {
+    ($($first:ident $($rest:ident)+;)+) => { $(
+        impl<$first: Aggregate, $($rest: Aggregate),+> State for (On<$first>, $(On<$rest>),+) {
+            type Object = $first;
+            const KINDS: &'static [&'static str] = &[$first::STREAM, $($rest::STREAM),+];
+            fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+                let mut parts = parts.iter();
+                Ok((next::<$first>(&mut parts)?, $(next::<$rest>(&mut parts)?),+))
+            }
+            #[allow(non_snake_case)]
+            fn versions(&self) -> Vec<Option<u64>> {
+                let ($first, $($rest),+) = self;
+                vec![$first.version, $($rest.version),+]
+            }
+        }
+    )+ };
 }
 
-impl<A: Aggregate, B: Aggregate, C: Aggregate, D: Aggregate> State for (On<A>, On<B>, On<C>, On<D>) {
-    type Object = A;
-    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM, D::STREAM];
-    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
-        Ok((
-            On::fold(parts[0].0, &parts[0].1)?,
-            On::fold(parts[1].0, &parts[1].1)?,
-            On::fold(parts[2].0, &parts[2].1)?,
-            On::fold(parts[3].0, &parts[3].1)?,
-        ))
-    }
-    fn versions(&self) -> Vec<Option<u64>> {
-        vec![self.0.version, self.1.version, self.2.version, self.3.version]
-    }
+several! {
+    A B;
+    A B C;
+    A B C D;
+    A B C D E;
+    A B C D E F;
 }
 
 /// How a command is reached.

@@ -8,6 +8,7 @@ mod approval;
 mod commands;
 mod conversion;
 mod issue;
+mod presets;
 mod printed;
 mod v1;
 
@@ -24,6 +25,7 @@ pub use self::approval::*;
 pub use self::commands::*;
 pub use self::conversion::*;
 pub use self::issue::*;
+pub use self::presets::*;
 pub use self::printed::*;
 use self::v1::{ChangedV1, CorrectedV1, DraftedV1, IssuedV1, LinesSetV1};
 use crate::client::Profile;

@@ -21,6 +21,7 @@ pub mod event;
 pub mod factor;
 pub mod grant;
 pub mod identity;
+pub mod item;
 pub mod json;
 pub mod kiosk;
 pub mod log;
@@ -44,6 +45,7 @@ pub mod series;
 pub mod session;
 pub mod sign_up;
 pub mod tax;
+pub mod template;
 pub mod tenant;
 pub mod terms;
 #[cfg(test)]
@@ -154,10 +156,21 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<document::IssueDocument>();
     v.command::<document::CorrectDocument>();
     v.command::<document::ConvertDocument>();
+    v.command::<document::AddLine>();
+    v.command::<document::DraftFromTemplate>();
     v.command::<document::CancelDocument>();
     v.command::<document::RecordPayment>();
     v.aggregate::<paper::Paper>();
     v.command::<paper::RecordRendering>();
+    v.aggregate::<item::Item>();
+    v.command::<item::RegisterItem>();
+    v.command::<item::ChangeItem>();
+    v.command::<item::ArchiveItem>();
+    v.aggregate::<template::Template>();
+    v.command::<template::DefineTemplate>();
+    v.command::<template::ChangeTemplate>();
+    v.command::<template::ArchiveTemplate>();
+    v.command::<template::SaveAsTemplate>();
 
     v.reading("delivery.read");
     v.aggregate::<delivery::Delivery>();

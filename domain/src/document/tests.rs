@@ -1,4 +1,5 @@
 mod deals;
+mod presets;
 
 use super::*;
 use crate::client::{Archived, Client, Registered};
