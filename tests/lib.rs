@@ -1,6 +1,6 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
 //! [`server`], certificates for it in [`authority`], a mail server beside it in [`smtp`], a client for its API in [`client`],
-//! sign-ups in [`sign_up`], companies in [`company`], what an
+//! sign-ups in [`sign_up`], companies in [`company`], what it fills documents in from in [`presets`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
 //! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], programs that act through
 //! OAuth 2.0 in [`oauth`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
@@ -23,6 +23,7 @@ pub mod oracle;
 pub mod passkey;
 pub mod plane;
 pub mod poppler;
+pub mod presets;
 pub mod provider;
 pub mod server;
 pub mod sign_up;

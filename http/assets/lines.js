@@ -134,12 +134,26 @@ function add() {
   row.querySelector("input").focus();
 }
 
+/** A description of the catalog fills in the rest of its row, unless somebody has written a price there. */
+function fromCatalog(row) {
+  const described = field(row, "description");
+  const item = [...(described.list?.options ?? [])].find((option) => option.value === described.value);
+  if (!item || text(row, "unit_price")) return;
+  field(row, "quantity").value ||= "1";
+  field(row, "unit").value = item.dataset.unit;
+  field(row, "unit_price").value = item.dataset.unitPrice;
+  field(row, "tax_rate").value = item.dataset.taxRate;
+  field(row, "tax_inclusive").value = item.dataset.taxInclusive;
+  field(row, "has_jp_withholding_tax").checked = item.dataset.withheld === "true";
+}
+
 table.addEventListener("input", (event) => {
   // A row that is begun gets the usual rate; an empty row has none, so that it is left out.
   const row = event.target.closest("tr");
   const rate = field(row, "tax_rate");
   const begun = [...row.querySelectorAll("input:not([type=checkbox])")].some((input) => input.value.trim() !== "");
   if (rate.options[0].value === "" && event.target.tagName === "INPUT") rate.value = begun ? rate.value || "10" : "";
+  if (event.target.matches('[name$=".description"]')) fromCatalog(row);
   sums();
 });
 table.addEventListener("click", (event) => {

@@ -62,12 +62,18 @@ pub const PAGES: &[Page] = &[
     },
     page("/documents", "documents", &["list_documents", "list_clients"]),
     page("/documents/export", "documents_export", &["list_clients", "get_number_series"]),
-    page("/documents/new", "document_new", &["list_clients", "get_tenant"]),
+    page("/documents/new", "document_new", &["list_clients", "get_tenant", "list_items"]),
     Page {
         narrows: &[("list_deliveries", "document_id"), ("list_events", "object")],
         ..page("/documents/{id}", "document", &["get_document", "get_tenant", "list_deliveries", "list_events"])
     },
-    page("/documents/{id}/edit", "document_edit", &["get_document", "list_clients"]),
+    page("/documents/{id}/edit", "document_edit", &["get_document", "list_clients", "list_items"]),
+    page("/items", "items", &["list_items"]),
+    page("/items/new", "item_new", &[]),
+    page("/items/{id}", "item", &["get_item"]),
+    page("/templates", "templates", &["list_templates"]),
+    page("/templates/new", "template_new", &["get_tenant", "list_items"]),
+    page("/templates/{id}", "template", &["get_template", "list_clients", "list_items"]),
     page("/deliveries", "deliveries", &["list_deliveries"]),
     page("/visits", "visits", &["list_visits"]),
     page("/visits/new", "visit_new", &["list_members"]),
@@ -96,6 +102,13 @@ pub const PAGES: &[Page] = &[
             "list_my_authorizations",
         ],
     ),
+];
+
+/// Lists from which a form chooses, on other pages than their own: what is in use, as much as a page holds.
+const CHOICES: &[(&str, &[(&str, &str)])] = &[
+    ("list_clients", &[("limit", "200")]),
+    ("list_items", &[("limit", "200"), ("status", "active")]),
+    ("list_templates", &[("limit", "200"), ("status", "active")]),
 ];
 
 /// The page of one's own login: the only one for somebody who must set a second factor up.
@@ -171,7 +184,12 @@ async fn load(
         let narrowed = narrowed.filter_map(|(_, param)| Some(((*param).to_owned(), path.get("id")?.clone())));
         // Only the page's own subject is filtered by its query string.
         let given = params.iter().filter(|_| at == 0).chain(path).filter(|(name, _)| knows(name));
-        let asked = given.map(|(a, b)| (a.clone(), b.clone())).chain(narrowed).collect();
+        let choices = CHOICES
+            .iter()
+            .filter(|(query, _)| query == name && !entry.path.ends_with(page.path))
+            .flat_map(|(_, asked)| *asked);
+        let choices = choices.map(|(param, value)| ((*param).to_owned(), (*value).to_owned()));
+        let asked = given.map(|(a, b)| (a.clone(), b.clone())).chain(narrowed).chain(choices).collect();
         context[*name] = app.queries.run(app, principal, name, asked, call).await?;
     }
     Ok(())

@@ -149,6 +149,8 @@ pub const FROM: &str = concat!(
         WHEN 'client' THEN (SELECT x.name FROM clients x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'document' THEN (SELECT ltrim(coalesce(x.number, '') || ' ' || x.title) FROM documents x
             WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'item' THEN (SELECT x.description FROM items x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'template' THEN (SELECT x.name FROM templates x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'delivery' THEN (SELECT ltrim(coalesce(o.number, '') || ' ' || o.title) FROM deliveries x
             JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
             WHERE x.ledger = e.ledger AND x.id = e.stream_id)

@@ -17,6 +17,7 @@ pub mod event;
 pub mod fact;
 pub mod factor;
 pub mod grant;
+pub mod item;
 pub mod kiosk;
 pub mod lifecycle;
 pub mod mail;
@@ -33,6 +34,7 @@ pub mod session;
 pub mod sign_up;
 mod sink;
 pub mod table;
+pub mod template;
 pub mod tenant;
 pub mod token;
 pub mod view;
@@ -46,6 +48,8 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     secretary::PROJECTION,
     client::PROJECTION,
     document::PROJECTION,
+    item::PROJECTION,
+    template::PROJECTION,
     delivery::PROJECTION,
     visit::PROJECTION,
     kiosk::PROJECTION,
@@ -81,6 +85,10 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<document::ListDocuments>();
     v.query::<document::GetDocument>();
     v.query::<document::GetNumberSeries>();
+    v.query::<item::ListItems>();
+    v.query::<item::GetItem>();
+    v.query::<template::ListTemplates>();
+    v.query::<template::GetTemplate>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
     v.query::<visit::ListVisits>();

@@ -16,6 +16,7 @@ use keiin_domain::factor::account::LinkAccount;
 use keiin_domain::factor::passkey::AddPasskey;
 use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
+use keiin_domain::item::RegisterItem;
 use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
@@ -24,6 +25,7 @@ use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
 use keiin_domain::sign_up::RequestSignUp;
+use keiin_domain::template::SaveAsTemplate;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
 use keiin_domain::visit::RegisterVisit;
@@ -32,8 +34,8 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    account, application, authorization, client, delivery, device, document, event, grant, kiosk, mail, member,
-    passkey, permission_set, phone, secretary, session, sign_up, token, visit,
+    account, application, authorization, client, delivery, device, document, event, grant, item, kiosk, mail, member,
+    passkey, permission_set, phone, secretary, session, sign_up, template, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -49,6 +51,9 @@ async fn everything(house: &House, owner: Person) {
         json!({ "document_type": "invoice", "client_id": buyer, "title": "紙", "date": "2026-11-02", "lines": lines });
     let paper = house.run::<DraftDocument>(owner, None, paper).await;
     house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
+    let item = json!({ "description": "紙", "unit_price": "100", "tax_rate": "10" });
+    house.run::<RegisterItem>(owner, None, item).await;
+    house.run::<SaveAsTemplate>(owner, None, json!({ "document_id": paper, "name": "紙" })).await;
     let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     house.run::<SendDocument>(owner, None, to).await;
     let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
@@ -141,7 +146,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 20] = [
+    let lists: [(&str, &str); 22] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
@@ -151,6 +156,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
         ("list_grants", grant::FROM),
+        ("list_items", item::FROM),
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
         ("list_members", member::FROM),
@@ -160,6 +166,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_phones", phone::FROM),
         ("list_secretaries", secretary::FROM),
         ("list_sessions", session::FROM),
+        ("list_templates", template::FROM),
         ("list_tokens", token::FROM),
         ("list_visits", &visits),
     ];

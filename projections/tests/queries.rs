@@ -15,7 +15,9 @@ use keiin_domain::token::IssueToken;
 use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVisitor, WalkIn};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
-use keiin_projections::{client, delivery, document, event, grant, kiosk, mail, member, tenant, token, visit};
+use keiin_projections::{
+    client, delivery, document, event, grant, item, kiosk, mail, member, template, tenant, token, visit,
+};
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
 use uuid::Uuid;
@@ -427,6 +429,8 @@ async fn nothing_there_is_no_error(house: House) {
     for list in [
         ask::<client::ListClients>(&house, who, &[("q", "a")]).await,
         ask::<document::ListDocuments>(&house, who, &[("q", "a")]).await,
+        ask::<item::ListItems>(&house, who, &[("q", "a")]).await,
+        ask::<template::ListTemplates>(&house, who, &[("q", "a")]).await,
         ask::<delivery::ListDeliveries>(&house, who, &[("q", "a")]).await,
         ask::<visit::ListVisits>(&house, who, &[("q", "a")]).await,
         ask::<kiosk::ListKiosks>(&house, who, &[("q", "a")]).await,

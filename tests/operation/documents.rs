@@ -10,15 +10,19 @@ use crate::company::{Company, lines, text};
 pub const OPERATIONS: &[&str] = &[
     "draft_document", "set_lines", "change_document", "request_approval", "approve_document", "reject_document",
     "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
-    "compute_totals", "get_document_pdf", "get_document_pint", "get_number_series", "check_file",
+    "register_item", "change_item", "archive_item", "add_line", "define_template", "change_template",
+    "archive_template", "save_as_template", "draft_from_template", "compute_totals", "get_document_pdf",
+    "get_document_pint", "get_number_series", "check_file",
 ];
 
 /// The object that an operation is about, made for it.
 pub fn object(company: &Company, name: &str) -> Option<String> {
     match name {
-        "get_document" | "set_lines" | "change_document" | "issue_document" | "request_approval" => {
+        "get_document" | "set_lines" | "change_document" | "issue_document" | "request_approval" | "add_line" => {
             Some(company.new_draft())
         }
+        "get_item" | "change_item" | "archive_item" => Some(company.new_item()),
+        "get_template" | "change_template" | "archive_template" => Some(company.new_template()),
         "approve_document" | "reject_document" => Some(requested(company)),
         "correct_document" | "cancel_document" | "record_payment" => Some(company.new_document()),
         "get_document_pdf" | "get_document_pint" => {
@@ -35,6 +39,16 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
     match name {
         "draft_document" => example.body = Some(company.draft_body(&company.new_client())),
         "set_lines" | "compute_totals" => example.body = Some(json!({ "lines": lines() })),
+        "register_item" | "change_item" => example.body = Some(company.item_body()),
+        "define_template" | "change_template" => example.body = Some(company.template_body()),
+        "add_line" => example.body = Some(json!({ "item_id": company.new_item() })),
+        "save_as_template" => {
+            let name = format!("Saved by {}", company.slug);
+            example.body = Some(json!({ "document_id": company.new_draft(), "name": name }));
+        }
+        "draft_from_template" => {
+            example.body = Some(json!({ "template_id": company.new_template(), "client_id": company.new_client() }));
+        }
         "change_document" => {
             let title = format!("Changed {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "title": title, "client_id": company.new_client() }));

@@ -56,6 +56,12 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     let secretary = json!({ "name": "墨田 澄", "email": "sumi@minato.example" });
     let assign = keiin_tests::Call::new("POST", "/v1/secretaries").key("secretary").json(&secretary);
     client.send(&assign).expect(201);
+    let item = json!({ "code": "KAM-10", "description": "コピー用紙 A4", "unit": "箱", "unit_price": "2480", "tax_rate": "10" });
+    client.post("/v1/items", &item).expect(201);
+    let lines = json!([{ "description": "{month}月分 保守", "quantity": "1", "unit": "式", "unit_price": "50000", "tax_rate": "10" }]);
+    let template = json!({ "name": "月次保守", "document_type": "invoice", "title": "{year}年{month}月分 保守料",
+        "due_days": 30, "lines": lines });
+    client.post("/v1/templates", &template).expect(201);
     let first = |list: &str| ids(client, list, |_| true).swap_remove(0);
     let of = |list: &str, field: &str, value: &str| ids(client, list, |item| item[field] == value).swap_remove(0);
     let mut looks = Vec::new();

@@ -173,6 +173,8 @@ fn object_for(ours: &Company, name: &str) -> String {
         "application_id" => ours.new_application(&[]).id,
         "document_id" | "object" => ours.new_document(),
         "origin_id" => ours.issue(&ours.new_draft_of("quote")),
+        "template_id" => ours.new_template(),
+        "item_id" => ours.new_item(),
         "host_id" | "actor" => ours.owner.clone(),
         "passkey_id" => text(&ours.new_passkey(&ours.new_member("viewer").1).1, "id"),
         other => panic!("which object does {other} mean?"),

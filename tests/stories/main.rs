@@ -47,6 +47,7 @@ mod passkey;
 mod password;
 mod postgres;
 mod rebuild;
+mod repeats;
 mod retry;
 mod rights;
 mod sample_aggregate;

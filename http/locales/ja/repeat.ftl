@@ -1,0 +1,100 @@
+### くり返すもの：品目、ひな形、定期作成、一括発行。
+nav-items = 品目
+nav-templates = ひな形
+in-use = 使用中
+
+## 品目
+item-facts = 品目
+item-new = 品目を追加
+item-new-do = 品目を追加
+item-list = 品目の一覧
+item-search = 品目を検索
+item-search-hint = 品名、コード
+item-none = 品目はまだありません
+item-none-hint = よく使う品目を登録しておくと、書類の明細にまとめて入力できます。
+item-code = コード
+item-code-hint = 社内の品番など。検索に使います。
+item-unit-example = 個
+item-unit-price-hint = 小数は4けたまで。値引きはマイナスで。
+item-inclusive = 価格
+item-archived = 使用停止
+item-change-hint = 作成済みの書類は、作成したときの内容のままです。
+item-archive = この品目の使用をやめる
+item-archive-hint = 書類に入力できなくなります。作成済みの書類はそのままです。
+item-archive-do = 使用をやめる
+item-add = 品目から明細を追加
+item-add-hint = 明細のほかの変更は、先に保存してください。スクリプトが使える場合は、品名を入力すると残りの欄も入ります。
+item-add-which = 品目
+item-add-do = 明細に追加
+done-item-registered = 品目を追加しました
+done-item-archived = 品目の使用をやめました
+
+## ひな形
+templates = ひな形
+template-facts = ひな形
+template-new = ひな形を作成
+template-save = ひな形を保存
+template-list = ひな形の一覧
+template-search = ひな形を検索
+template-search-hint = 名前、件名
+template-none = ひな形はまだありません
+template-none-hint = ここで作成するか、書類をひな形として保存します。
+template-name = ひな形の名前
+template-name-example = 月次保守
+template-name-hint = 社内でだけ使う名前です。
+template-due-days = 期限までの日数
+template-title-example = {"{year}年{month}月分 保守料"}
+template-placeholders = {"{year} {month} {day} {prev_month} {prev_month_year} {next_month} {next_month_year} は、書類の日付から入ります。備考と明細の品名でも使えます。"}
+template-rounding-company = 会社の設定のとおり
+template-change-hint = このひな形から作成済みの書類は、そのままです。
+template-archived = 使用停止
+template-archive = このひな形の使用をやめる
+template-archive-hint = 新しい書類を作成できなくなります。作成済みの書類はそのままです。
+template-archive-do = 使用をやめる
+template-use-title = 「{ $name }」から作成
+template-date-hint = 年や月は、この日付から入ります。
+template-from-document = ひな形として保存
+template-from-document-title = この{ $type }をひな形として保存
+template-from-document-hint = 取引先と日付のほかのすべてを保存します。年や月の差し込みは、保存したあとで入れられます。
+n-lines = 明細{ $n }行
+done-template-defined = ひな形を保存しました
+done-template-archived = ひな形の使用をやめました
+
+## 台帳のことば
+kind-item-registered = 品目の追加
+kind-item-changed = 品目の変更
+kind-item-archived = 品目の使用停止
+kind-template-defined = ひな形の作成
+kind-template-changed = ひな形の変更
+kind-template-archived = ひな形の使用停止
+object-item = 品目
+object-template = ひな形
+field-details = 内容
+field-preset = 内容
+field-due-days = 期限までの日数
+
+## 断るとき
+problem-item-unknown = この品目はありません
+problem-item-unknown-detail = 品目の一覧から選んでください。
+problem-item-archived = この品目は使用を停止しています
+problem-item-archived-detail = 使用を停止した品目は変更できません。新しく追加してください。
+problem-template-unknown = このひな形はありません
+problem-template-unknown-detail = ひな形の一覧から選んでください。
+problem-template-archived = このひな形は使用を停止しています
+problem-template-archived-detail = 使用を停止したひな形は変更できません。新しく作成してください。
+problem-template-unknown-document = この書類はありません
+problem-template-unknown-document-detail = 書類の一覧から選んでください。
+problem-template-other-type = ひな形の種類は変えられません
+problem-template-other-type-detail = ほかの種類の書類には、新しいひな形を作成してください。
+problem-template-unknown-placeholder = 波かっこの中を確認してください
+problem-template-unknown-placeholder-detail = {"波かっこで使えるのは {year} {month} {day} {prev_month} {prev_month_year} {next_month} {next_month_year} だけです。"}
+problem-template-bad-due-days = 期限までの日数を確認してください
+problem-template-bad-due-days-detail = 0〜365日で入力するか、空けておいてください。
+problem-document-unknown-item = この品目はありません
+problem-document-unknown-item-detail = 品目の一覧から選んでください。
+problem-document-item-archived = この品目は使用を停止しています
+problem-document-item-archived-detail = ほかの品目を選んでください。
+problem-document-unknown-template = このひな形はありません
+problem-document-unknown-template-detail = ひな形の一覧から選んでください。
+problem-document-template-archived = このひな形は使用を停止しています
+problem-document-template-archived-detail = ほかのひな形を選んでください。
