@@ -277,8 +277,8 @@ impl Company {
         let n = self.next();
         let body = json!({
             "name": format!("Client {n} of {}", self.slug), "honorific": "onchu",
-            "contact_name": format!("Contact {n} of {}", self.slug),
-            "contact_email": format!("contact{n}@{}.example", self.slug),
+            "contacts": [{ "name": format!("Contact {n} of {}", self.slug),
+                "email": format!("contact{n}@{}.example", self.slug) }],
         });
         text(&self.ok(Call::new("POST", "/v1/clients").json(&body)), "id")
     }

@@ -97,7 +97,7 @@ pub struct Example {
     pub query: String,
     /// JSON, where the operation takes a body.
     pub body: Option<Value>,
-    /// Fields of a form, where the operation takes one.
+    /// Fields of a form, or a file, where the operation takes one.
     pub form: Option<String>,
     /// Beside the sender's.
     pub headers: Vec<(&'static str, String)>,
@@ -131,7 +131,8 @@ impl Example {
     /// The request without its sender.
     pub fn call(&self) -> Call {
         let call = self.body.iter().fold(self.head(), |call, body| call.json(body));
-        self.form.iter().fold(call, |call, form| call.bytes("application/x-www-form-urlencoded", form.as_str()))
+        let kind = if self.path.ends_with("/imports") { "text/csv" } else { "application/x-www-form-urlencoded" };
+        self.form.iter().fold(call, |call, form| call.bytes(kind, form.as_str()))
     }
 }
 
@@ -312,6 +313,8 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             let client = format!("Client {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "name": client, "honorific": "sama", "postal_code": "105-0011" }));
         }
+        "import_clients" => example.form = Some(format!("name\nClient {} of {}\n", company.next(), company.slug)),
+        "get_client_template" => {}
         "open_link" => {
             example.sender = Credential::Nobody;
             example.params.insert("token", company.new_delivery().1);

@@ -1,7 +1,15 @@
 //! Clients: the companies and people that documents go to.
 //!
 //! What makes a create unique: nothing but its id. Two companies may share a name, branches share their company's
-//! registration number; a retried request is held by its Idempotency-Key.
+//! registration number; a retried request is held by its Idempotency-Key. What looks like a duplicate is told, not refused.
+//!
+//! Name and address are printed on papers that the law wants kept, so they stand in the events as they are, also of a person
+//! (様). How a person's name is read is not printed: it is sealed under a subject of its own, like every contact.
+
+mod contact;
+#[cfg(test)]
+mod tests;
+mod v1;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,11 +21,15 @@ use crate::role::Permission;
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events, registration_number, text};
 
+pub use contact::{Contact, ContactInput, MOST as CONTACTS_MOST};
+pub use v1::{ChangedV1, RegisteredV1};
+
 events! {
     /// What happens to a client.
     ClientEvent {
-        Registered = "client.registered" v 1;
-        Changed = "client.changed" v 1;
+        Registered = "client.registered" v 2, was RegisteredV1 v 1;
+        Changed = "client.changed" v 2, was ChangedV1 v 1;
+        NumberOverridden = "client.registration_number_overridden" v 1;
         Archived = "client.archived" v 1;
     }
 }
@@ -41,7 +53,7 @@ pub struct Profile {
     pub honorific: Honorific,
     /// Normalised, or empty.
     pub registration_number: String,
-    /// Does the number's check digit fit? Only a person's may not: no formula is published for them.
+    /// Does the number's check digit fit? No formula is published for persons; for a company somebody said why not.
     pub registration_number_checks: bool,
     /// Seven digits, or empty.
     pub postal_code: String,
@@ -58,19 +70,36 @@ pub struct Profile {
 /// A new client.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Registered {
-    /// The company.
+    /// Who.
     pub profile: Profile,
-    /// Whom to write to there.
-    pub contact: Option<Sealed<Person>>,
+    /// How a company's name is read, in katakana; may be empty.
+    pub reading: String,
+    /// How a person's name is read.
+    pub person: Option<Sealed<Person>>,
+    /// Whom to write to there, the main one first.
+    pub contacts: Vec<Sealed<Contact>>,
 }
 
 /// Everything after the change.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Changed {
-    /// The company.
+    /// Who.
     pub profile: Profile,
-    /// Whom to write to there; `None` = nobody any more.
-    pub contact: Option<Sealed<Person>>,
+    /// How a company's name is read, in katakana; may be empty.
+    pub reading: String,
+    /// How a person's name is read.
+    pub person: Option<Sealed<Person>>,
+    /// Whom to write to there, the main one first.
+    pub contacts: Vec<Sealed<Contact>>,
+}
+
+/// A company's number is taken although its check digit does not fit.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct NumberOverridden {
+    /// Which.
+    pub registration_number: String,
+    /// Why it is right all the same.
+    pub reason: String,
 }
 
 /// No new documents; the history stays.
@@ -82,10 +111,22 @@ pub struct Archived {}
 pub struct Client {
     /// As printed; `None` before anything happened.
     pub profile: Option<Profile>,
-    /// Whose fields the contact's are.
-    pub contact_subject: Option<Uuid>,
+    /// Whose fields the person's are, where the client is one.
+    pub person: Option<Uuid>,
+    /// Whose fields the contacts' are.
+    pub contacts: Vec<Uuid>,
+    /// The number that somebody said is right although its check digit does not fit; empty if none.
+    pub overridden: String,
     /// No new documents.
     pub archived: bool,
+}
+
+impl Client {
+    fn told(&mut self, profile: Profile, person: Option<Sealed<Person>>, contacts: Vec<Sealed<Contact>>) {
+        self.profile = Some(profile);
+        self.person = person.map(|person| person.subject);
+        self.contacts = contacts.into_iter().map(|contact| contact.subject).collect();
+    }
 }
 
 impl Aggregate for Client {
@@ -93,11 +134,9 @@ impl Aggregate for Client {
     const STREAM: &'static str = "client";
     fn apply(&mut self, event: ClientEvent) {
         match event {
-            ClientEvent::Registered(Registered { profile, contact })
-            | ClientEvent::Changed(Changed { profile, contact }) => {
-                self.profile = Some(profile);
-                self.contact_subject = contact.map(|c| c.subject);
-            }
+            ClientEvent::Registered(e) => self.told(e.profile, e.person, e.contacts),
+            ClientEvent::Changed(e) => self.told(e.profile, e.person, e.contacts),
+            ClientEvent::NumberOverridden(e) => self.overridden = e.registration_number,
             ClientEvent::Archived(_) => self.archived = true,
         }
     }
@@ -119,13 +158,6 @@ impl On<Client> {
             return Err(Rejection::new("client.unknown"));
         }
         if self.archived { Err(Rejection::new("client.archived")) } else { Ok(()) }
-    }
-
-    /// The contact's fields under their subject; a first contact gets a fresh one.
-    fn seal_contact(&self, contact: Option<Person>, ctx: &mut Context) -> Option<Sealed<Person>> {
-        let contact = contact?;
-        let subject = self.contact_subject.unwrap_or_else(|| ctx.fresh_id());
-        Some(ctx.seal(subject, &contact))
     }
 }
 
@@ -155,25 +187,59 @@ pub struct RegisterClient {
     /// Building and floor, at most 120 characters.
     #[serde(default)]
     pub extended_address: String,
-    /// Whom to write to, at most 80 characters.
+    /// How the name is read, in kana of any width, at most 80 characters; kept in katakana.
     #[serde(default)]
-    pub contact_name: String,
-    /// Where to write to them.
+    pub reading: String,
+    /// Why a company's number is right although its check digit does not fit, at most 200 characters. Kept only then.
     #[serde(default)]
-    pub contact_email: String,
+    pub registration_number_override: String,
+    /// Whom to write to, the main one first; at most ten.
+    #[serde(default)]
+    pub contacts: Vec<ContactInput>,
+}
+
+/// Both commands' codes beside their own.
+macro_rules! rejects {
+    ($($own:literal),*) => { &[
+        $($own,)*
+        "client.bad_email",
+        "client.bad_phone",
+        "client.bad_postal_code",
+        "client.too_many_contacts",
+        "client.unknown_contact",
+        "registration_number.bad_format",
+        "registration_number.wrong_check_digit",
+        "text.required",
+        "text.too_long",
+        "text.control_character",
+        "text.not_kana",
+    ] };
+}
+
+/// What was said, checked.
+struct Told {
+    profile: Profile,
+    reading: String,
+    person: Option<Sealed<Person>>,
+    contacts: Vec<Sealed<Contact>>,
+    overridden: Option<NumberOverridden>,
 }
 
 impl RegisterClient {
-    fn check(&self) -> Result<(Profile, Option<Person>), Rejection> {
+    fn check(&self, so_far: &Client, ctx: &mut Context) -> Result<Told, Rejection> {
         let number = match self.registration_number.trim() {
             "" => String::new(),
             number => registration_number::normalise(number)
                 .ok_or(Rejection::at("registration_number.bad_format", "/registration_number"))?,
         };
         let checks = number.is_empty() || registration_number::checks(&number);
-        if !checks && self.honorific == Honorific::Onchu {
+        let why = text::optional_line(&self.registration_number_override, "/registration_number_override", 200)?;
+        let is_doubtful = !checks && self.honorific == Honorific::Onchu;
+        if is_doubtful && why.is_empty() && so_far.overridden != number {
             return Err(Rejection::at("registration_number.wrong_check_digit", "/registration_number"));
         }
+        let overridden = (is_doubtful && !why.is_empty())
+            .then(|| NumberOverridden { registration_number: number.clone(), reason: why });
         let profile = Profile {
             name: text::line(&self.name, "/name", 80)?,
             honorific: self.honorific,
@@ -186,13 +252,14 @@ impl RegisterClient {
             street_address: text::optional_line(&self.street_address, "/street_address", 120)?,
             extended_address: text::optional_line(&self.extended_address, "/extended_address", 120)?,
         };
-        let name = text::optional_line(&self.contact_name, "/contact_name", 80)?;
-        let email = match self.contact_email.trim() {
-            "" => String::new(),
-            email => text::email(email).ok_or(Rejection::at("client.bad_email", "/contact_email"))?,
-        };
-        let somebody = !name.is_empty() || !email.is_empty();
-        Ok((profile, somebody.then(|| Person { name, email, ..Person::default() })))
+        let contacts = contact::seal_all(&self.contacts, &so_far.contacts, ctx)?;
+        let reading = text::reading(&self.reading, "/reading", 80)?;
+        if self.honorific == Honorific::Onchu || reading.is_empty() {
+            return Ok(Told { profile, reading, person: None, contacts, overridden });
+        }
+        let subject = so_far.person.unwrap_or_else(|| ctx.fresh_id());
+        let person = ctx.seal(subject, &Person { kana: reading, ..Person::default() });
+        Ok(Told { profile, reading: String::new(), person: Some(person), contacts, overridden })
     }
 }
 
@@ -201,18 +268,11 @@ impl Command for RegisterClient {
     const NAME: &'static str = "register_client";
     const ROUTE: Route = Route::create("/v1/clients");
     const PERMISSION: Permission = Permission("client.register");
-    const REJECTS: &'static [&'static str] = &[
-        "client.bad_email",
-        "client.bad_postal_code",
-        "registration_number.bad_format",
-        "registration_number.wrong_check_digit",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
-    ];
+    const REJECTS: &'static [&'static str] = rejects!();
     fn decide(self, client: &On<Client>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let (profile, contact) = self.check()?;
-        Ok(vec![client.emit(Registered { profile, contact: client.seal_contact(contact, ctx) })])
+        let Told { profile, reading, person, contacts, overridden } = self.check(client, ctx)?;
+        let registered = client.emit(Registered { profile, reading, person, contacts });
+        Ok([registered].into_iter().chain(overridden.map(|event| client.emit(event))).collect())
     }
 }
 
@@ -226,21 +286,12 @@ impl Command for ChangeClient {
     const NAME: &'static str = "change_client";
     const ROUTE: Route = Route::put("/v1/clients/{id}");
     const PERMISSION: Permission = Permission("client.change");
-    const REJECTS: &'static [&'static str] = &[
-        "client.unknown",
-        "client.archived",
-        "client.bad_email",
-        "client.bad_postal_code",
-        "registration_number.bad_format",
-        "registration_number.wrong_check_digit",
-        "text.required",
-        "text.too_long",
-        "text.control_character",
-    ];
+    const REJECTS: &'static [&'static str] = rejects!("client.unknown", "client.archived");
     fn decide(self, client: &On<Client>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         client.must_be_live()?;
-        let (profile, contact) = self.0.check()?;
-        Ok(vec![client.emit(Changed { profile, contact: client.seal_contact(contact, ctx) })])
+        let Told { profile, reading, person, contacts, overridden } = self.0.check(client, ctx)?;
+        let changed = client.emit(Changed { profile, reading, person, contacts });
+        Ok([changed].into_iter().chain(overridden.map(|event| client.emit(event))).collect())
     }
 }
 
@@ -258,141 +309,5 @@ impl Command for ArchiveClient {
     fn decide(self, client: &On<Client>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
         client.must_be_live()?;
         Ok(vec![client.emit(Archived {})])
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::*;
-
-    const CLIENT: Uuid = Uuid::from_u128(0xc1);
-
-    fn register() -> RegisterClient {
-        RegisterClient {
-            name: "国立印刷局".into(),
-            honorific: Honorific::Onchu,
-            registration_number: "ｔ7000012050002".into(),
-            postal_code: "105-8445".into(),
-            region: "東京都".into(),
-            locality: "港区".into(),
-            street_address: "虎ノ門2-2-5".into(),
-            extended_address: String::new(),
-            contact_name: "𠮷田 一郎".into(),
-            contact_email: "Yoshida@example.jp".into(),
-        }
-    }
-
-    fn registered_profile() -> Profile {
-        Profile {
-            registration_number: "T7000012050002".into(),
-            postal_code: "1058445".into(),
-            region: "東京都".into(),
-            locality: "港区".into(),
-            street_address: "虎ノ門2-2-5".into(),
-            ..profile("国立印刷局")
-        }
-    }
-
-    #[test]
-    fn the_contact_is_sealed_under_a_subject_of_their_own() {
-        let contact = Some(sealed(FRESH, &person("𠮷田 一郎", "yoshida@example.jp")));
-        let scene = scene()
-            .when(CLIENT, register())
-            .then([emit::<Client>(CLIENT, Registered { profile: registered_profile(), contact })]);
-        assert_eq!(scene.now::<Client>(CLIENT).contact_subject, Some(FRESH));
-
-        // The same subject as long as there is a contact; the next one after that is somebody else.
-        let renamed = RegisterClient { contact_name: "吉田 一郎".into(), ..register() };
-        let contact = Some(sealed(FRESH, &person("吉田 一郎", "yoshida@example.jp")));
-        let scene = scene
-            .when(CLIENT, ChangeClient(renamed))
-            .then([emit::<Client>(CLIENT, Changed { profile: registered_profile(), contact })]);
-        let nobody = RegisterClient { contact_name: String::new(), contact_email: String::new(), ..register() };
-        let scene = scene
-            .when(CLIENT, ChangeClient(nobody))
-            .then([emit::<Client>(CLIENT, Changed { profile: registered_profile(), contact: None })]);
-        let scene = scene.when(CLIENT, ChangeClient(register())).accepted();
-        assert_eq!(scene.now::<Client>(CLIENT).contact_subject, Some(Uuid::from_u128(FRESH.as_u128() + 1)));
-    }
-
-    #[test]
-    fn a_contact_may_have_a_name_or_an_address_only() {
-        for (name, email) in [("𠮷田 一郎", ""), ("", "yoshida@example.jp")] {
-            let half = RegisterClient { contact_name: name.into(), contact_email: email.into(), ..register() };
-            let contact = Some(sealed(FRESH, &person(name, email)));
-            let registered = Registered { profile: registered_profile(), contact };
-            scene().when(CLIENT, half).then([emit::<Client>(CLIENT, registered)]);
-        }
-    }
-
-    #[test]
-    fn only_a_person_may_have_a_number_whose_check_digit_does_not_fit() {
-        let odd = RegisterClient { registration_number: "T8000012050002".into(), ..register() };
-        let scene = scene()
-            .when(CLIENT, odd.clone())
-            .refused_at("registration_number.wrong_check_digit", "/registration_number");
-        let scene = scene.when(CLIENT, RegisterClient { honorific: Honorific::Sama, ..odd }).accepted();
-        let profile = scene.now::<Client>(CLIENT).state.profile.unwrap();
-        assert!(!profile.registration_number_checks, "recorded, not silently passed");
-    }
-
-    #[test]
-    fn every_refusal() {
-        let number = |number: &str| RegisterClient { registration_number: number.into(), ..register() };
-        let s = scene().when(CLIENT, number("7000012050002"));
-        let s = s.refused_at("registration_number.bad_format", "/registration_number");
-        let s = s.when(CLIENT, number("T8000012050002"));
-        let s = s.refused_at("registration_number.wrong_check_digit", "/registration_number");
-        let s = s.when(CLIENT, RegisterClient { postal_code: "105".into(), ..register() });
-        let s = s.refused_at("client.bad_postal_code", "/postal_code");
-        let s = s.when(CLIENT, RegisterClient { contact_email: "yoshida".into(), ..register() });
-        let s = s.refused_at("client.bad_email", "/contact_email");
-        let s = refuses_bad_text(s, CLIENT, "/name", true, 80, |name| RegisterClient { name, ..register() });
-        let s = refuses_bad_text(s, CLIENT, "/region", false, 40, |region| RegisterClient { region, ..register() });
-        let s =
-            refuses_bad_text(s, CLIENT, "/locality", false, 80, |locality| RegisterClient { locality, ..register() });
-        let s = refuses_bad_text(s, CLIENT, "/street_address", false, 120, |street_address| RegisterClient {
-            street_address,
-            ..register()
-        });
-        let s = refuses_bad_text(s, CLIENT, "/extended_address", false, 120, |extended_address| RegisterClient {
-            extended_address,
-            ..register()
-        });
-        let s = refuses_bad_text(s, CLIENT, "/contact_name", false, 80, |contact_name| RegisterClient {
-            contact_name,
-            ..register()
-        });
-        covered::<RegisterClient>();
-
-        let s = s.when(CLIENT, ChangeClient(register())).refused("client.unknown");
-        let s = s.when(CLIENT, ArchiveClient {}).refused("client.unknown");
-        let s = s.when(CLIENT, register()).accepted();
-        let s = s
-            .when(CLIENT, ChangeClient(number("T")))
-            .refused_at("registration_number.bad_format", "/registration_number");
-        let s = s.when(CLIENT, ChangeClient(number("T8000012050002")));
-        let s = s.refused_at("registration_number.wrong_check_digit", "/registration_number");
-        let s = s.when(CLIENT, ChangeClient(RegisterClient { postal_code: "x".into(), ..register() }));
-        let s = s.refused_at("client.bad_postal_code", "/postal_code");
-        let s = s.when(CLIENT, ChangeClient(RegisterClient { contact_email: "x".into(), ..register() }));
-        let s = s.refused_at("client.bad_email", "/contact_email");
-        let renamed = |name| ChangeClient(RegisterClient { name, ..register() });
-        let s = refuses_bad_text(s, CLIENT, "/name", true, 80, renamed);
-        let s = s.when(CLIENT, ArchiveClient {}).then([emit::<Client>(CLIENT, Archived {})]);
-        let s = s.when(CLIENT, ChangeClient(register())).refused("client.archived");
-        s.when(CLIENT, ArchiveClient {}).refused("client.archived");
-        covered::<ChangeClient>();
-        covered::<ArchiveClient>();
-    }
-
-    /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
-    pub fn samples() -> Vec<ClientEvent> {
-        vec![
-            Registered { profile: sample_profile(), contact: Some(somebody()) }.into(),
-            Changed { profile: sample_profile(), contact: Some(somebody()) }.into(),
-            Archived {}.into(),
-        ]
     }
 }

@@ -167,10 +167,16 @@ mod tests {
     fn nothing_that_is_typed_looks_like_a_box() {
         let name = r#"{"class":"person","subject":"00000000-0000-0000-0000-000000000000","key_version":1,"sealed":[]}"#;
         let profile = crate::testing::profile(name);
-        let stored = crate::client::ClientEvent::from(Client { profile, contact: None }).store();
+        let stored = crate::client::ClientEvent::from(Client {
+            profile,
+            reading: String::new(),
+            person: None,
+            contacts: vec![],
+        })
+        .store();
         let shown = event_json("client", &stored, &Opener::default()).unwrap();
         assert_eq!(shown["profile"]["name"], name);
-        assert!(shown.get("contact").is_none(), "absent, not null");
+        assert!(shown.get("person").is_none(), "absent, not null");
         assert!(subjects("client", &stored).is_empty());
     }
 }

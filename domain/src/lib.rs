@@ -58,6 +58,7 @@ pub mod withholding;
 /// The catalog: every command, aggregate and class of personal data, in one visible list.
 pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Person>();
+    v.personal::<client::Contact>();
     v.personal::<sealed::Origin>();
     v.personal::<identity::PhoneCall>();
     v.personal::<sealed::Label>();

@@ -158,7 +158,8 @@ mod tests {
             lines: lines(),
             totals: None,
         };
-        let client = Registered { profile: profile("国立印刷局"), contact: None };
+        let client =
+            Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] };
         scene().given::<Client>(CLIENT, client).when(DOCUMENT, draft).accepted()
     }
 

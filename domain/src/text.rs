@@ -75,6 +75,35 @@ pub fn postal_code(text: &str) -> Option<String> {
     shaped.then_some(text)
 }
 
+/// How something is read: kana of any width and kind, kept in full-width katakana; may be empty. Beside kana only the long
+/// mark, the middle dot and spaces.
+pub fn reading(text: &str, pointer: &str, max: usize) -> Result<String, Rejection> {
+    let text = optional_line(&compatible(text), pointer, max)?;
+    let katakana: String = text
+        .chars()
+        .map(|c| match c {
+            // Hiragana and katakana stand in the same order, 96 places apart.
+            'ぁ'..='ゖ' | 'ゝ' | 'ゞ' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
+            other => other,
+        })
+        .collect();
+    let is_kana = katakana.chars().all(|c| matches!(c, 'ァ'..='ヺ' | '・'..='ヾ' | ' '));
+    if is_kana { Ok(katakana) } else { Err(Rejection::at("text.not_kana", pointer)) }
+}
+
+/// A telephone number as people write it, at most 30 characters in one width: digits, one `+` in front, hyphens, brackets and
+/// spaces. `Some("")` for nothing, `None` for anything else.
+pub fn phone(text: &str) -> Option<String> {
+    let text: String = compatible(text)
+        .chars()
+        .map(|c| if matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | 'ー') { '-' } else { c })
+        .collect();
+    let rest = text.strip_prefix('+').unwrap_or(&text);
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    let shaped = rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '(' | ')' | ' '));
+    (text.is_empty() || (shaped && (6..=15).contains(&digits) && text.len() <= 30)).then_some(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +139,40 @@ mod tests {
         assert_eq!(postal_code(" ").as_deref(), Some(""));
         for bad in ["105-001", "105-00111", "abc-defg", "٠١٢٣٤٥٦"] {
             assert_eq!(postal_code(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn readings_are_katakana_of_one_width() {
+        for (given, kept) in [
+            ("ﾔﾏｻﾞｷｾｲｷ", "ヤマザキセイキ"),
+            (" やまざき　いちろう ", "ヤマザキ イチロウ"),
+            ("ﾉｰｽｳｨﾝﾄﾞ･ﾄﾚｰﾃﾞｨﾝｸﾞ", "ノースウィンド・トレーディング"),
+            ("ヴァ゛", ""),
+            ("", ""),
+        ] {
+            let read = reading(given, "/reading", 80);
+            if kept.is_empty() && !given.is_empty() {
+                assert_eq!(read.unwrap_err().code, "text.not_kana", "{given}");
+            } else {
+                assert_eq!(read.as_deref(), Ok(kept), "{given}");
+            }
+        }
+        for bad in ["山崎", "Yamazaki", "ヤマザキ2", "ヤマザキ-"] {
+            assert_eq!(reading(bad, "/reading", 80).unwrap_err().code, "text.not_kana", "{bad}");
+        }
+        assert_eq!(reading("アアア", "/reading", 2).unwrap_err().code, "text.too_long");
+    }
+
+    #[test]
+    fn telephone_numbers_are_digits() {
+        for (given, kept) in
+            [("０３－１２３４－５６７８", "03-1234-5678"), ("+81 (3) 1234 5678", "+81 (3) 1234 5678"), ("", "")]
+        {
+            assert_eq!(phone(given).as_deref(), Some(kept), "{given}");
+        }
+        for bad in ["12345", "03-1234-5678 ext", "03+1234", "1234567890123456"] {
+            assert_eq!(phone(bad), None, "{bad}");
         }
     }
 }

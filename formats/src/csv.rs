@@ -14,7 +14,7 @@ use encoding_rs::SHIFT_JIS;
 use keiin_domain::date::Date;
 
 pub use self::documents::{HEADERS_EN, HEADERS_JA, Language, Row, documents};
-pub use self::read::{Error, read};
+pub use self::read::{Error, Record, Sheet, open, read};
 
 /// Byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";

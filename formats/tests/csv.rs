@@ -5,7 +5,7 @@ use keiin_domain::document::{DocumentStatus, DocumentType};
 use keiin_domain::money::{Money, Rounding};
 use keiin_domain::tax::{self, TaxRate};
 use keiin_formats::csv::{
-    Cell, Encoding, Error, HEADERS_EN, HEADERS_JA, Language, Row, Table, Unmappable, documents, read,
+    Cell, Encoding, Error, HEADERS_EN, HEADERS_JA, Language, Row, Table, Unmappable, documents, open, read,
 };
 use proptest::prelude::*;
 
@@ -96,6 +96,20 @@ fn what_looks_like_a_formula_is_text_in_a_spreadsheet() {
     let table = Table { columns: vec![], rows: vec![numbers] };
     let rows = read(&table.write(Encoding::Utf8Bom).bytes).unwrap().1;
     assert_eq!(rows.last().unwrap(), &["-1500", "2026-11-22", "a=b"]);
+}
+
+#[test]
+fn any_separator_is_known_and_every_row_says_its_line() {
+    let file = "name;note\r\n\r\nA;\"two\r\nlines; one cell\"\r\n;\r\nB;=1+1\r\n";
+    let sheet = open(file.as_bytes()).unwrap();
+    let found: Vec<_> = sheet.rows.iter().map(|row| (row.line, row.cells.join("|"))).collect();
+    let expected = [(1, "name|note"), (3, "A|two\r\nlines; one cell"), (6, "B|=1+1")];
+    assert_eq!(found, expected.map(|(line, cells)| (line, cells.to_owned())));
+    assert_eq!((sheet.separator, sheet.encoding), (';', Encoding::Utf8));
+    assert_eq!(open(b"a\tb;c\td\n").unwrap().separator, '\t');
+    assert_eq!(open(b"\"a;b;c\",d\n").unwrap().separator, ',');
+    assert_eq!(open(b"").unwrap().rows, []);
+    assert_eq!(open(b"a,b\n\nc,\xFF\n").unwrap_err(), Error::Bytes { row: 3, column: 2 });
 }
 
 #[test]

@@ -200,7 +200,8 @@ pub fn target(path: &BTreeMap<String, String>, principal: &Principal) -> Result<
     id.map(Some).ok_or_else(Problem::not_found)
 }
 
-fn idempotency_key(headers: &HeaderMap, needed: bool) -> Result<Option<String>, Problem> {
+/// The request's own key, which may have to be there.
+pub fn idempotency_key(headers: &HeaderMap, needed: bool) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else {
         return if needed { Err(Problem::new("idempotency.key_required")) } else { Ok(None) };
     };
@@ -232,8 +233,12 @@ pub async fn read_body(app: &App, head: &Parts, body: Body) -> Result<Vec<u8>, P
 
 /// A body within the limit. One that says beforehand that it is too long is not read at all.
 pub async fn whole(app: &App, head: &Parts, body: Body) -> Result<Bytes, Problem> {
+    within(head, body, app.config.limits.body).await
+}
+
+/// The same, within a limit of its own.
+pub async fn within(head: &Parts, body: Body, limit: usize) -> Result<Bytes, Problem> {
     let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    let limit = app.config.limits.body;
     if announced.is_some_and(|length| length > limit) {
         return Err(Problem::new("request.too_large"));
     }

@@ -57,8 +57,8 @@ pub const PAGES: &[Page] = &[
     page("/clients", "clients", &["list_clients"]),
     page("/clients/new", "client_new", &[]),
     Page {
-        narrows: &[("list_documents", "client_id")],
-        ..page("/clients/{id}", "client", &["get_client", "list_documents"])
+        narrows: &[("list_documents", "client_id"), ("list_events", "object")],
+        ..page("/clients/{id}", "client", &["get_client", "list_documents", "list_events"])
     },
     page("/documents", "documents", &["list_documents", "list_clients"]),
     page("/documents/export", "documents_export", &["list_clients", "get_number_series"]),

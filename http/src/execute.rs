@@ -110,20 +110,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let thinking = app.limiter.turn(ledger, Work::Core).await;
         let mut minted = Minted::new(app, ledger, call.now_us);
         let target = call.target.or(call.new_id).unwrap_or_else(|| random::id_at(call.now_us));
-        let today = Date::at(call.now_us, crate::clock::JAPAN_S);
-        let mut ctx = Context {
-            tenant: ledger,
-            actor: principal.actor,
-            from: call.from(),
-            is_fresh: principal.is_fresh(call.now_us),
-            now_us: call.now_us,
-            today,
-            member: principal.member,
-            acts_for: principal.acts_for.clone(),
-            session: principal.session_id,
-            link: principal.link,
-            world: &mut minted,
-        };
+        let mut ctx = context(principal, call, &mut minted);
 
         let mut ids = command.streams(target, &mut ctx)?;
         let mut parts = vec![];
@@ -152,7 +139,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         }
 
         let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &state.versions()) } else { vec![] };
-        let append = append(app, principal, call, append_id, today, expect, emits, &mut minted)?;
+        let append = append(app, principal, call, append_id, expect, emits, &mut minted)?;
         // What follows waits for the disk.
         drop(thinking);
         match minted.store() {
@@ -177,6 +164,39 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
     Err(Problem::new("request.conflict"))
 }
 
+/// What a decision knows of the call.
+fn context<'a>(principal: &Principal, call: &Call, minted: &'a mut Minted) -> Context<'a> {
+    Context {
+        tenant: principal.ledger,
+        actor: principal.actor,
+        from: call.from(),
+        is_fresh: principal.is_fresh(call.now_us),
+        now_us: call.now_us,
+        today: Date::at(call.now_us, crate::clock::JAPAN_S),
+        member: principal.member,
+        acts_for: principal.acts_for.clone(),
+        session: principal.session_id,
+        link: principal.link,
+        world: minted,
+    }
+}
+
+/// Would this command make its object? Decides as [`execute`] does, on nothing, and keeps nothing of it.
+pub fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, call: &Call) -> Result<(), Problem> {
+    let mut minted = Minted::new(app, principal.ledger, call.now_us);
+    let mut ctx = context(principal, call, &mut minted);
+    let ids = command.streams(random::id_at(call.now_us), &mut ctx)?;
+    let state = C::On::fold(&[(ids[0], vec![])]).map_err(Problem::failed)?;
+    command.decide(&state, &mut ctx)?;
+    Ok(minted.check()?)
+}
+
+/// Was a command with this key carried out?
+pub async fn is_done<C: Command>(app: &App, principal: &Principal, key: &str) -> Result<bool, Problem> {
+    let append_id = app.vault.append_id(principal.ledger, key_owner(principal), C::NAME, key)?;
+    Ok(app.log.find_append(principal.ledger, append_id).await?.is_some())
+}
+
 /// Two logins of one person are one principal, so that a retry after a new login is still a retry.
 fn key_owner(principal: &Principal) -> Uuid {
     principal.member.unwrap_or(principal.actor.id)
@@ -187,18 +207,16 @@ fn expectations(kinds: &[&str], ids: &[Uuid], versions: &[Option<u64>]) -> Vec<E
     streams.zip(versions).map(|(stream, version)| Expectation { stream, version: *version }).collect()
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one append, each from another place")]
 fn append(
     app: &App,
     principal: &Principal,
     call: &Call,
     append_id: Uuid,
-    today: Date,
     expect: Vec<Expectation>,
     emits: Vec<Emit>,
     minted: &mut Minted,
 ) -> Result<Append, Problem> {
-    let ledger = principal.ledger;
+    let (ledger, today) = (principal.ledger, Date::at(call.now_us, crate::clock::JAPAN_S));
     let context = ContextV1 {
         request_id: call.request_id,
         session_id: principal.session_id,

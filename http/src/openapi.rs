@@ -31,7 +31,8 @@ use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
 use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
 use crate::{
-    check, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms, totals, trust,
+    check, client_import, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms,
+    totals, trust,
 };
 
 /// Operations that no catalog lists.
@@ -47,6 +48,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     document_files::OPERATIONS,
     oauth::OPERATIONS,
     totals::OPERATIONS,
+    client_import::OPERATIONS,
     trust::OPERATIONS,
 ];
 
@@ -155,6 +157,11 @@ impl Document {
                 description["description"] = json!(feed::ABOUT);
                 let header = json!({ "name": "Last-Event-ID", "in": "header", "schema": { "type": "string" } });
                 description["parameters"].as_array_mut().expect("it has parameters").push(header);
+            }
+            if operation.name == client_import::OPERATIONS[0].name {
+                description["description"] = json!(client_import::ABOUT);
+                let content = json!({ "text/csv": { "schema": { "type": "string" } } });
+                description["requestBody"] = json!({ "required": true, "content": content });
             }
             if operation.public {
                 description["security"] = json!([]);

@@ -81,6 +81,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(document_files::router())
         .merge(oauth::router())
         .merge(totals::router())
+        .merge(crate::client_import::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())

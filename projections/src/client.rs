@@ -1,9 +1,10 @@
-//! Clients: the companies that documents go to. The company's name and address concern nobody in person; the contact's
-//! name and address do.
+//! Clients: the companies and people that documents go to. What is printed of one is no secret of anybody; how a person's
+//! name is read, and everything about contacts, is personal.
 
-use keiin_domain::client::{Client, ClientEvent, Profile};
+use keiin_domain::client::{CONTACTS_MOST, Client, ClientEvent, Contact, Profile};
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
+use keiin_domain::money::Money;
 use keiin_domain::role::Permission;
 use keiin_domain::sealed::{Person, Sealed};
 use serde::Serialize;
@@ -14,7 +15,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
-use crate::view::{Row, Seen, col, filled};
+use crate::view::{Named, Row, Seen, col, filled};
 
 /// One row a client.
 pub static CLIENTS: Table = Table {
@@ -29,20 +30,38 @@ pub static CLIENTS: Table = Table {
         text("locality"),
         text("street_address"),
         text("extended_address"),
+        text("reading"),
         blob("subject"),
-        personal("contact_name"),
-        personal("contact_email"),
+        personal("person_reading"),
+        text("overridden"),
+        text("override_reason"),
         text("status"),
         int("since"),
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "status"],
+    indexes: &["since", "status", "name", "registration_number"],
+    only_grows: false,
+};
+
+/// One row a contact; `place` 0 is the main one.
+pub static CONTACTS: Table = Table {
+    name: "client_contacts",
+    key: &[blob("id"), int("place")],
+    columns: &[
+        blob("subject"),
+        personal("name"),
+        personal("reading"),
+        personal("department"),
+        personal("email"),
+        personal("phone"),
+    ],
+    indexes: &[],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "client", revision: 1, tables: &[&CLIENTS], fold };
+pub const PROJECTION: Projection = Projection { name: "client", revision: 2, tables: &[&CLIENTS, &CONTACTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Client::STREAM {
@@ -50,19 +69,27 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     }
     match fact.read()? {
         ClientEvent::Registered(e) => {
-            let mut columns = columns(e.profile, e.contact, keys);
+            let mut columns = columns(e.profile, e.reading, e.person, keys);
             columns.push(("status", cell("active")));
             out.born(&CLIENTS, fact, columns);
+            contacts(fact, e.contacts, keys, out);
         }
-        ClientEvent::Changed(e) => out.changed(&CLIENTS, fact, columns(e.profile, e.contact, keys)),
+        ClientEvent::Changed(e) => {
+            let so_many = e.contacts.len();
+            out.changed(&CLIENTS, fact, columns(e.profile, e.reading, e.person, keys));
+            contacts(fact, e.contacts, keys, out);
+            (so_many..CONTACTS_MOST).for_each(|place| out.delete(&CONTACTS, [fact.id(), cell(place as u64)]));
+        }
+        ClientEvent::NumberOverridden(e) => {
+            let columns = [("overridden", cell(e.registration_number)), ("override_reason", cell(e.reason))];
+            out.changed(&CLIENTS, fact, columns);
+        }
         ClientEvent::Archived(_) => out.changed(&CLIENTS, fact, [("status", cell("archived"))]),
     }
     Ok(())
 }
 
-fn columns(profile: Profile, contact: Option<Sealed<Person>>, keys: &Opener) -> Columns {
-    let subject = contact.as_ref().map(|c| c.subject);
-    let (name, email) = contact.and_then(|c| c.open(keys)).map(|p| (p.name, p.email)).unzip();
+fn columns(profile: Profile, reading: String, person: Option<Sealed<Person>>, keys: &Opener) -> Columns {
     vec![
         ("name", cell(profile.name)),
         ("honorific", cell(profile.honorific.name())),
@@ -72,10 +99,26 @@ fn columns(profile: Profile, contact: Option<Sealed<Person>>, keys: &Opener) -> 
         ("locality", cell(profile.locality)),
         ("street_address", cell(profile.street_address)),
         ("extended_address", cell(profile.extended_address)),
-        ("subject", cell(subject)),
-        ("contact_name", cell(name)),
-        ("contact_email", cell(email)),
+        ("reading", cell(reading)),
+        ("subject", cell(person.as_ref().map(|person| person.subject))),
+        ("person_reading", cell(person.and_then(|person| person.open(keys)).map(|person| person.kana))),
     ]
+}
+
+fn contacts(fact: &Fact, contacts: Vec<Sealed<Contact>>, keys: &Opener, out: &mut Writes) {
+    for (place, contact) in contacts.into_iter().enumerate() {
+        let mut columns = vec![("subject", cell(contact.subject))];
+        if let Some(contact) = contact.open(keys) {
+            columns.extend([
+                ("name", cell(contact.name)),
+                ("reading", cell(contact.reading)),
+                ("department", cell(contact.department)),
+                ("email", cell(contact.email)),
+                ("phone", cell(contact.phone)),
+            ]);
+        }
+        out.put(&CONTACTS, [fact.id(), cell(place as u64)], columns);
+    }
 }
 
 /// A client, as shown.
@@ -109,13 +152,67 @@ pub struct ClientView {
     /// Building and floor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extended_address: Option<String>,
-    /// Whom to write to there.
+    /// How the name is read, in katakana; absent also where the person was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
+    /// Why the number is right although its check digit does not fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registration_number_override: Option<String>,
+    /// Whom to write to there before others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub contact: Option<Recipient>,
+    /// Everybody there, the main one first. Only in the detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contacts: Option<Vec<ContactView>>,
+    /// Other clients in use that have the same registration number or the same name. Only in the detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Vec<Named>>,
     /// Gets no new documents.
     pub archived: bool,
     /// How many documents there are for it.
     pub documents: u64,
+    /// What is still to be paid of its invoices.
+    pub open: Money,
+}
+
+/// Somebody at a client; only `id` and `erased` once they were erased.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ContactView {
+    /// Whom it is about: erasing them names it.
+    pub id: Uuid,
+    /// As the person writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// In katakana.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reading: Option<String>,
+    /// Where in the company.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub department: Option<String>,
+    /// Mail address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Telephone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    /// The person was erased.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub erased: bool,
+}
+
+impl ContactView {
+    fn read(row: &Row) -> Seen<ContactView> {
+        let text = |column| told(row, column);
+        Ok(ContactView {
+            id: col(row, "subject")?,
+            erased: col::<Option<String>>(row, "name")?.is_none(),
+            name: text("name")?,
+            reading: text("reading")?,
+            department: text("department")?,
+            email: text("email")?,
+            phone: text("phone")?,
+        })
+    }
 }
 
 /// Somebody to write to; only `erased` once the person was erased.
@@ -140,29 +237,47 @@ impl Recipient {
     }
 }
 
-/// Clients with the number of their `documents`.
-pub const FROM: &str =
-    "(SELECT c.*, (SELECT count(*) FROM documents d WHERE d.ledger = c.ledger AND d.client_id = c.id) AS documents
-      FROM clients c)";
+/// Clients with their main contact, everybody's names and addresses (`people`), the number of their `documents` and what is
+/// `open`.
+pub const FROM: &str = "(SELECT c.*, m.subject AS main, m.name AS contact_name, m.email AS contact_email,
+        (SELECT string_agg(k.name || ' ' || k.reading || ' ' || k.email, ' ') FROM client_contacts k
+         WHERE k.ledger = c.ledger AND k.id = c.id) AS people,
+        (SELECT count(*) FROM documents d WHERE d.ledger = c.ledger AND d.client_id = c.id) AS documents,
+        (SELECT CAST(coalesce(sum(d.total - d.withheld - d.paid), 0) AS BIGINT) FROM documents d
+         WHERE d.ledger = c.ledger AND d.client_id = c.id AND d.document_type = 'invoice' AND d.number IS NOT NULL
+           AND d.cancelled_reason IS NULL AND d.paid < d.total - d.withheld) AS open
+      FROM clients c LEFT JOIN client_contacts m ON m.ledger = c.ledger AND m.id = c.id AND m.place = 0)";
+
+/// Text, if there is any.
+fn told(row: &Row, column: &str) -> Seen<Option<String>> {
+    Ok(col::<Option<String>>(row, column)?.and_then(filled))
+}
 
 fn view(row: &Row) -> Seen<ClientView> {
     let text = |column| col::<String>(row, column).map(filled);
-    let subject: Option<Uuid> = col(row, "subject")?;
+    let (main, overridden): (Option<Uuid>, Option<String>) = (col(row, "main")?, col(row, "overridden")?);
+    let registration_number = text("registration_number")?;
+    let is_overridden = overridden.is_some() && overridden == registration_number;
     Ok(ClientView {
         id: col(row, "id")?,
         version: col(row, "version")?,
         position: col(row, "position")?,
         name: col(row, "name")?,
         honorific: col(row, "honorific")?,
-        registration_number: text("registration_number")?,
+        registration_number,
+        registration_number_override: told(row, "override_reason")?.filter(|_| is_overridden),
+        reading: text("reading")?.map_or_else(|| told(row, "person_reading"), |reading| Ok(Some(reading)))?,
         postal_code: text("postal_code")?,
         region: text("region")?,
         locality: text("locality")?,
         street_address: text("street_address")?,
         extended_address: text("extended_address")?,
-        contact: subject.map(|_| Recipient::read(row, "contact_name", "contact_email")).transpose()?,
+        contact: main.map(|_| Recipient::read(row, "contact_name", "contact_email")).transpose()?,
+        contacts: None,
+        duplicates: None,
         archived: col::<String>(row, "status")? == "archived",
         documents: col(row, "documents")?,
+        open: col(row, "open")?,
     })
 }
 
@@ -179,7 +294,7 @@ impl Query for ListClients {
     const LIST: bool = true;
     type Answer = Listing<ClientView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let searched = ["name", "registration_number", "contact_name", "contact_email"];
+        let searched = ["name", "reading", "person_reading", "registration_number", "people"];
         let filter = Filter::new().and("t.status = ?", params.text("status")).like(&searched, params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
         Ok(Listing { counts: read.counts(who, "clients", Filter::new())?, ..page })
@@ -197,6 +312,19 @@ impl Query for GetClient {
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = ClientView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        read.one(who, FROM, params.id("id"), view)
+        let client = read.one(who, FROM, params.id("id"), view)?;
+        let people = "SELECT * FROM client_contacts t WHERE t.ledger = :ledger AND t.id = ? ORDER BY t.place";
+        let contacts = read.rows(who, people, vec![cell(client.id)], ContactView::read)?;
+        let number = client.registration_number.as_deref().unwrap_or_default();
+        let duplicates = duplicates(read, who, Some(client.id), &client.name, number)?;
+        Ok(ClientView { contacts: Some(contacts), duplicates: Some(duplicates), ..client })
     }
+}
+
+/// Other clients in use with the same name or the same registration number; at most ten.
+pub fn duplicates(read: &Read, who: &Who, id: Option<Uuid>, name: &str, number: &str) -> Result<Vec<Named>, Refusal> {
+    let alike = "SELECT t.id, t.name FROM clients t WHERE t.ledger = :ledger AND t.id <> ? AND t.status = 'active'
+        AND (t.name = ? OR (t.registration_number = ? AND t.registration_number <> '')) ORDER BY t.since LIMIT 10";
+    let values = vec![cell(id.unwrap_or_default()), cell(name), cell(number)];
+    read.rows(who, alike, values, |row| Ok(Named { id: col(row, "id")?, name: col(row, "name")? }))
 }

@@ -45,7 +45,8 @@ use uuid::Uuid;
 async fn everything(house: &House, owner: Person) {
     let tenant = json!({ "name": "株式会社", "registration_number": "T7000012050002" });
     house.run::<ChangeTenant>(owner, Some(owner.ledger), tenant).await;
-    let buyer = house.run::<RegisterClient>(owner, None, json!({ "name": "山田商事", "honorific": "onchu" })).await;
+    let buyer = json!({ "name": "山田商事", "honorific": "onchu", "contacts": [{ "name": "鈴木" }] });
+    let buyer = house.run::<RegisterClient>(owner, None, buyer).await;
     let lines = json!([{ "description": "紙", "quantity": "1", "unit_price": "100", "tax_rate": "10" }]);
     let paper =
         json!({ "document_type": "invoice", "client_id": buyer, "title": "紙", "date": "2026-11-02", "lines": lines });

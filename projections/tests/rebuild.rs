@@ -38,7 +38,7 @@ const CANARY: &str = "鴨居キャナリー";
 async fn day(house: &House, owner: Person, n: usize) -> Uuid {
     let tenant = json!({ "name": "株式会社", "registration_number": "T7000012050002" });
     house.run::<ChangeTenant>(owner, Some(owner.ledger), tenant).await;
-    let buyer = json!({ "name": format!("client {n}"), "honorific": "onchu", "contact_name": "鈴木 一郎" });
+    let buyer = json!({ "name": format!("client {n}"), "honorific": "onchu", "contacts": [{ "name": "鈴木 一郎" }] });
     let buyer = house.run::<RegisterClient>(owner, None, buyer).await;
     let lines = json!([{ "description": "紙", "quantity": "1", "unit_price": "100", "tax_rate": "10" }]);
     let paper =

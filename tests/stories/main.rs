@@ -16,6 +16,7 @@ mod browser_paper;
 mod browser_passkey;
 mod browser_sign_up;
 mod browser_verify;
+mod client_import;
 mod demo;
 mod device;
 mod documents;

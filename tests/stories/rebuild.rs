@@ -36,8 +36,7 @@ fn work(company: &Company, stop: &AtomicBool) -> usize {
     };
     let day = || -> Option<()> {
         let n = company.next();
-        let body =
-            json!({ "name": format!("Client {n}"), "honorific": "onchu", "contact_email": format!("c{n}@x.example") });
+        let body = json!({ "name": format!("Client {n}"), "honorific": "onchu", "contacts": [{ "email": format!("c{n}@x.example") }] });
         let client = text(&send(Call::new("POST", "/v1/clients").json(&body))?, "id");
         let draft = text(&send(Call::new("POST", "/v1/documents").json(&company.draft_body(&client)))?, "id");
         let path = format!("/v1/documents/{draft}");

@@ -58,7 +58,7 @@ fn live(server: &Server) -> Vec<String> {
     let member = json!({ "name": PEOPLE[2], "email": PEOPLE[3], "role": "member" });
     let member = send(Call::new("POST", "/v1/members").key("1").json(&member)).json();
     let register = json!({
-        "name": PEOPLE[7], "honorific": "onchu", "contact_name": PEOPLE[9], "contact_email": PEOPLE[10],
+        "name": PEOPLE[7], "honorific": "onchu", "contacts": [{ "name": PEOPLE[9], "email": PEOPLE[10] }],
     });
     let customer = send(Call::new("POST", "/v1/clients").json(&register)).json();
     let me = send(Call::new("GET", "/v1/me")).json();

@@ -28,7 +28,8 @@ fn company() -> tenant::Changed {
 
 /// A qualified company with one client.
 fn ready() -> Scene {
-    let client = Registered { profile: profile("国立印刷局"), contact: None };
+    let client =
+        Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] };
     scene().given::<Tenant>(TENANT, company()).given::<Client>(CLIENT, client)
 }
 
@@ -422,7 +423,10 @@ fn every_refusal_of_the_rest() {
     drafted().given::<Tenant>(TENANT, careful).when(DOCUMENT, issue()).refused("document.not_approved");
     nowhere.when(DOCUMENT, issue()).refused_at("document.unknown_client", "/client_id");
     scene()
-        .given::<Client>(CLIENT, Registered { profile: profile("国立印刷局"), contact: None })
+        .given::<Client>(
+            CLIENT,
+            Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] },
+        )
         .when(DOCUMENT, draft())
         .accepted()
         .when(DOCUMENT, issue())

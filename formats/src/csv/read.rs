@@ -32,10 +32,13 @@ pub enum Error {
 /// length. Nothing is trimmed and no leading `'` removed.
 pub fn read(bytes: &[u8]) -> Result<(Encoding, Vec<Vec<String>>), Error> {
     let marked = bytes.strip_prefix(BOM);
-    let body = marked.unwrap_or(bytes);
-    let records = records(body)?;
-    let utf8 = decode(&records, utf8);
-    if marked.is_some() {
+    let records = records(marked.unwrap_or(bytes), b',')?;
+    decoded(marked.is_some(), &records)
+}
+
+fn decoded(is_marked: bool, records: &[::csv::ByteRecord]) -> Result<(Encoding, Vec<Vec<String>>), Error> {
+    let utf8 = decode(records, utf8);
+    if is_marked {
         return utf8.map(|rows| (Encoding::Utf8Bom, rows)).map_err(Place::error);
     }
     let in_utf8 = match utf8 {
@@ -43,10 +46,72 @@ pub fn read(bytes: &[u8]) -> Result<(Encoding, Vec<Vec<String>>), Error> {
         Err(place) => place,
     };
     // Bytes of UTF-8 often make sense as CP932, those of CP932 hardly ever as UTF-8.
-    if mostly_utf8(&records) {
+    if mostly_utf8(records) {
         return Err(in_utf8.error());
     }
-    decode(&records, cp932).map(|rows| (Encoding::Cp932, rows)).map_err(Place::error)
+    decode(records, cp932).map(|rows| (Encoding::Cp932, rows)).map_err(Place::error)
+}
+
+/// A file of whose making nothing is known: what separates its cells, and where each row stands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sheet {
+    /// How characters are bytes.
+    pub encoding: Encoding,
+    /// Comma, semicolon or tab: what its first line has most of.
+    pub separator: char,
+    /// Every row that is not empty.
+    pub rows: Vec<Record>,
+}
+
+/// A row.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Line of the file on which it begins, from 1. A cell may hold lines of its own.
+    pub line: usize,
+    /// Its cells.
+    pub cells: Vec<String>,
+}
+
+/// As [`read`], also for files with semicolons or tabs. In errors, `row` is a line of the file.
+pub fn open(bytes: &[u8]) -> Result<Sheet, Error> {
+    let body = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let separator = separator(body);
+    let all = records(body, separator)?;
+    let lines = lines(body, &all);
+    let line = |row: usize| lines.get(row - 1).copied().unwrap_or(row);
+    let (encoding, rows) = decoded(bytes.len() > body.len(), &all).map_err(|error| match error {
+        Error::Bytes { row, column } => Error::Bytes { row: line(row), column },
+        Error::Quote { row } => Error::Quote { row: line(row) },
+    })?;
+    let records = rows.into_iter().enumerate().map(|(n, cells)| Record { line: line(n + 1), cells });
+    let filled = records.filter(|record| record.cells.iter().any(|cell| !cell.trim().is_empty()));
+    Ok(Sheet { encoding, separator: char::from(separator), rows: filled.collect() })
+}
+
+/// On which line each record begins. What the reader calls its position is where the one before ended: empty lines follow.
+fn lines(body: &[u8], records: &[::csv::ByteRecord]) -> Vec<usize> {
+    let (mut at, mut line) = (0, 1);
+    let begins = records.iter().map(|record| record.position().map_or(0, |position| position.byte() as usize));
+    begins
+        .map(|begin| {
+            while at < body.len() && (at < begin || matches!(body[at], b'\r' | b'\n')) {
+                // CRLF ends a line once.
+                line += usize::from(body[at] == b'\n' || (body[at] == b'\r' && body.get(at + 1) != Some(&b'\n')));
+                at += 1;
+            }
+            line
+        })
+        .collect()
+}
+
+fn separator(body: &[u8]) -> u8 {
+    let (mut is_quoted, mut counts) = (false, [(0usize, b','), (0, b';'), (0, b'\t')]);
+    for byte in body.iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')) {
+        is_quoted ^= *byte == b'"';
+        counts.iter_mut().filter(|(_, one)| !is_quoted && one == byte).for_each(|(count, _)| *count += 1);
+    }
+    // Of as many the comma: the last of the largest wins.
+    counts.into_iter().rev().max_by_key(|(count, _)| *count).map_or(b',', |(_, one)| one)
 }
 
 /// Row and column, from 1.
@@ -59,8 +124,9 @@ impl Place {
     }
 }
 
-fn records(bytes: &[u8]) -> Result<Vec<::csv::ByteRecord>, Error> {
-    let mut reader = ::csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+fn records(bytes: &[u8], separator: u8) -> Result<Vec<::csv::ByteRecord>, Error> {
+    let mut reader =
+        ::csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(bytes);
     let mut records = Vec::new();
     for record in reader.byte_records() {
         let row = records.len() + 1;

@@ -147,10 +147,16 @@ problem-client-archived = This client is archived
 problem-client-archived-detail = Archived clients cannot be changed.
 problem-client-bad-email = Check the email address
 problem-client-bad-email-detail = Enter it like this: accounts@example.jp
+problem-client-bad-phone = Check the telephone number
+problem-client-bad-phone-detail = Enter 6 to 15 digits with hyphens or brackets, at most 30 characters, such as 03-1234-5678.
 problem-client-bad-postal-code = Check the postal code
 problem-client-bad-postal-code-detail = Enter seven digits, for example 100-0001.
+problem-client-too-many-contacts = Too many contacts
+problem-client-too-many-contacts-detail = A client has at most ten contact people.
 problem-client-unknown = No such client
 problem-client-unknown-detail = Choose one from the list of clients.
+problem-client-unknown-contact = There is no such contact
+problem-client-unknown-contact-detail = Read the client again. Somebody new has no id.
 
 ## Sending
 problem-delivery-already-expired = This link has expired already
@@ -250,7 +256,7 @@ problem-tax-totals-differ-detail = Correct it to the value that is rounded once 
 problem-registration-number-bad-format = Check the registration number
 problem-registration-number-bad-format-detail = Enter T and 13 digits.
 problem-registration-number-wrong-check-digit = Check the registration number
-problem-registration-number-wrong-check-digit-detail = Its check digit does not fit. Look for a mistyped digit.
+problem-registration-number-wrong-check-digit-detail = Its check digit does not fit. Look for a mistyped digit. If you have made sure that it is right, say why.
 
 ## Members and companies
 problem-member-already-invited = This person is invited already
@@ -319,6 +325,8 @@ problem-text-control-character = There is a character that cannot be used
 problem-text-control-character-detail = It holds an invisible control character. Type it again.
 problem-text-required = Something is missing
 problem-text-required-detail = Fill in this field.
+problem-text-not-kana = Write it in kana
+problem-text-not-kana-detail = Hiragana, katakana of any width, the long mark, the middle dot and spaces.
 problem-text-too-long = Too long
 problem-text-too-long-detail = Shorten this field.
 
@@ -359,3 +367,21 @@ problem-visit-unknown-host = No such host
 problem-visit-unknown-host-detail = Choose a host again.
 problem-visit-wrong-state = Not possible in the current state
 problem-visit-wrong-state-detail = Open the page again and look at the state.
+problem-import-unreadable = The file's characters cannot be read
+problem-import-unreadable-detail = Save it as "CSV UTF-8" and try again.
+problem-import-open-quote = A quotation mark is not closed
+problem-import-open-quote-detail = Look for a lone " from this line on.
+problem-import-no-name-column = There is no column with names
+problem-import-no-name-column-detail = Put titles into the first row, one of them "Name". The template has all of them.
+problem-import-column-twice = The same column comes twice
+problem-import-column-twice-detail = Look at the titles in the first row and remove one of them.
+problem-import-too-many-rows = Too many rows
+problem-import-too-many-rows-detail = At most 5,000 at once. Split the file.
+problem-import-duplicate-row = The same client comes twice in the file
+problem-import-duplicate-row-detail = Name or registration number is that of an earlier row.
+problem-import-duplicate-client = There is such a client already
+problem-import-duplicate-client-detail = A registered client has the same name or registration number.
+problem-import-gone = The file that was checked is no longer there
+problem-import-gone-detail = Choose the file again.
+problem-client-bad-honorific = Check the honorific
+problem-client-bad-honorific-detail = Write 御中 (onchu) for a company or 様 (sama) for a person; empty means a company.

@@ -147,10 +147,16 @@ problem-client-archived = この取引先はしまってあります
 problem-client-archived-detail = しまった取引先は変更できません。
 problem-client-bad-email = メールアドレスを確かめてください
 problem-client-bad-email-detail = 例のような形で入力してください: keiri@example.jp
+problem-client-bad-phone = 電話番号を確かめてください
+problem-client-bad-phone-detail = 数字6〜15けたを、ハイフンやかっこを入れて30文字以内で入力してください。例: 03-1234-5678
 problem-client-bad-postal-code = 郵便番号を確かめてください
 problem-client-bad-postal-code-detail = 数字7けたで入力してください。例: 100-0001
+problem-client-too-many-contacts = 担当者が多すぎます
+problem-client-too-many-contacts-detail = 担当者は10人までです。
 problem-client-unknown = この取引先は見つかりません
 problem-client-unknown-detail = 取引先の一覧から選び直してください。
+problem-client-unknown-contact = この担当者は見つかりません
+problem-client-unknown-contact-detail = 取引先を読み直してください。新しい担当者にはidを付けません。
 
 ## Sending
 problem-delivery-already-expired = このリンクは期限が切れています
@@ -250,7 +256,7 @@ problem-tax-totals-differ-detail = 税率ごとに1回だけ丸めた値に直�
 problem-registration-number-bad-format = 登録番号を確かめてください
 problem-registration-number-bad-format-detail = Tのあとに数字13けたで入力してください。
 problem-registration-number-wrong-check-digit = 登録番号を確かめてください
-problem-registration-number-wrong-check-digit-detail = 検査用の数字が合いません。けたの打ち間違いがないか見てください。
+problem-registration-number-wrong-check-digit-detail = 検査用の数字が合いません。けたの打ち間違いがないか見てください。正しいと確かめたときは、その理由を添えてください。
 
 ## Members and companies
 problem-member-already-invited = この方は招待済みです
@@ -319,6 +325,8 @@ problem-text-control-character = 使えない文字があります
 problem-text-control-character-detail = 見えない文字が混ざっています。入力し直してください。
 problem-text-required = 入力してください
 problem-text-required-detail = この項目を入力してください。
+problem-text-not-kana = かなで入力してください
+problem-text-not-kana-detail = ひらがな、カタカナ（半角も可）、長音、中点、空白が使えます。
 problem-text-too-long = 長すぎます
 problem-text-too-long-detail = この項目を短くしてください。
 
@@ -359,3 +367,21 @@ problem-visit-unknown-host = この担当者は見つかりません
 problem-visit-unknown-host-detail = 担当者を選び直してください。
 problem-visit-wrong-state = いまの状態ではできません
 problem-visit-wrong-state-detail = 画面を開き直して、状態を確かめてください。
+problem-import-unreadable = 文字コードを読み取れません
+problem-import-unreadable-detail = UTF-8またはShift_JIS（CP932）で保存し直してください。
+problem-import-open-quote = 引用符が閉じていません
+problem-import-open-quote-detail = 示した行から後の「"」の数を確かめてください。
+problem-import-no-name-column = 取引先名の列がありません
+problem-import-no-name-column-detail = 1行目に見出しを置き、「取引先名」の列を作ってください。ひな形を使えます。
+problem-import-column-twice = 同じ列が二つあります
+problem-import-column-twice-detail = 1行目の見出しを確かめ、片方を消してください。
+problem-import-too-many-rows = 行が多すぎます
+problem-import-too-many-rows-detail = 一度に5,000行までです。ファイルを分けてください。
+problem-import-duplicate-row = ファイルの中に同じ取引先があります
+problem-import-duplicate-row-detail = 名前または登録番号が前の行と同じです。
+problem-import-duplicate-client = 同じ取引先がすでにあります
+problem-import-duplicate-client-detail = 名前または登録番号が同じ取引先が登録されています。
+problem-import-gone = 確認したファイルはもうありません
+problem-import-gone-detail = もう一度ファイルを選んで確認してください。
+problem-client-bad-honorific = 敬称を確かめてください
+problem-client-bad-honorific-detail = 「御中」または「様」と入力してください。空欄は御中です。

@@ -1,11 +1,11 @@
 //! The events of the measurements: clients are registered, 400 bytes each before they are sealed, each in a stream of
 //! its own, as a create command does it.
 
-use keiin_domain::client::{Client, ClientEvent, Honorific, Profile, Registered};
+use keiin_domain::client::{Client, ClientEvent, Contact, Honorific, Profile, Registered};
 use keiin_domain::command::Aggregate;
 use keiin_domain::envelope;
 use keiin_domain::event::{Event, Stored, encode};
-use keiin_domain::sealed::{Person, Sealed};
+use keiin_domain::sealed::Sealed;
 use keiin_eventlog::chain::{Append, Draft, Expectation};
 use keiin_eventlog::record::{Party, Stream};
 use keiin_eventlog::seal::{self, BodyPlace, SubjectKeyId};
@@ -54,7 +54,7 @@ pub fn append(vault: &Vault, ledger: Uuid, count: u64, contacts: bool) -> anyhow
 }
 
 /// A registered client whose text, with its envelope, has [`BYTES`] bytes.
-fn registered(id: Uuid, contact: Option<Sealed<Person>>) -> Stored {
+fn registered(id: Uuid, contact: Option<Sealed<Contact>>) -> Stored {
     let mut profile = Profile {
         name: format!("株式会社 {id}"),
         honorific: Honorific::Onchu,
@@ -67,7 +67,9 @@ fn registered(id: Uuid, contact: Option<Sealed<Person>>) -> Stored {
         extended_address: String::new(),
     };
     let with = |profile: &Profile| {
-        ClientEvent::from(Registered { profile: profile.clone(), contact: contact.clone() }).store()
+        let contacts = contact.clone().into_iter().collect();
+        let registered = Registered { profile: profile.clone(), reading: String::new(), person: None, contacts };
+        ClientEvent::from(registered).store()
     };
     let missing = BYTES.saturating_sub(envelope::write(None, &with(&profile).bytes).len());
     // From 128 on the length itself takes a second byte.
@@ -75,9 +77,9 @@ fn registered(id: Uuid, contact: Option<Sealed<Person>>) -> Stored {
     with(&profile)
 }
 
-fn contact(ledger: Uuid, now_us: i64, new_keys: &mut Vec<NewSubjectKey>) -> Sealed<Person> {
+fn contact(ledger: Uuid, now_us: i64, new_keys: &mut Vec<NewSubjectKey>) -> Sealed<Contact> {
     let (subject, key) = (random::id_at(now_us), seal::fresh_key());
-    let person = Person { name: "佐藤 次郎".into(), email: "jiro@example.jp".into(), ..Person::default() };
+    let person = Contact { name: "佐藤 次郎".into(), email: "jiro@example.jp".into(), ..Contact::default() };
     let id = SubjectKeyId { ledger, subject, version: 1 };
     let sealed = seal::seal_value(&key, id, &seal::fresh_salt(), &encode(&person)).expect("a short text");
     new_keys.push(NewSubjectKey { subject, version: 1, key });

@@ -1,6 +1,6 @@
 //! Who and what occurs in the demonstration: names, addresses, goods. All of it is made up.
 
-use keiin_domain::client::{Honorific, RegisterClient};
+use keiin_domain::client::{ContactInput, Honorific, RegisterClient};
 use keiin_domain::document::{DocumentType, LineInput};
 use keiin_domain::role::Role;
 use keiin_domain::tax::TaxRate;
@@ -46,6 +46,16 @@ pub const PEOPLE: [Person; 5] = [
 pub const NORTHWIND: usize = 2;
 /// How many clients there are.
 pub const CLIENTS: usize = 6;
+
+/// How their names are read.
+const READINGS: [&str; CLIENTS] = [
+    "ヤマザキセイキ",
+    "",
+    "ノースウィンドトレーディング",
+    "ウミカゼショクヒン",
+    "アオバシヤクショ",
+    "コバヤシ イチロウ",
+];
 
 /// A client's details: name, whose number is `number`, town, and whom to write to.
 pub fn client(index: usize) -> RegisterClient {
@@ -96,8 +106,9 @@ pub fn client(index: usize) -> RegisterClient {
         locality: locality.into(),
         street_address: street.into(),
         extended_address: if index == 2 { "渋谷スクエア 18F".into() } else { String::new() },
-        contact_name: contact.into(),
-        contact_email: email.into(),
+        reading: READINGS[index.min(5)].into(),
+        registration_number_override: String::new(),
+        contacts: vec![ContactInput { name: contact.into(), email: email.into(), ..ContactInput::default() }],
     }
 }
 

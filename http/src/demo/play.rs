@@ -279,12 +279,12 @@ impl Stage<'_> {
     async fn deliver(&mut self, step: Step, i: usize) -> anyhow::Result<()> {
         let paper = &PAPERS[i];
         if step == Step::Send(i) {
-            let contact = content::client(paper.client);
+            let contact = content::client(paper.client).contacts.swap_remove(0);
             let bounced = paper.fate == Fate::Bounced;
             let send = SendDocument {
                 document_id: self.papers[&i],
-                to_name: contact.contact_name,
-                to_email: if bounced { "keiri@bounce.invalid".into() } else { contact.contact_email },
+                to_name: contact.name,
+                to_email: if bounced { "keiri@bounce.invalid".into() } else { contact.email },
                 message: "いつもお世話になっております。書類をお送りします。ご確認ください。".into(),
                 expires_in_days: (paper.fate == Fate::Expired).then_some(2),
                 view_limit: (paper.fate == Fate::Corrected).then_some(3),

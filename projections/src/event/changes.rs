@@ -25,7 +25,7 @@ pub struct Change {
 const OCCURRENCES: &[&str] =
     &["access.", "data.", "document.payment_recorded", "log.", "mail.", "series.", "session.", "tenant_data."];
 /// Fields that a replacing event leaves out when there is nothing any more.
-const REMOVABLE: &[(&str, &str)] = &[("client.changed", "contact"), ("document.changed", "date_due")];
+const REMOVABLE: &[(&str, &str)] = &[("client.changed", "person"), ("document.changed", "date_due")];
 /// What nobody reads as a change.
 const SILENT: &[&str] = &["secret_hash", "passcode", "subject", "registration_number_checks"];
 
@@ -77,6 +77,7 @@ fn flatten(path: &str, value: &Value, out: &mut BTreeMap<String, Value>) {
         Value::Array(items) if !items.iter().all(is_plain) => {
             items.iter().enumerate().for_each(|(n, inner)| flatten(&format!("{path}.{n}"), inner, out));
         }
+        Value::Array(items) if items.is_empty() => {}
         plain if !SILENT.contains(&path) => _ = out.insert(path.to_owned(), plain.clone()),
         _ => {}
     }
@@ -111,12 +112,12 @@ mod tests {
 
     #[test]
     fn personal_fields_stand_under_their_box_and_are_gone_when_erased() {
-        let of = |name: &str| json!({ "contact": { "subject": "s", "person": { "name": name } } });
+        let of = |name: &str| json!({ "contacts": [{ "subject": "s", "contact": { "name": name } }] });
         let found = between("client.changed", &[of("田中")], of("佐藤"));
-        assert_eq!(found, [("contact.name".into(), json!("田中"), json!("佐藤"))]);
-        let found = between("client.changed", &[of("田中")], json!({}));
-        assert_eq!(found, [("contact.name".into(), json!("田中"), Value::Null)]);
-        let erased = json!({ "contact": { "subject": "s", "erased": true } });
+        assert_eq!(found, [("contacts.0.name".into(), json!("田中"), json!("佐藤"))]);
+        let found = between("client.changed", &[of("田中")], json!({ "contacts": [] }));
+        assert_eq!(found, [("contacts.0.name".into(), json!("田中"), Value::Null)]);
+        let erased = json!({ "contacts": [{ "subject": "s", "erased": true }] });
         assert_eq!(between("client.changed", std::slice::from_ref(&erased), erased.clone()), []);
     }
 

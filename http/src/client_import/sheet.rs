@@ -1,0 +1,191 @@
+//! A client in each row of a table, in columns of any order with names in Japanese or English.
+
+use keiin_domain::client::{ContactInput, Honorific, RegisterClient};
+use keiin_formats::csv::{Encoding, Record, Sheet, Table, open};
+
+use crate::locale::Lang;
+use crate::problem::Problem;
+
+/// Most rows of one file.
+pub const ROWS_MAX: usize = 5_000;
+
+/// A column: the name of its field, its title in Japanese and in English, and other titles that mean the same.
+pub struct Column {
+    /// As in the API; contacts begin with `contact_`.
+    pub field: &'static str,
+    ja: &'static str,
+    en: &'static str,
+    also: &'static [&'static str],
+}
+
+const fn column(field: &'static str, ja: &'static str, en: &'static str, also: &'static [&'static str]) -> Column {
+    Column { field, ja, en, also }
+}
+
+/// Every column that is read.
+pub const COLUMNS: &[Column] = &[
+    column("name", "取引先名", "Name", &["名称", "会社名", "氏名", "client name", "company"]),
+    column("reading", "ふりがな", "Reading", &["フリガナ", "よみがな", "カナ", "kana"]),
+    column("honorific", "敬称", "Honorific", &[]),
+    column(
+        "registration_number",
+        "登録番号",
+        "Registration number",
+        &["適格請求書発行事業者登録番号", "インボイス番号"],
+    ),
+    column("registration_number_override", "登録番号の確認理由", "Registration number override", &[]),
+    column("postal_code", "郵便番号", "Postal code", &["zip", "postcode"]),
+    column("region", "都道府県", "Prefecture", &["region"]),
+    column("locality", "市区町村", "City", &["locality"]),
+    column("street_address", "番地", "Street address", &["町名・番地", "住所"]),
+    column("extended_address", "建物名", "Building", &["建物", "extended address"]),
+    column("contact_name", "担当者", "Contact", &["担当者名", "contact name"]),
+    column("contact_reading", "担当者ふりがな", "Contact reading", &["担当者フリガナ"]),
+    column("contact_department", "部署", "Department", &["担当者部署"]),
+    column("contact_email", "メールアドレス", "Email", &["メール", "email address", "e-mail"]),
+    column("contact_phone", "電話番号", "Telephone", &["電話", "phone"]),
+];
+
+impl Column {
+    /// Its title.
+    pub fn title(&self, lang: Lang) -> &'static str {
+        if lang == Lang::Ja { self.ja } else { self.en }
+    }
+
+    fn is_called(&self, title: &str) -> bool {
+        [self.field, self.ja, self.en].iter().chain(self.also).any(|name| name.eq_ignore_ascii_case(title))
+    }
+}
+
+/// An empty table to fill in.
+pub fn template(lang: Lang) -> Table {
+    Table { columns: COLUMNS.iter().map(|column| column.title(lang).to_owned()).collect(), rows: vec![] }
+}
+
+/// A file that was understood as far as its columns.
+pub struct Clients {
+    /// How its characters are written.
+    pub encoding: Encoding,
+    /// What its columns are, in their order; `None` is not read.
+    pub columns: Vec<Option<&'static Column>>,
+    /// The titles as they stand there.
+    pub titles: Vec<String>,
+    /// The others.
+    pub rows: Vec<Record>,
+}
+
+impl Clients {
+    /// What the bytes hold, or why nothing can be read from them.
+    pub fn read(bytes: &[u8]) -> Result<Clients, Problem> {
+        let Sheet { encoding, rows, .. } = open(bytes).map_err(|error| {
+            use keiin_formats::csv::Error::{Bytes, Quote};
+            match error {
+                Bytes { row, column } => Problem::at("import.unreadable", format!("/lines/{row}/{column}")),
+                Quote { row } => Problem::at("import.open_quote", format!("/lines/{row}")),
+            }
+        })?;
+        let mut rows = rows.into_iter();
+        let titles: Vec<String> = rows.next().map_or(vec![], |row| row.cells);
+        let titles: Vec<String> = titles.into_iter().map(|title| title.trim().to_owned()).collect();
+        let find = |title: &String| COLUMNS.iter().find(|column| column.is_called(&plain(title)));
+        let columns: Vec<Option<&Column>> = titles.iter().map(find).collect();
+        for (n, column) in columns.iter().enumerate().filter_map(|(n, column)| Some((n, (*column)?))) {
+            if columns[..n].iter().flatten().any(|other| other.field == column.field) {
+                return Err(Problem::at("import.column_twice", format!("/lines/1/{}", n + 1)));
+            }
+        }
+        if !columns.iter().flatten().any(|column| column.field == "name") {
+            return Err(Problem::at("import.no_name_column", "/lines/1"));
+        }
+        let rows: Vec<Record> = rows.collect();
+        if rows.len() > ROWS_MAX {
+            return Err(Problem::at("import.too_many_rows", format!("/lines/{}", rows[ROWS_MAX].line)));
+        }
+        Ok(Clients { encoding, columns, titles, rows })
+    }
+
+    /// The place of a field's column, from 1.
+    pub fn place(&self, field: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.is_some_and(|column| column.field == field)).map(|at| at + 1)
+    }
+
+    /// A row as the API takes it; an honorific that is none is refused at its field.
+    pub fn client(&self, row: &Record) -> Result<RegisterClient, &'static str> {
+        let text = |field: &str| {
+            let cell = self.place(field).and_then(|at| row.cells.get(at - 1));
+            cell.map_or(String::new(), |cell| plain(cell))
+        };
+        let honorific = match text("honorific").trim() {
+            "" | "御中" | "onchu" => Honorific::Onchu,
+            "様" | "sama" => Honorific::Sama,
+            _ => return Err("honorific"),
+        };
+        let contact = ContactInput {
+            id: None,
+            name: text("contact_name"),
+            reading: text("contact_reading"),
+            department: text("contact_department"),
+            email: text("contact_email"),
+            phone: text("contact_phone"),
+        };
+        Ok(RegisterClient {
+            name: text("name"),
+            honorific,
+            registration_number: text("registration_number"),
+            postal_code: text("postal_code"),
+            region: text("region"),
+            locality: text("locality"),
+            street_address: text("street_address"),
+            extended_address: text("extended_address"),
+            reading: text("reading"),
+            registration_number_override: text("registration_number_override"),
+            contacts: vec![contact],
+        })
+    }
+}
+
+/// A cell's text. What looks like a formula is text like any other; the `'` that our own files put before one is taken off.
+fn plain(cell: &str) -> String {
+    let text = cell.trim();
+    let kept = text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']));
+    kept.unwrap_or(text).to_owned()
+}
+
+/// The field that a rule's pointer names: `/contacts/0/email` is `contact_email`.
+pub fn field_of(pointer: &str) -> String {
+    let field = pointer.trim_start_matches('/');
+    field.strip_prefix("contacts/0/").map_or_else(|| field.to_owned(), |part| format!("contact_{part}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_in_both_languages_and_any_order_are_understood() {
+        let file = "メール;社内番号;会社名;敬称\r\nA@b.jp;17;'=HYPERLINK(1);様\r\n;;B;殿\r\n".as_bytes();
+        let clients = Clients::read(file).unwrap();
+        assert_eq!((clients.place("name"), clients.place("region"), clients.rows.len()), (Some(3), None, 2));
+        let client = clients.client(&clients.rows[0]).unwrap();
+        assert_eq!((client.name.as_str(), client.honorific), ("=HYPERLINK(1)", Honorific::Sama));
+        assert_eq!(client.contacts[0].email, "A@b.jp");
+        assert_eq!(clients.client(&clients.rows[1]).unwrap_err(), "honorific");
+        for lang in Lang::ALL {
+            let file = template(lang).write(Encoding::Cp932).bytes;
+            assert!(Clients::read(&file).unwrap().columns.iter().all(Option::is_some));
+        }
+    }
+
+    #[test]
+    fn a_file_that_makes_no_sense_is_refused_as_a_whole() {
+        let code = |file: &[u8]| Clients::read(file).map(|_| ()).unwrap_err().code;
+        assert_eq!(code(b""), "import.no_name_column");
+        assert_eq!(code(b"a,b\n1,2\n"), "import.no_name_column");
+        assert_eq!(code("name,会社名\n".as_bytes()), "import.column_twice");
+        assert_eq!(code(b"name\n\xFF\xFE\n"), "import.unreadable");
+        assert_eq!(code(b"name\na\0b\n"), "import.unreadable");
+        assert_eq!(code(b"name\n\"a\n"), "import.open_quote");
+        let long = format!("name\n{}", "a\n".repeat(ROWS_MAX + 1));
+        assert_eq!(code(long.as_bytes()), "import.too_many_rows");
+    }
+}
