@@ -122,7 +122,7 @@ impl Command for RecordRendering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::{Client, Registered};
+    use crate::client::Client;
     use crate::date::Date;
     use crate::document::{CorrectDocument, DocumentType, DraftDocument, IssueDocument, LineInput};
     use crate::tax::TaxRate;
@@ -158,8 +158,7 @@ mod tests {
             lines: lines(),
             totals: None,
         };
-        let client =
-            Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] };
+        let client = registered_client("国立印刷局");
         scene().given::<Client>(CLIENT, client).when(DOCUMENT, draft).accepted()
     }
 

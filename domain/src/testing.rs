@@ -322,6 +322,12 @@ pub fn profile(name: &str) -> Profile {
     }
 }
 
+/// A client with nothing but a name, as it was registered.
+pub fn registered_client(name: &str) -> crate::client::Registered {
+    let (reading, person, contacts) = Default::default();
+    crate::client::Registered { profile: profile(name), reading, person, contacts }
+}
+
 /// Stands for every id in samples.
 pub const SAMPLE_ID: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
 /// Stands for every time in samples.

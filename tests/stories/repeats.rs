@@ -27,13 +27,17 @@ fn act(company: &Company, method: &str, object: &str, verb: &str, body: &Value) 
 #[test]
 fn a_line_from_the_catalog_keeps_what_it_was_filled_in_with() {
     let (_deployment, _server, company) = company("catalog");
-    let jig = json!({ "code": "JIG-1", "description": "搬送治具", "unit": "台", "unit_price": "120000.5", "tax_rate": "8" });
+    let jig =
+        json!({ "code": "JIG-1", "description": "搬送治具", "unit": "台", "unit_price": "120000.5", "tax_rate": "8" });
     let item = text(&company.ok(Call::new("POST", "/v1/items").json(&jig)), "id");
     let (path, draft) = (format!("/v1/items/{item}"), format!("/v1/documents/{}", company.new_draft()));
     let added = json!({ "item_id": item, "quantity": "2" });
     let added = act(&company, "POST", &draft, "/add_line", &added).expect(200).json();
     let line = &added["lines"][1];
-    assert_eq!((&line["description"], &line["unit"], &line["tax_rate"]), (&json!("搬送治具"), &json!("台"), &json!("8")));
+    assert_eq!(
+        (&line["description"], &line["unit"], &line["tax_rate"]),
+        (&json!("搬送治具"), &json!("台"), &json!("8"))
+    );
     assert_eq!((&line["amount"]["amount"], &added["totals"]["total"]["amount"]), (&json!(240_001), &json!(260_301)));
 
     let dearer = json!({ "description": "搬送治具", "unit_price": "999999", "tax_rate": "10" });
@@ -54,7 +58,10 @@ fn a_line_from_the_catalog_keeps_what_it_was_filled_in_with() {
         list["items"].as_array().expect("a list").iter().map(|i| text(i, "id")).collect::<Vec<_>>()
     };
     assert_eq!((ids("q=%E6%B2%BB%E5%85%B7"), ids("status=active")), (vec![item.clone()], vec![other.clone()]));
-    assert_eq!((ids("q=i-"), ids("status=archived"), ids("")), (vec![other.clone()], vec![item.clone()], vec![other, item]));
+    assert_eq!(
+        (ids("q=i-"), ids("status=archived"), ids("")),
+        (vec![other.clone()], vec![item.clone()], vec![other, item])
+    );
 }
 
 #[test]
@@ -75,12 +82,7 @@ fn a_document_becomes_a_template_and_a_template_a_document() {
         "note": "{next_month_year}年{next_month}月末日までに", "lines": [line("{prev_month_year}年{prev_month}月分")] });
     act(&company, "PUT", &path, "", &preset).expect(200);
     preset["lines"][0] = line("{monat}月分");
-    is_refused(
-        &act(&company, "PUT", &path, "", &preset),
-        422,
-        "template.unknown_placeholder",
-        "/lines/0/description",
-    );
+    is_refused(&act(&company, "PUT", &path, "", &preset), 422, "template.unknown_placeholder", "/lines/0/description");
     let ask = json!({ "template_id": id, "client_id": client, "date": "2027-01-31" });
     let made = company.ok(Call::new("POST", "/v1/documents/from_template").json(&ask));
     assert_eq!((&made["title"], &made["note"]), (&json!("2027年1月分"), &json!("2027年2月末日までに")));
@@ -100,7 +102,8 @@ fn the_catalog_and_templates_work_by_forms_alone() {
     let (client, draft) = (company.new_client(), company.new_draft());
     let post = |path: &str, fields: &[(&str, &str)]| {
         let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        let body: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         let call = Call::new("POST", path).bytes("application/x-www-form-urlencoded", body.join("&"));
         let answer = company.client.send(&company.login.on(call)).expect(303);
         answer.header("location").expect("it leads on").to_owned()

@@ -2,7 +2,7 @@ mod deals;
 mod presets;
 
 use super::*;
-use crate::client::{Archived, Client, Registered};
+use crate::client::{Archived, Client};
 use crate::event::Event;
 use crate::series::{NumberTaken, Series};
 use crate::tax::{ClaimedTotals, RateTotal};
@@ -28,8 +28,7 @@ fn company() -> tenant::Changed {
 
 /// A qualified company with one client.
 fn ready() -> Scene {
-    let client =
-        Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] };
+    let client = registered_client("国立印刷局");
     scene().given::<Tenant>(TENANT, company()).given::<Client>(CLIENT, client)
 }
 
@@ -423,10 +422,7 @@ fn every_refusal_of_the_rest() {
     drafted().given::<Tenant>(TENANT, careful).when(DOCUMENT, issue()).refused("document.not_approved");
     nowhere.when(DOCUMENT, issue()).refused_at("document.unknown_client", "/client_id");
     scene()
-        .given::<Client>(
-            CLIENT,
-            Registered { profile: profile("国立印刷局"), reading: String::new(), person: None, contacts: vec![] },
-        )
+        .given::<Client>(CLIENT, registered_client("国立印刷局"))
         .when(DOCUMENT, draft())
         .accepted()
         .when(DOCUMENT, issue())

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::client::{Client, Registered};
+use crate::client::Client;
 use crate::document::{DraftDocument, SetLines};
 use crate::money::{Decimal, Money};
 use crate::tax::TaxRate;
@@ -92,7 +92,7 @@ fn a_template_is_defined_changed_and_taken_out() {
 
 #[test]
 fn a_document_becomes_a_template_without_its_client_and_its_dates() {
-    let s = scene().given::<Client>(CLIENT, Registered { profile: profile("国立印刷局"), contact: None });
+    let s = scene().given::<Client>(CLIENT, registered_client("国立印刷局"));
     let s = s.when(DOCUMENT, document()).accepted();
     let save = SaveAsTemplate { document_id: DOCUMENT, name: "月次保守".into() };
     let s = s.when(TEMPLATE, save.clone()).accepted();

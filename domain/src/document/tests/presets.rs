@@ -42,7 +42,7 @@ fn a_line_from_the_catalog_holds_what_the_item_was_then() {
 #[test]
 fn every_refusal_of_a_line_from_the_catalog() {
     let s = scene().when(DOCUMENT, add("1")).refused("document.unknown");
-    let s = s.given::<Client>(CLIENT, Registered { profile: profile("国立印刷局"), contact: None });
+    let s = s.given::<Client>(CLIENT, registered_client("国立印刷局"));
     let s = s.when(DOCUMENT, draft()).accepted().when(DOCUMENT, add("1"));
     s.refused_at("document.unknown_item", "/item_id");
     let s = drafted().when(DOCUMENT, add("1 000")).refused_at("money.bad_decimal", "/quantity");
