@@ -1,4 +1,4 @@
-//! What documents are made from: items, templates.
+//! What documents are made from, and by what: items, templates, recurrences, batches.
 
 use serde_json::{Value, json};
 
@@ -31,5 +31,29 @@ impl Company {
     /// A template.
     pub fn new_template(&self) -> String {
         text(&self.ok(Call::new("POST", "/v1/templates").json(&self.template_body())), "id")
+    }
+
+    /// What `set_up_recurrence` takes: a draft at the end of each month of the far future.
+    pub fn recurrence_body(&self) -> Value {
+        json!({
+            "template_id": self.new_template(), "client_id": self.new_client(), "every_months": 1, "day": 31,
+            "starts_on": "2099-01-01", "mode": "draft",
+        })
+    }
+
+    /// A recurrence, perhaps a paused one.
+    pub fn new_recurrence(&self, paused: bool) -> String {
+        let id = text(&self.ok(Call::new("POST", "/v1/recurrences").json(&self.recurrence_body())), "id");
+        if paused {
+            let path = format!("/v1/recurrences/{id}");
+            self.ok(Call::new("POST", &format!("{path}/pause")).if_match(&self.etag(&path)));
+        }
+        id
+    }
+
+    /// A batch of one document; it is done soon.
+    pub fn new_batch(&self) -> String {
+        let documents = json!({ "documents": [self.new_draft()] });
+        text(&self.ok(Call::new("POST", "/v1/batches").json(&documents)), "id")
     }
 }

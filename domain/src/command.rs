@@ -56,6 +56,9 @@ pub trait Aggregate: Default + Send {
     type Event: Event;
     /// Stream kind: the singular noun.
     const STREAM: &'static str;
+    /// Does the newest event say all that there is to know? Then the others are not read: a stream of many thousands costs
+    /// what a short one does.
+    const LAST: bool = false;
     /// Takes one event in. Total: what was written once is accepted for ever.
     fn apply(&mut self, event: Self::Event);
     /// One event of every kind that is written now, for golden files and documentation.
@@ -68,7 +71,8 @@ pub trait Aggregate: Default + Send {
 pub struct On<A> {
     /// Stream id.
     pub id: Uuid,
-    /// Version of the last record; `None` = nothing has happened yet.
+    /// Version of the last record; `None` = nothing has happened yet. Of a stream of which only the last record is read
+    /// ([`Aggregate::LAST`]) it says no more than whether there is one.
     pub version: Option<u64>,
     /// Folded state.
     pub state: A,
@@ -123,6 +127,8 @@ pub trait State: Sized {
     const KINDS: &'static [&'static str];
     /// Are the streams read, and expected unmoved? See [`To`].
     const READS: bool = true;
+    /// Of which streams only the last record is read, in that order; see [`Aggregate::LAST`].
+    const LAST: &'static [bool];
     /// Folds the streams' records, in that order.
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError>;
     /// Version of each stream, in that order.
@@ -132,6 +138,7 @@ pub trait State: Sized {
 impl<A: Aggregate> State for On<A> {
     type Object = A;
     const KINDS: &'static [&'static str] = &[A::STREAM];
+    const LAST: &'static [bool] = &[A::LAST];
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
         On::fold(parts[0].0, &parts[0].1)
     }
@@ -159,6 +166,7 @@ impl<A: Aggregate> To<A> {
 impl<A: Aggregate> State for To<A> {
     type Object = A;
     const KINDS: &'static [&'static str] = &[A::STREAM];
+    const LAST: &'static [bool] = &[A::LAST];
     const READS: bool = false;
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
         Ok(To { id: parts[0].0, aggregate: PhantomData })
@@ -179,6 +187,7 @@ macro_rules! several {
         impl<$first: Aggregate, $($rest: Aggregate),+> State for (On<$first>, $(On<$rest>),+) {
             type Object = $first;
             const KINDS: &'static [&'static str] = &[$first::STREAM, $($rest::STREAM),+];
+            const LAST: &'static [bool] = &[$first::LAST, $($rest::LAST),+];
             fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
                 let mut parts = parts.iter();
                 Ok((next::<$first>(&mut parts)?, $(next::<$rest>(&mut parts)?),+))

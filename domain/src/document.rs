@@ -352,7 +352,7 @@ impl Document {
 
 impl On<Document> {
     /// The draft, if it still is one. Issued is immutable.
-    fn open(&self) -> Result<&Drafted, Rejection> {
+    pub(crate) fn open(&self) -> Result<&Drafted, Rejection> {
         let draft = self.draft.as_ref().ok_or(Rejection::new("document.unknown"))?;
         match self.status() {
             Some(DocumentStatus::Draft) => Ok(draft),

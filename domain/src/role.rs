@@ -24,7 +24,15 @@ impl Permission {
     pub fn is_outside(self) -> bool {
         matches!(self.noun(), "link" | "invitation" | "pass" | "kiosk" | "session" | "access" | "slug")
             || matches!(self.noun(), "operator" | "sign_up")
-            || matches!(self.0, "document.render" | "mail.record" | "delivery.expire" | "grant.expire")
+            || matches!(
+                self.0,
+                "document.render"
+                    | "recurrence.fire"
+                    | "batch.run"
+                    | "mail.record"
+                    | "delivery.expire"
+                    | "grant.expire"
+            )
             || matches!(self.0, "member.expire_invitation" | "tenant.open")
     }
 

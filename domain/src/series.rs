@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::command::{Aggregate, Emit, On};
+use crate::context::Context;
+use crate::document::DocumentType;
 use crate::events;
 
 events! {
@@ -33,6 +35,7 @@ pub struct Series {
 impl Aggregate for Series {
     type Event = SeriesEvent;
     const STREAM: &'static str = "series";
+    const LAST: bool = true;
     fn apply(&mut self, event: SeriesEvent) {
         let SeriesEvent::NumberTaken(taken) = event;
         self.last = taken.number;
@@ -41,6 +44,12 @@ impl Aggregate for Series {
     fn samples() -> Vec<SeriesEvent> {
         tests::samples()
     }
+}
+
+/// The series of today's documents of a type.
+pub fn series_id(document_type: DocumentType, ctx: &mut Context) -> Uuid {
+    let series = format!("{}/{}", document_type.name(), ctx.today.ymd().0);
+    ctx.world.fingerprint("series", &series)
 }
 
 impl On<Series> {

@@ -83,6 +83,12 @@
     if (event.target.matches("[data-auto]")) event.target.form.requestSubmit();
   });
 
+  // All rows of a list at once.
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-tick-all]")) return;
+    for (const box of event.target.form.querySelectorAll("td .tick")) box.checked = event.target.checked;
+  });
+
   document.addEventListener("click", (event) => {
     if (event.target.closest("[data-print]")) print();
   });
@@ -95,6 +101,10 @@
     },
     { capture: true },
   );
+
+  // What goes on is shown anew until it is over; without this there is a link.
+  const going = document.querySelector("[data-refresh]");
+  if (going) setTimeout(() => location.reload(), Number(going.dataset.refresh));
 
   // Toasts leave by themselves, and the address forgets them.
   const toasts = document.querySelector(".toasts");

@@ -185,6 +185,7 @@ impl App {
         tokio::spawn(crate::scrub::run(self.clone()));
         tokio::spawn(crate::feed::run(self.clone()));
         tokio::spawn(crate::paper::run(self.clone()));
+        tokio::spawn(crate::batch::run(self.clone()));
         tokio::spawn(crate::mail::run(self.clone()))
     }
 

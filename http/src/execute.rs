@@ -113,10 +113,11 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let mut ctx = context(principal, call, &mut minted);
 
         let mut ids = command.streams(target, &mut ctx)?;
-        let mut parts = vec![];
-        for (kind, id) in C::On::KINDS.iter().zip(&ids) {
-            let past = if C::On::READS { events(app, ledger, kind, *id).await? } else { vec![] };
-            parts.push((*id, past));
+        let (mut parts, mut versions) = (vec![], vec![]);
+        for id in ids.clone() {
+            let past = if C::On::READS { past::<C::On>(app, ledger, parts.len(), id).await? } else { (None, vec![]) };
+            versions.push(past.0);
+            parts.push((id, past.1));
         }
         let object: On<<C::On as State>::Object> = On::fold(parts[0].0, &parts[0].1).map_err(Problem::failed)?;
         if call.target.is_some() && !object.exists() {
@@ -126,8 +127,9 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             return Err(Problem::new("request.version_mismatch"));
         }
         for id in command.linked(&object, &mut ctx)? {
-            let kind = C::On::KINDS[ids.len()];
-            parts.push((id, events(app, ledger, kind, id).await?));
+            let (version, past) = past::<C::On>(app, ledger, ids.len(), id).await?;
+            versions.push(version);
+            parts.push((id, past));
             ids.push(id);
         }
         let state = C::On::fold(&parts).map_err(Problem::failed)?;
@@ -138,7 +140,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             return Ok(done);
         }
 
-        let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &state.versions()) } else { vec![] };
+        let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &versions) } else { vec![] };
         let append = append(app, principal, call, append_id, expect, emits, &mut minted)?;
         // What follows waits for the disk.
         drop(thinking);
@@ -195,6 +197,26 @@ pub fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, call: 
 pub async fn is_done<C: Command>(app: &App, principal: &Principal, key: &str) -> Result<bool, Problem> {
     let append_id = app.vault.append_id(principal.ledger, key_owner(principal), C::NAME, key)?;
     Ok(app.log.find_append(principal.ledger, append_id).await?.is_some())
+}
+
+/// What a decision reads of the stream at this place of its state, and the version that the stream has: all its events, or
+/// the last, where that says all.
+async fn past<S: State>(
+    app: &App,
+    ledger: Uuid,
+    place: usize,
+    id: Uuid,
+) -> Result<(Option<u64>, Vec<Stored>), Problem> {
+    let kind = S::KINDS[place];
+    if !S::LAST[place] {
+        let events = events(app, ledger, kind, id).await?;
+        return Ok(((events.len() as u64).checked_sub(1), events));
+    }
+    let stream = Stream::new(kind, id);
+    let Some(version) = app.log.stream_version(ledger, &stream).await? else { return Ok((None, vec![])) };
+    let last = app.log.read_stream(ledger, &stream, version, 1).await?;
+    let opened = last.iter().map(|record| Fact::open(record, &app.vault).map(|fact| fact.event));
+    Ok((Some(version), opened.collect::<Result<_, _>>().map_err(Problem::failed)?))
 }
 
 /// Two logins of one person are one principal, so that a retry after a new login is still a retry.

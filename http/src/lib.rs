@@ -8,6 +8,7 @@
 pub mod api;
 pub mod app;
 pub mod assets;
+pub mod batch;
 pub mod bench;
 pub mod check;
 pub mod cli;

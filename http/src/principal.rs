@@ -91,6 +91,11 @@ impl Principal {
         Principal::new(ledger, Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System))
     }
 
+    /// The server itself, on behalf of the member who asked for it, where one did.
+    pub fn system_for(ledger: Uuid, by: Option<Uuid>) -> Principal {
+        Principal { member: by, ..Principal::system(ledger) }
+    }
+
     /// A member for whom the server does what no permission covers: their own sign-up, login and logout.
     pub fn member(ledger: Uuid, id: Uuid, session_id: Option<Uuid>) -> Principal {
         let actor = Actor::new(actor_kind::MEMBER, id, Role::System);

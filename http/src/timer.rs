@@ -1,14 +1,17 @@
 //! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, addresses
-//! of sign-ups that were over long ago, counters of who has been quiet.
+//! of sign-ups that were over long ago, counters of who has been quiet; and the documents of recurrences.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keiin_domain::command::Command;
+use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::delivery::ExpireLink;
 use keiin_domain::grant::ExpireGrant;
 use keiin_domain::member::ExpireInvitation;
+use keiin_domain::recurrence::FireRecurrence;
+use keiin_projections::recurrence::{self, Due};
 use uuid::Uuid;
 
 use crate::app::App;
@@ -20,6 +23,9 @@ use crate::signup;
 
 /// Most links, and most invitations, that one round expires.
 const ROUND: usize = 200;
+
+/// Most dates that one recurrence makes up for in one round; the rest come in the next.
+const CATCH_UP: usize = 24;
 
 /// Runs due commands until the process ends.
 pub async fn run(app: Arc<App>) {
@@ -41,6 +47,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     expire(app, ExpireInvitation {}, &invitations, now_us).await?;
     let grants = keiin_projections::grant::due(&app.read, now_us, ROUND)?;
     expire(app, ExpireGrant {}, &grants, now_us).await?;
+    fire(app, now_us).await?;
     app.vault.purge_expired(now_us)?;
     signup::forget(app, now_us, ROUND).await?;
     Ok(links.len() + invitations.len() + grants.len())
@@ -55,4 +62,36 @@ async fn expire<C: Command>(app: &App, command: C, due: &[(Uuid, Uuid)], now_us:
         }
     }
     Ok(())
+}
+
+/// Makes the documents of the dates that have come, after a stop of all that have passed, each in its turn. A recurrence
+/// that cannot be fired now keeps none of the others waiting.
+async fn fire(app: &App, now_us: i64) -> Result<(), Problem> {
+    let today = Date::at(now_us, ZONE_S);
+    for _ in 0..CATCH_UP {
+        let mut fired = false;
+        for due in recurrence::due(&app.read, today, ROUND)? {
+            match fire_one(app, &due, now_us).await {
+                Ok(done) => fired |= done,
+                Err(problem) => {
+                    tracing::warn!(code = problem.code, recurrence = %due.id, "a date waits for another try")
+                }
+            }
+        }
+        if !fired {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// One date; false if another node was first.
+async fn fire_one(app: &App, due: &Due, now_us: i64) -> Result<bool, Problem> {
+    let allowed = Principal::system_for(due.ledger, due.by).allow::<FireRecurrence>()?;
+    let call = Call { cause: Some(due.since), ..Call::internal(now_us).on(due.id) };
+    let done = execute(app, &allowed, FireRecurrence { date: due.date }, &call).await?;
+    if let Some(span) = done.span {
+        app.wait(due.ledger, span.last).await?;
+    }
+    Ok(done.span.is_some())
 }

@@ -26,12 +26,13 @@ pub static BATCHES: Table = Table {
         int("total"),
         int("issued"),
         int("failed"),
+        int("waiting"),
         int("cancelled"),
         int("since"),
         int("version"),
         int("position"),
     ],
-    indexes: &["since"],
+    indexes: &["since", "cancelled, waiting"],
     only_grows: false,
 };
 
@@ -61,6 +62,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
                     ("total", cell(e.documents.len() as u64)),
                     ("issued", cell(0u32)),
                     ("failed", cell(0u32)),
+                    ("waiting", cell(e.documents.len() as u64)),
                     ("cancelled", cell(false)),
                 ];
                 out.born(&BATCHES, fact, columns);
@@ -75,6 +77,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             let columns = [("outcome", cell(outcome)), ("code", cell(code)), ("pointer", cell(pointer))];
             out.set(&PARTS, [cell(batch), fact.id()], columns);
             out.add(&BATCHES, [cell(batch)], outcome, 1);
+            out.add(&BATCHES, [cell(batch)], "waiting", -1);
             out.set(&BATCHES, [cell(batch)], [("position", cell(fact.leaf.position))]);
         }
         _ => {}
@@ -91,8 +94,8 @@ pub struct Turn {
     pub batch: Uuid,
     /// Which document.
     pub document: Uuid,
-    /// On whose behalf.
-    pub by: Uuid,
+    /// On whose behalf; nobody's, where a program ordered it.
+    pub by: Option<Uuid>,
     /// Position of the record that ordered it.
     pub since: u64,
 }
@@ -100,9 +103,10 @@ pub struct Turn {
 /// Documents that wait in batches of all companies; those of one batch in its order.
 pub fn waiting(read: &Read, limit: usize) -> Result<Vec<Turn>, Refusal> {
     // Asked after every change of any company: one look into the index of each.
-    let sql = "SELECT b.ledger, b.id, x.document_id, b.ordered_by, b.since FROM positions p
-               JOIN batch_parts x ON x.ledger = p.ledger AND x.outcome = 'waiting'
-               JOIN batches b ON b.ledger = x.ledger AND b.id = x.batch_id AND b.cancelled = 0
+    let sql = "SELECT b.ledger, b.id, x.document_id, m.id, b.since FROM positions p
+               JOIN batches b ON b.ledger = p.ledger AND b.cancelled = 0 AND b.waiting > 0
+               JOIN batch_parts x ON x.ledger = b.ledger AND x.outcome = 'waiting' AND x.batch_id = b.id
+               LEFT JOIN members m ON m.ledger = b.ledger AND m.id = b.ordered_by
                WHERE p.projection = 'batch' ORDER BY b.ordered_at, b.id, x.n LIMIT $1";
     let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![limit as u64])?))?;
     let turn = |row: &Row| {
@@ -164,11 +168,9 @@ pub struct PartView {
     pub pointer: Option<String>,
 }
 
-/// Batches with their `status` and what is `waiting`.
-pub const FROM: &str = "(SELECT b.*, b.total - b.issued - b.failed AS waiting,
-       CASE WHEN b.total = b.issued + b.failed THEN 'finished' WHEN b.cancelled = 1 THEN 'cancelled' ELSE 'running' END
-         AS status
-     FROM batches b)";
+/// Batches with their `status`.
+pub const FROM: &str = "(SELECT b.*, CASE WHEN b.waiting = 0 THEN 'finished' WHEN b.cancelled = 1 THEN 'cancelled'
+       ELSE 'running' END AS status FROM batches b)";
 
 fn view(row: &Row) -> Seen<BatchView> {
     Ok(BatchView {

@@ -151,6 +151,12 @@ pub const FROM: &str = concat!(
             WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'item' THEN (SELECT x.description FROM items x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'template' THEN (SELECT x.name FROM templates x WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'recurrence' THEN (SELECT t.name || ' ' || c.name FROM recurrences x
+            JOIN templates t ON t.ledger = x.ledger AND t.id = x.template_id
+            JOIN clients c ON c.ledger = x.ledger AND c.id = x.client_id
+            WHERE x.ledger = e.ledger AND x.id = e.stream_id)
+        WHEN 'batch_part' THEN (SELECT ltrim(coalesce(x.number, '') || ' ' || x.title) FROM documents x
+            WHERE x.ledger = e.ledger AND x.id = e.stream_id)
         WHEN 'delivery' THEN (SELECT ltrim(coalesce(o.number, '') || ' ' || o.title) FROM deliveries x
             JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
             WHERE x.ledger = e.ledger AND x.id = e.stream_id)

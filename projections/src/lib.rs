@@ -6,6 +6,7 @@
 pub mod account;
 pub mod application;
 pub mod authorization;
+pub mod batch;
 pub mod catalog;
 pub mod client;
 pub mod cursor;
@@ -27,6 +28,7 @@ pub mod passkey;
 pub mod permission_set;
 pub mod phone;
 pub mod query;
+pub mod recurrence;
 pub mod runner;
 pub mod secretary;
 pub mod security;
@@ -50,6 +52,8 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     document::PROJECTION,
     item::PROJECTION,
     template::PROJECTION,
+    recurrence::PROJECTION,
+    batch::PROJECTION,
     delivery::PROJECTION,
     visit::PROJECTION,
     kiosk::PROJECTION,
@@ -89,6 +93,10 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<item::GetItem>();
     v.query::<template::ListTemplates>();
     v.query::<template::GetTemplate>();
+    v.query::<recurrence::ListRecurrences>();
+    v.query::<recurrence::GetRecurrence>();
+    v.query::<batch::ListBatches>();
+    v.query::<batch::GetBatch>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
     v.query::<visit::ListVisits>();

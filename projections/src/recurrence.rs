@@ -111,16 +111,17 @@ pub struct Due {
     pub id: Uuid,
     /// Which date.
     pub date: Date,
-    /// On whose behalf.
-    pub by: Uuid,
+    /// On whose behalf; nobody's, where a program set it up.
+    pub by: Option<Uuid>,
     /// Position of the record that set it up.
     pub since: u64,
 }
 
 /// What is due, of all companies, the oldest first.
 pub fn due(read: &Read, today: Date, limit: usize) -> Result<Vec<Due>, Refusal> {
-    let sql = "SELECT ledger, id, next_on, set_up_by, since FROM recurrences
-               WHERE status = 'active' AND next_on <= $1 ORDER BY next_on LIMIT $2";
+    let sql = "SELECT r.ledger, r.id, r.next_on, m.id, r.since FROM recurrences r
+               LEFT JOIN members m ON m.ledger = r.ledger AND m.id = r.set_up_by
+               WHERE r.status = 'active' AND r.next_on <= $1 ORDER BY r.next_on, r.id LIMIT $2";
     let today = i64::from(today.0);
     let rows = read.sql(|connection| Ok(connection.query(Scope::All, sql, &values![today, limit as u64])?))?;
     let due = |row: &Row| {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use keiin_domain::application::RegisterApplication;
 use keiin_domain::authorization::GiveAuthorization;
+use keiin_domain::batch::{IssueInBatch, OrderBatch};
 use keiin_domain::client::RegisterClient;
 use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::SendDocument;
@@ -21,6 +22,7 @@ use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
 use keiin_domain::permission_set::DefinePermissionSet;
+use keiin_domain::recurrence::{FireRecurrence, SetUpRecurrence};
 use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
@@ -34,8 +36,8 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    account, application, authorization, client, delivery, device, document, event, grant, item, kiosk, mail, member,
-    passkey, permission_set, phone, secretary, session, sign_up, template, token, visit,
+    account, application, authorization, batch, client, delivery, device, document, event, grant, item, kiosk, mail,
+    member, passkey, permission_set, phone, recurrence, secretary, session, sign_up, template, token, visit,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -54,7 +56,13 @@ async fn everything(house: &House, owner: Person) {
     house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
     let item = json!({ "description": "紙", "unit_price": "100", "tax_rate": "10" });
     house.run::<RegisterItem>(owner, None, item).await;
-    house.run::<SaveAsTemplate>(owner, None, json!({ "document_id": paper, "name": "紙" })).await;
+    let template = house.run::<SaveAsTemplate>(owner, None, json!({ "document_id": paper, "name": "紙" })).await;
+    let monthly = json!({ "template_id": template, "client_id": buyer, "every_months": 1, "day": 2,
+        "starts_on": "2026-11-02", "mode": "draft" });
+    let monthly = house.run::<SetUpRecurrence>(owner, None, monthly).await;
+    house.run::<FireRecurrence>(owner.system(), Some(monthly), json!({ "date": "2026-11-02" })).await;
+    let batch = house.run::<OrderBatch>(owner, None, json!({ "documents": [paper] })).await;
+    house.run::<IssueInBatch>(owner.system(), Some(paper), json!({ "batch": batch })).await;
     let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     house.run::<SendDocument>(owner, None, to).await;
     let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
@@ -147,10 +155,11 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 22] = [
+    let lists: [(&str, &str); 24] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
+        ("list_batches", batch::FROM),
         ("list_clients", client::FROM),
         ("list_deliveries", delivery::FROM),
         ("list_devices", device::FROM),
@@ -165,6 +174,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_passkeys", passkey::FROM),
         ("list_permission_sets", permission_set::FROM),
         ("list_phones", phone::FROM),
+        ("list_recurrences", recurrence::FROM),
         ("list_secretaries", secretary::FROM),
         ("list_sessions", session::FROM),
         ("list_templates", template::FROM),

@@ -16,7 +16,8 @@ use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVis
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
 use keiin_projections::{
-    client, delivery, document, event, grant, item, kiosk, mail, member, template, tenant, token, visit,
+    batch, client, delivery, document, event, grant, item, kiosk, mail, member, recurrence, template, tenant, token,
+    visit,
 };
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
@@ -445,6 +446,8 @@ async fn nothing_there_is_no_error(house: House) {
         ask::<document::ListDocuments>(&house, who, &[("q", "a")]).await,
         ask::<item::ListItems>(&house, who, &[("q", "a")]).await,
         ask::<template::ListTemplates>(&house, who, &[("q", "a")]).await,
+        ask::<recurrence::ListRecurrences>(&house, who, &[("status", "active")]).await,
+        ask::<batch::ListBatches>(&house, who, &[("status", "running")]).await,
         ask::<delivery::ListDeliveries>(&house, who, &[("q", "a")]).await,
         ask::<visit::ListVisits>(&house, who, &[("q", "a")]).await,
         ask::<kiosk::ListKiosks>(&house, who, &[("q", "a")]).await,

@@ -11,7 +11,8 @@ pub const OPERATIONS: &[&str] = &[
     "draft_document", "set_lines", "change_document", "request_approval", "approve_document", "reject_document",
     "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
     "register_item", "change_item", "archive_item", "add_line", "define_template", "change_template",
-    "archive_template", "save_as_template", "draft_from_template", "compute_totals", "get_document_pdf",
+    "archive_template", "save_as_template", "draft_from_template", "set_up_recurrence", "pause_recurrence",
+    "resume_recurrence", "end_recurrence", "order_batch", "cancel_batch", "compute_totals", "get_document_pdf",
     "get_document_pint", "get_number_series", "check_file",
 ];
 
@@ -21,6 +22,9 @@ pub fn object(company: &Company, name: &str) -> Option<String> {
         "get_document" | "set_lines" | "change_document" | "issue_document" | "request_approval" | "add_line" => {
             Some(company.new_draft())
         }
+        "get_recurrence" | "pause_recurrence" | "end_recurrence" => Some(company.new_recurrence(false)),
+        "resume_recurrence" => Some(company.new_recurrence(true)),
+        "get_batch" | "cancel_batch" => Some(company.new_batch()),
         "get_item" | "change_item" | "archive_item" => Some(company.new_item()),
         "get_template" | "change_template" | "archive_template" => Some(company.new_template()),
         "approve_document" | "reject_document" => Some(requested(company)),
@@ -41,6 +45,8 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         "set_lines" | "compute_totals" => example.body = Some(json!({ "lines": lines() })),
         "register_item" | "change_item" => example.body = Some(company.item_body()),
         "define_template" | "change_template" => example.body = Some(company.template_body()),
+        "set_up_recurrence" => example.body = Some(company.recurrence_body()),
+        "order_batch" => example.body = Some(json!({ "documents": [company.new_draft()] })),
         "add_line" => example.body = Some(json!({ "item_id": company.new_item() })),
         "save_as_template" => {
             let name = format!("Saved by {}", company.slug);

@@ -126,7 +126,8 @@ fn what_is_refused_is_told_of_and_stops_nobody() {
         assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
     }
     // Its page says in words what was refused, and where.
-    let page = company.client.send(&company.login.on(Call::new("GET", &format!("/batches/{batch}?lang=en")))).expect(200);
+    let page =
+        company.client.send(&company.login.on(Call::new("GET", &format!("/batches/{batch}?lang=en")))).expect(200);
     assert!(page.text().contains("There are no lines") && page.text().contains(&format!("/documents/{empty}")));
 }
 

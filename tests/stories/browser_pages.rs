@@ -61,7 +61,12 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     let lines = json!([{ "description": "{month}月分 保守", "quantity": "1", "unit": "式", "unit_price": "50000", "tax_rate": "10" }]);
     let template = json!({ "name": "月次保守", "document_type": "invoice", "title": "{year}年{month}月分 保守料",
         "due_days": 30, "lines": lines });
-    client.post("/v1/templates", &template).expect(201);
+    let template = client.post("/v1/templates", &template).expect(201).json()["id"].clone();
+    let monthly = json!({ "template_id": template, "client_id": ids(client, "clients", |c| c["archived"] == false)[0],
+        "every_months": 1, "day": 31, "starts_on": "2099-01-01", "mode": "issue" });
+    client.post("/v1/recurrences", &monthly).expect(201);
+    let chosen = ids(client, "documents", |d| d["status"] == "issued").swap_remove(0);
+    client.post("/v1/batches", &json!({ "documents": [chosen] })).expect(201);
     let first = |list: &str| ids(client, list, |_| true).swap_remove(0);
     let of = |list: &str, field: &str, value: &str| ids(client, list, |item| item[field] == value).swap_remove(0);
     let mut looks = Vec::new();

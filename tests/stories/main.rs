@@ -5,6 +5,7 @@
 
 mod bad_forms;
 mod bad_input;
+mod batches;
 mod bench;
 mod browser_day;
 mod browser_documents;
@@ -14,6 +15,7 @@ mod browser_oidc;
 mod browser_pages;
 mod browser_paper;
 mod browser_passkey;
+mod browser_repeats;
 mod browser_sign_up;
 mod browser_verify;
 mod client_import;
@@ -48,6 +50,7 @@ mod passkey;
 mod password;
 mod postgres;
 mod rebuild;
+mod recurrences;
 mod repeats;
 mod retry;
 mod rights;

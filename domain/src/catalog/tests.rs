@@ -269,6 +269,7 @@ fn codes_in_stored_events_never_change() {
         crate::authorization::AuthorizationEnd,
         crate::factor::account::Provider,
         crate::factor::account::LinkedBy,
+        crate::recurrence::Mode,
     ];
     let held = include_str!("../../golden/codes.txt");
     assert_eq!(lines.concat(), held, "a code that was written once keeps its meaning; new ones are added at the end");

@@ -5,12 +5,12 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::commands::{LineInput, compute};
-use super::{Approval, Corrected, Document, DocumentType, Issued, Sender};
+use super::{Approval, Corrected, Document, DocumentType, Drafted, Issued, Sender};
 use crate::client::Client;
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::role::Permission;
-use crate::series::Series;
+use crate::series::{Series, series_id};
 use crate::tenant::Tenant;
 use crate::text;
 
@@ -30,38 +30,48 @@ impl Command for IssueDocument {
     ];
     fn linked(&self, document: &On<Document>, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let draft = document.open()?;
-        let series = format!("{}/{}", draft.document_type.name(), ctx.today.ymd().0);
-        Ok(vec![ctx.world.fingerprint("series", &series), ctx.tenant, draft.head.client_id])
+        Ok(vec![series_id(draft.document_type, ctx), ctx.tenant, draft.head.client_id])
     }
     fn decide(self, (document, series, tenant, client): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let draft = document.open()?;
-        let recipient = client.addressable()?.clone();
-        if draft.body.lines.is_empty() {
-            return Err(Rejection::at("document.no_lines", "/lines"));
-        }
-        // What a qualified invoice must show (Consumption Tax Act 57-4): we have all of it but, perhaps, our own number.
-        if draft.document_type == DocumentType::Invoice && tenant.registration_number.is_empty() {
-            return Err(Rejection::new("document.not_qualified"));
-        }
-        if tenant.approval_required && document.approval != Approval::Approved {
-            return Err(Rejection::new("document.not_approved"));
-        }
-        let (number, taken) = series.take(document.id);
-        let issued = Issued {
-            number: format!("{}-{}-{number:04}", draft.document_type.prefix(), ctx.today.ymd().0),
-            issued_on: ctx.today,
-            sender: Sender {
-                name: tenant.name.clone(),
-                registration_number: tenant.registration_number.clone(),
-                address: tenant.address.clone(),
-                bank_details: tenant.bank_details.clone(),
-            },
-            recipient,
-            totals: draft.body.totals.clone(),
-            secret_hash: ctx.world.secret("chk", document.id),
-        };
-        Ok(vec![document.emit(issued), taken])
+        number_and_issue(document, draft, document.approval, (series, tenant, client), ctx)
     }
+}
+
+/// The rules of an issue, whoever asks for it: by hand, on a date, or in a batch. The document's event and the number's.
+pub fn number_and_issue(
+    document: &On<Document>,
+    draft: &Drafted,
+    approval: Approval,
+    (series, tenant, client): (&On<Series>, &On<Tenant>, &On<Client>),
+    ctx: &mut Context,
+) -> Result<Vec<Emit>, Rejection> {
+    let recipient = client.addressable()?.clone();
+    if draft.body.lines.is_empty() {
+        return Err(Rejection::at("document.no_lines", "/lines"));
+    }
+    // What a qualified invoice must show (Consumption Tax Act 57-4): we have all of it but, perhaps, our own number.
+    if draft.document_type == DocumentType::Invoice && tenant.registration_number.is_empty() {
+        return Err(Rejection::new("document.not_qualified"));
+    }
+    if tenant.approval_required && approval != Approval::Approved {
+        return Err(Rejection::new("document.not_approved"));
+    }
+    let (number, taken) = series.take(document.id);
+    let issued = Issued {
+        number: format!("{}-{}-{number:04}", draft.document_type.prefix(), ctx.today.ymd().0),
+        issued_on: ctx.today,
+        sender: Sender {
+            name: tenant.name.clone(),
+            registration_number: tenant.registration_number.clone(),
+            address: tenant.address.clone(),
+            bank_details: tenant.bank_details.clone(),
+        },
+        recipient,
+        totals: draft.body.totals.clone(),
+        secret_hash: ctx.world.secret("chk", document.id),
+    };
+    Ok(vec![document.emit(issued), taken])
 }
 
 /// Puts other lines into an issued document. The number stays, the revision rises, both are in the history.

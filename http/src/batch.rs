@@ -1,0 +1,64 @@
+//! Batches of documents to issue: one after the other, each in its own append. What was done is in the ledger, so a server
+//! that died goes on where it stopped, and two nodes at one batch issue nothing twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keiin_domain::batch::IssueInBatch;
+use keiin_projections::batch::{Turn, waiting};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::clock;
+use crate::execute::{Call, execute};
+use crate::principal::Principal;
+use crate::problem::Problem;
+
+/// Documents of one round; their rows are read at once and folded before the next.
+const ROUND: usize = 100;
+/// How often it is looked for what a restart or an error left.
+const QUIET: Duration = Duration::from_secs(15);
+
+/// Issues what batches order, until the server stops.
+pub async fn run(app: Arc<App>) {
+    let mut folded = app.runner.folded();
+    while !*app.stopping.borrow() {
+        match round(&app).await {
+            Ok(done) if done > 0 => continue,
+            Ok(_) => {}
+            Err(problem) => tracing::warn!(code = problem.code, "batches wait for another try"),
+        }
+        app.rest(&mut folded, QUIET).await;
+        // What comes in this moment is one round.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// One round; returns how many documents it issued or noted as refused.
+pub async fn round(app: &App) -> Result<usize, Problem> {
+    let mut done: Vec<(Uuid, u64)> = vec![];
+    for turn in waiting(&app.read, ROUND)? {
+        if *app.stopping.borrow() {
+            break;
+        }
+        match issue(app, &turn, clock::now_us()).await {
+            Ok(last) => done.extend(last.map(|last| (turn.ledger, last))),
+            Err(problem) => {
+                tracing::warn!(code = problem.code, batch = %turn.batch, "a document waits for another try")
+            }
+        }
+    }
+    for (ledger, last) in &done {
+        app.wait(*ledger, *last).await?;
+    }
+    Ok(done.len())
+}
+
+/// One document; where its last record stands, if it was not done before.
+async fn issue(app: &App, turn: &Turn, now_us: i64) -> Result<Option<u64>, Problem> {
+    let allowed = Principal::system_for(turn.ledger, turn.by).allow::<IssueInBatch>()?;
+    // As a new object: what is no document has its place in the batch all the same.
+    let call = Call { new_id: Some(turn.document), cause: Some(turn.since), ..Call::internal(now_us) };
+    let done = execute(app, &allowed, IssueInBatch { batch: turn.batch }, &call).await?;
+    Ok(done.span.map(|span| span.last))
+}
