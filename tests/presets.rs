@@ -1,9 +1,22 @@
-//! What documents are made from, and by what: items, templates, recurrences, batches.
+//! What documents are made from, and by what: items, templates, recurrences, batches; and another node to do it.
+
+use std::path::PathBuf;
+use std::process::Command;
 
 use serde_json::{Value, json};
 
 use crate::client::Call;
-use crate::company::{Company, lines, text};
+use crate::company::{Company, Deployment, lines, text};
+
+impl Deployment {
+    /// A data directory for another node of it: its settings and keys.
+    pub fn node(&self, name: &str) -> PathBuf {
+        let data = self.folder().join(name);
+        let copied = Command::new("cp").arg("-a").arg(self.data()).arg(&data).status().expect("cp runs");
+        assert!(copied.success());
+        data
+    }
+}
 
 impl Company {
     /// What `register_item` takes.

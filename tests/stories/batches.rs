@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use keiin_test_postgres::Server as Postgres;
 use keiin_tests::company::text;
 use keiin_tests::{Call, Company, Deployment, Server, long, report};
 use serde_json::{Value, json};
@@ -80,6 +81,25 @@ fn a_server_that_dies_in_the_middle_loses_and_doubles_nothing() {
         assert_eq!(issued["items"].as_array().expect("a list").len(), 1);
     }
     report!("batches documents={n} kills=2 seconds={seconds:.1} lost=0 doubled=0");
+}
+
+/// Two nodes at one batch, and one of them dies.
+#[test]
+fn two_nodes_issue_each_document_once() {
+    let n = 60;
+    let deployment = Deployment::on_postgres(Postgres::shared());
+    let first = deployment.serve();
+    let company = qualified(&first, "nodes");
+    let mut second = Server::serve(&deployment.node("second"));
+    let documents = drafts(&company, &company.new_client(), n);
+    let batch = order(&company, &documents);
+    wait(&company, &batch, |seen| seen["issued"].as_u64() >= Some(n as u64 / 2));
+    second.kill();
+    wait(&company, &batch, |seen| seen["status"] == "finished");
+    let series = &company.get("/v1/documents/numbers")["items"][0];
+    assert_eq!((&series["documents"], &series["missing"], &series["doubled"]), (&json!(n), &json!(0), &json!(0)));
+    let noted = company.get("/v1/events?kind=batch.document_issued&limit=200");
+    assert_eq!(noted["items"].as_array().expect("a list").len(), n);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn what_repeats_is_written_once() {
     browser.wait_for_text(".toast", "ひな形を保存しました");
     browser.fill("[name=title]", "{year}年{month}月分 保守料");
     press(&browser, ENTER);
-    browser.wait_for_text(".toast", "保存しました");
+    browser.wait_for("[name=title][value^='{year}']");
     browser.click("a[href^='/recurrences/new']");
     browser.select("[name=client_id]", &client);
     browser.select("[name=mode]", "issue");

@@ -10,14 +10,6 @@ use keiin_tests::company::{Company, Deployment, Exported, read_export, verify};
 use keiin_tests::{Call, Demo, Follow, Server, keiin, report};
 use serde_json::{Value, json};
 
-/// A data directory for another node of the same deployment: its settings and keys.
-fn node(deployment: &Deployment, name: &str) -> std::path::PathBuf {
-    let data = deployment.folder().join(name);
-    let copied = Command::new("cp").arg("-a").arg(deployment.data()).arg(&data).status().expect("cp runs");
-    assert!(copied.success());
-    data
-}
-
 fn positions(records: &[Exported]) -> Vec<u64> {
     records.iter().map(|record| record.leaf.position).collect()
 }
@@ -36,7 +28,7 @@ fn any_node_takes_any_write_and_a_killed_one_is_not_missed() {
     let deployment = Deployment::on_postgres(Postgres::shared());
     let first = deployment.serve();
     let company = Company::sign_up(&first, "minato");
-    let mut second = Server::serve(&node(&deployment, "second"));
+    let mut second = Server::serve(&deployment.node("second"));
 
     // Written here, read there; sessions and tokens hold on both.
     let there = company.at(&second);
@@ -97,7 +89,7 @@ fn a_feed_goes_on_at_another_node() {
     let deployment = Deployment::on_postgres(Postgres::shared());
     let first = deployment.serve();
     let company = Company::sign_up(&first, "minato");
-    let second = Server::serve(&node(&deployment, "second"));
+    let second = Server::serve(&deployment.node("second"));
     let nodes = [company.at(&first), company.at(&second)];
     let (mut told, mut cursor) = (vec![], None);
     for round in 0..10 {
@@ -280,7 +272,7 @@ fn f13_a_standby_takes_over_and_the_old_primary_stays_out() {
     let old = format!("postgres://postgres@127.0.0.1:{}/{name}", primary.port());
     assert_eq!(primary.sql(name, "SELECT pg_is_in_recovery()"), "f");
     let there = primary.sql(name, "SELECT max(size) FROM keiin_log.heads");
-    let data = node(&deployment, "stray");
+    let data = deployment.node("stray");
     let stray = keiin(&["serve", "--data", &data.display().to_string(), "--listen", "127.0.0.1:0", "--database", &old]);
     assert_ne!(stray.code, 0);
     assert!(stray.stderr.contains("former primary"), "{}", stray.stderr);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use keiin_test_postgres::Server as Postgres;
 use keiin_tests::company::text;
 use keiin_tests::{Call, Company, Deployment, Server};
 use serde_json::{Value, json};
@@ -120,4 +121,28 @@ fn a_date_that_has_nothing_to_be_made_from_says_why_and_so_does_a_draft() {
         let page = company.client.send(&login.on(Call::new("GET", &format!("/recurrences/{id}?lang=ja")))).expect(200);
         assert!(page.text().contains(words), "{}", page.text());
     }
+}
+
+/// Two nodes whose timers meet at the same dates.
+#[test]
+fn two_nodes_make_one_document_of_a_date() {
+    let deployment = Deployment::on_postgres(Postgres::shared());
+    let server = Server::serve_at("@2026-11-02 00:00:00", &deployment.data());
+    let company = Company::sign_up(&server, "timers");
+    let all: Vec<String> = (3..=8).map(|day| set_up(&company, &json!({ "day": day }))).collect();
+    drop(server);
+    let second = deployment.node("second");
+    let late = "@2027-01-20 00:00:00";
+    let (one, two) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| Server::serve_at(late, &second));
+        (Server::serve_at(late, &deployment.data()), other.join().expect("it starts"))
+    });
+    let company = company.at(&one);
+    for (day, id) in (3..=8).zip(&all) {
+        let seen = settled(&company, id, Some(&format!("2027-02-{day:02}")));
+        let wanted = ["2026-11", "2026-12", "2027-01"].map(|month| format!("{month}-{day:02}"));
+        assert_eq!(dates(&seen), wanted.map(|date| (date, "draft".to_owned(), String::new())));
+    }
+    drop(two);
+    assert_eq!(company.get("/v1/documents")["counts"], json!({ "draft": 3 * all.len() }), "none twice");
 }
