@@ -1,5 +1,4 @@
 use super::*;
-use crate::client::Registered;
 use crate::date::Date;
 use crate::document::{DocumentStatus, DocumentType, DraftDocument, IssueDocument, LineInput};
 use crate::money::Rounding;
@@ -57,7 +56,7 @@ fn company(approval_required: bool) -> tenant::Changed {
 
 /// Three drafts, the second without lines.
 fn ready() -> Scene {
-    let client = Registered { profile: profile("国立印刷局"), contact: None };
+    let client = registered_client("国立印刷局");
     let scene = scene().given::<Tenant>(TENANT, company(false)).given::<Client>(CLIENT, client);
     [1, 0, 1].into_iter().zip(1..).fold(scene, |scene, (lines, n)| scene.when(id(n), draft(lines)).accepted())
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::client::{self, Registered};
+use crate::client;
 use crate::document::{Drafted, Issued, Line};
 use crate::money::{Decimal, Money, Rounding};
 use crate::role::Role;
@@ -53,7 +53,7 @@ fn company(approval_required: bool) -> tenant::Changed {
 }
 
 fn ready() -> Scene {
-    let client = Registered { profile: profile("国立印刷局"), contact: None };
+    let client = registered_client("国立印刷局");
     let scene = scene().given::<Tenant>(TENANT, company(false)).given::<Client>(CLIENT, client);
     scene.given::<Template>(TEMPLATE, template::Defined { preset: preset(1) })
 }
