@@ -157,6 +157,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         | "get_trust"
         | "get_log_key"
         | "create_export"
+        | "download_audit_archive"
         | "revoke_invitation"
         | "reinstate_member"
         | "remove_member"

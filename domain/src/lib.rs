@@ -281,4 +281,5 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     }
     v.aggregate::<log::Log>();
     v.command::<log::RecordExport>();
+    v.command::<log::RecordAuditDownload>();
 }

@@ -13,6 +13,7 @@ events! {
     /// What happens to the log as a whole.
     LogEvent {
         Exported = "log.exported" v 1;
+        AuditDownloaded = "log.audit_downloaded" v 1;
     }
 }
 
@@ -23,6 +24,20 @@ pub struct Exported {
     pub from: u64,
     /// How many records.
     pub size: u64,
+}
+
+/// Documents with their files and the ledger left the server as one archive, for a tax inspection.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AuditDownloaded {
+    /// What was asked for: `from=2026-04-01`.
+    pub filters: Vec<String>,
+    /// How many documents are in it.
+    pub documents: u64,
+    /// How many printed files.
+    pub files: u64,
+    /// Of the archive.
+    #[serde(with = "crate::event::hex32")]
+    pub sha256: [u8; 32],
 }
 
 /// Nothing is decided from exports.
@@ -63,6 +78,36 @@ impl Command for RecordExport {
     }
 }
 
+/// Writes down that somebody took documents away for an inspection.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordAuditDownload {
+    /// What was asked for.
+    pub filters: Vec<String>,
+    /// How many documents are in it.
+    pub documents: u64,
+    /// How many printed files.
+    pub files: u64,
+    /// Of the archive.
+    #[schema(value_type = String)]
+    pub sha256: [u8; 32],
+}
+
+impl Command for RecordAuditDownload {
+    type On = On<Log>;
+    const NAME: &'static str = "record_audit_download";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("log.export");
+    const REJECTS: &'static [&'static str] = &[];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![ctx.tenant])
+    }
+    fn decide(self, log: &On<Log>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let RecordAuditDownload { filters, documents, files, sha256 } = self;
+        Ok(vec![log.emit(AuditDownloaded { filters, documents, files, sha256 })])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,10 +118,18 @@ mod tests {
         let exported = Exported { from: 0, size: 400 };
         scene().when(FRESH, RecordExport { from: 0, size: 400 }).then([emit::<Log>(TENANT, exported)]);
         covered::<RecordExport>();
+
+        let (filters, sha256) = (vec!["from=2026-04-01".to_owned()], [7; 32]);
+        let took = RecordAuditDownload { filters: filters.clone(), documents: 2, files: 3, sha256 };
+        let taken = AuditDownloaded { filters, documents: 2, files: 3, sha256 };
+        scene().when(FRESH, took).then([emit::<Log>(TENANT, taken)]);
+        covered::<RecordAuditDownload>();
     }
 
     /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
     pub fn samples() -> Vec<LogEvent> {
-        vec![Exported { from: 0, size: 400 }.into()]
+        let filters = vec!["from=2026-04-01".to_owned()];
+        let taken = AuditDownloaded { filters, documents: 2, files: 3, sha256: [7; 32] };
+        vec![Exported { from: 0, size: 400 }.into(), taken.into()]
     }
 }

@@ -70,7 +70,7 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 /// All documents that fit, the newest first.
-fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
+pub fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
     let mut params = api::params(params, &[ListDocuments::PARAMS])?;
     params.0.insert("limit".into(), MAX_LIMIT.to_string());
     let mut found = vec![];
@@ -109,7 +109,8 @@ async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Probl
     Ok(download(file.bytes, kind, "attachment; filename=\"documents.csv\""))
 }
 
-fn row(view: DocumentView) -> Result<Row, Problem> {
+/// A document as a row of the list.
+pub fn row(view: DocumentView) -> Result<Row, Problem> {
     let broken = || Problem::failed("a document's row does not read");
     let sha256 = view.pdf.and_then(|pdf| hex::decode(pdf.sha256).ok()).and_then(|bytes| bytes.try_into().ok());
     Ok(Row {

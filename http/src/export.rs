@@ -1,8 +1,10 @@
 //! Exports: a ledger, or a range of it, as a bundle that anybody verifies offline (`docs/LOG-FORMAT.md`, section 5).
 
+use std::collections::HashSet;
 use std::io::{BufWriter, Write};
 
 use anyhow::{Context, bail};
+use keiin_domain::command::Command;
 use keiin_domain::envelope;
 use keiin_domain::event::Stored;
 use keiin_domain::json::event_json;
@@ -26,6 +28,9 @@ use crate::random;
 /// Records read from the log at once.
 const PAGE: usize = 1_000;
 
+/// What an export that opens only some documents opens of each.
+const OPENED: [&str; 2] = ["document", "paper"];
+
 /// What to export from; also beside a running server.
 pub struct Source<'a> {
     /// The ledgers.
@@ -34,6 +39,8 @@ pub struct Source<'a> {
     pub anchorer: &'a Anchorer,
     /// Needed only for opened exports.
     pub vault: Option<&'a Vault>,
+    /// An opened export opens only what happened to these documents and their papers.
+    pub only: Option<&'a HashSet<Uuid>>,
 }
 
 /// Which part.
@@ -145,6 +152,11 @@ fn opening(source: &Source<'_>, record: &Record) -> anyhow::Result<Option<Openin
     if is_clear_kind(&leaf.event_kind) {
         return Ok(None);
     }
+    let stream = &leaf.stream;
+    let wanted = |ids: &HashSet<Uuid>| OPENED.contains(&stream.kind.as_str()) && ids.contains(&stream.id);
+    if !source.only.is_none_or(wanted) {
+        return Ok(None);
+    }
     let vault = source.vault.context("an opened export needs the vault")?;
     let body = record.body.as_deref().context("the body was dropped")?;
     let secret = secret(vault, &leaf, body)?;
@@ -192,19 +204,24 @@ pub async fn to_file(app: &App, principal: &Principal, call: &Call) -> Result<to
     app.anchorer.anchor_now(principal.ledger).await?;
     let path = app.data.root().join("tmp").join(format!("{}.keiin", random::id_at(call.now_us)));
     let file = std::fs::File::create_new(&path).map_err(Problem::failed)?;
-    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: Some(&app.vault) };
+    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: Some(&app.vault), only: None };
     let exported = write(&source, principal.ledger, Range::default(), &file).await;
     let reopened = tokio::fs::File::open(&path).await;
     // The open file stays readable; the name is not needed any more.
     std::fs::remove_file(&path).map_err(Problem::failed)?;
     let exported = exported.map_err(|error| Problem::failed(format!("{error:#}")))?;
-    let command = RecordExport { from: exported.first, size: exported.size };
+    record(app, principal, call, RecordExport { from: exported.first, size: exported.size }).await?;
+    reopened.map_err(Problem::failed)
+}
+
+/// Writes down what somebody took. Who may take it may have it written down.
+pub async fn record<C: Command>(app: &App, principal: &Principal, call: &Call, command: C) -> Result<(), Problem> {
     let allowed = Principal {
         actor: keiin_domain::context::Actor { role: keiin_domain::role::Role::System, ..principal.actor },
         scopes: None,
         ..principal.clone()
     }
-    .allow::<RecordExport>()?;
+    .allow::<C>()?;
     execute(app, &allowed, command, &Call { key: None, target: None, if_match: None, ..call.clone() }).await?;
-    reopened.map_err(Problem::failed)
+    Ok(())
 }

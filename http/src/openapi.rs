@@ -31,8 +31,8 @@ use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
 use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
 use crate::{
-    check, client_import, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms,
-    totals, trust,
+    audit_archive, check, client_import, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api,
+    signup, sms, totals, trust,
 };
 
 /// Operations that no catalog lists.
@@ -49,6 +49,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     oauth::OPERATIONS,
     totals::OPERATIONS,
     client_import::OPERATIONS,
+    audit_archive::OPERATIONS,
     trust::OPERATIONS,
 ];
 

@@ -82,6 +82,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(oauth::router())
         .merge(totals::router())
         .merge(crate::client_import::router())
+        .merge(crate::audit_archive::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())

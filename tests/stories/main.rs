@@ -3,6 +3,7 @@
 //! `tidy`, `layers` and `licences` read the repository itself; every other module is something that a user, an operator
 //! or an attacker does.
 
+mod audit_archive;
 mod bad_forms;
 mod bad_input;
 mod batches;

@@ -186,6 +186,7 @@ kind-data-viewed = Personal data seen
 kind-mail-sent = Mail sent
 kind-mail-failed = Mail not delivered
 kind-log-exported = Ledger exported
+kind-log-audit-downloaded = Downloaded for a tax inspection
 kind-ledger-opened = Ledger opened
 kind-ledger-key-rotated = Signing key rotated
 kind-ledger-key-replaced = Signing key replaced by recovery

@@ -190,3 +190,7 @@ link-valid = Can be opened until { $time }
 link-views = opening { $n } of { $limit }
 link-sealed = Sealed in the sender's ledger, record { $n }
 link-sealed-hint = A change shows. There is no outside witness yet, so a second, different ledger could not be ruled out.
+
+tax-audit = For a tax audit (ZIP)
+tax-audit-hint = The ZIP for a tax audit holds the list, the PDF of every revision that was issued, and the ledger, which can be verified. Taking it is recorded.
+tax-audit-confirm = Confirm first that it is you

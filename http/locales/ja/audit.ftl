@@ -183,6 +183,7 @@ kind-data-viewed = 個人情報を閲覧
 kind-mail-sent = メールを送信
 kind-mail-failed = メールを届けられず
 kind-log-exported = 台帳を書き出し
+kind-log-audit-downloaded = 税務調査用にダウンロード
 kind-ledger-opened = 台帳を開始
 kind-ledger-key-rotated = 署名鍵を更新
 kind-ledger-key-replaced = 署名鍵を回復鍵で交換

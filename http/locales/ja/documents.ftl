@@ -190,3 +190,7 @@ link-valid = { $time }まで開けます
 link-views = { $limit }回のうち{ $n }回目
 link-sealed = 送り主の台帳、記録{ $n }に封印されています
 link-sealed-hint = 内容を書き換えると分かります。まだ外部の立会はないため、台帳ごと作り替えた場合は見つけられません。
+
+tax-audit = 税務調査用（ZIP）
+tax-audit-hint = 税務調査用のZIPには、一覧、発行したすべての版のPDF、検証できる台帳が入ります。ダウンロードは記録されます。
+tax-audit-confirm = 先に本人確認をしてください

@@ -23,7 +23,7 @@ pub async fn run(place: &Deployment, settings: &Settings, deep: bool) -> anyhow:
     let origin = Origin::new(&app.config.log_name, ledger, 1)?.to_string();
     let key = VerifierKey::new(&origin, app.keyring.current().public())?;
     let path = app.data.root().join("bundle.keiin");
-    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: None };
+    let source = Source { log: &app.log, anchorer: &app.anchorer, vault: None, only: None };
     export::write(&source, ledger, Range::default(), File::create(&path)?).await?;
 
     let options = Options { keys: vec![key], deep, ..Options::default() };

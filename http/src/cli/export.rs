@@ -66,7 +66,7 @@ impl Export {
             (None, None) => return Err(unknown_tenant(&self.tenant).into()),
         };
         let file = File::create_new(&self.out).map_err(|error| Unusable(format!("{}: {error}", self.out.display())))?;
-        let source = Source { log: &log, anchorer: &anchorer, vault: vault.as_ref() };
+        let source = Source { log: &log, anchorer: &anchorer, vault: vault.as_ref(), only: None };
         let range = Range { from: self.from, to: self.to, open: self.open };
         let exported = match write(&source, ledger, range, &file).await {
             Ok(exported) => exported,

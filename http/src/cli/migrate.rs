@@ -88,7 +88,7 @@ impl Side {
     /// The whole ledger as a bundle, checked as an auditor would who trusts nobody.
     async fn verified(&self, ledger: Uuid) -> anyhow::Result<u64> {
         let path = self.data.root().join("tmp").join(format!("migrate-{ledger}.bundle"));
-        let source = Source { log: &self.log, anchorer: &self.anchorer, vault: None };
+        let source = Source { log: &self.log, anchorer: &self.anchorer, vault: None, only: None };
         let report = async {
             write(&source, ledger, Range::default(), File::create(&path)?).await?;
             let options = Options { deep: true, ..Options::default() };
