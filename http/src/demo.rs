@@ -7,6 +7,7 @@
 mod content;
 mod plan;
 mod play;
+mod repeats;
 mod stage;
 mod support;
 

@@ -18,6 +18,10 @@ pub enum Step {
     PairKiosk(usize),
     RegisterClient(usize),
     ChangeClient(usize),
+    /// What is sold often.
+    Catalog,
+    /// An invoice of each month, by itself.
+    Monthly,
     WrongPassword(usize),
     LogOut(usize),
     /// Somebody tries what their role does not allow.
@@ -120,6 +124,8 @@ fn company(calendar: Calendar, steps: &mut Vec<(i64, Step)>) {
     steps.extend((0..super::content::CLIENTS).map(|i| (start(32 + 3 * i as i64), Step::RegisterClient(i))));
     steps.extend([
         (at(3, 11, 0), Step::IssueToken),
+        (at(5, 10, 20), Step::Catalog),
+        (at(12, 16, 40), Step::Monthly),
         (at(5, 13, 30), Step::Connect),
         (at(4, 16, 10), Step::ChangeClient(2)),
         (at(6, 8, 55), Step::WrongPassword(EMILY)),

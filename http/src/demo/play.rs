@@ -69,6 +69,8 @@ impl Stage<'_> {
                 self.expect_visitor(step, i).await
             }
             Step::Operators => self.operators().await,
+            Step::Catalog => self.catalog().await,
+            Step::Monthly => self.monthly().await,
             Step::Support(i) => self.support(i).await,
             Step::CheckIn(i) => self.check_in(i).await,
             Step::CheckOut(i) => self.check_out(i).await,
