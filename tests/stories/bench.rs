@@ -6,7 +6,7 @@ use keiin_test_postgres::Server as Postgres;
 use keiin_tests::server::{command, finish};
 use serde_json::Value;
 
-const LOADS: [&str; 5] = ["append", "replay", "verify", "rebuild", "http"];
+const LOADS: [&str; 6] = ["append", "replay", "verify", "rebuild", "http", "documents"];
 const KEYS: [&str; 6] = ["events_per_s", "p50_us", "p99_us", "events", "clients", "batch"];
 
 /// One short run, with its temporary files in `tmp`.

@@ -53,8 +53,8 @@ pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Meas
     Ok(Measured { events: latencies.len() as u64, took, latencies, more: vec![] })
 }
 
-/// Signs a company up; an access token of its owner.
-async fn company(app: &App, n: u64) -> Result<String, Problem> {
+/// Signs a company up; its owner.
+pub async fn owner(app: &App, n: u64) -> Result<Principal, Problem> {
     let email = "owner@example.jp";
     let form = NewTenant {
         company: format!("株式会社 {n}"),
@@ -66,10 +66,15 @@ async fn company(app: &App, n: u64) -> Result<String, Problem> {
     let ledger = signup::at_once(app, email, form, &call).await?;
     let id = app.vault.subject_for(ledger, "member", email)?;
     let actor = Actor::new(actor_kind::MEMBER, id, Role::Owner);
-    let owner = Principal { member: Some(id), ..Principal::new(ledger, actor) };
+    Ok(Principal { member: Some(id), ..Principal::new(ledger, actor) })
+}
+
+/// An access token of a new company's owner.
+async fn company(app: &App, n: u64) -> Result<String, Problem> {
+    let owner = owner(app, n).await?;
     let scopes = catalog::scopes().into_iter().collect();
     let issue = IssueToken { name: "bench".into(), scopes, expires_in_days: Some(1) };
-    let done = execute(app, &owner.allow::<IssueToken>()?, issue, &call).await?;
+    let done = execute(app, &owner.allow::<IssueToken>()?, issue, &Call::internal(clock::now_us())).await?;
     done.secrets.into_iter().next().map(|(_, token)| token).ok_or_else(|| Problem::failed("a token has a secret"))
 }
 

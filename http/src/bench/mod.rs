@@ -2,6 +2,7 @@
 
 mod append;
 mod deployment;
+mod documents;
 mod events;
 mod http;
 mod rebuild;
@@ -32,6 +33,8 @@ pub enum Load {
     Rebuild,
     /// Commands over HTTP.
     Http,
+    /// Documents, from the draft to the list.
+    Documents,
 }
 
 /// How much of it.
@@ -115,6 +118,7 @@ async fn measure(site: &Site, load: Load, settings: &Settings) -> anyhow::Result
         Load::Verify { deep } => verify::run(&place, settings, deep).await?,
         Load::Rebuild => rebuild::run(&place, settings).await?,
         Load::Http => http::run(&place, settings).await?,
+        Load::Documents => documents::run(&place, settings).await?,
     };
     if load == Load::Append
         && let Some(bytes) = site.bytes().await

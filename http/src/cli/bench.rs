@@ -32,6 +32,9 @@ enum Load {
     /// A whole command over HTTP on keep-alive connections: authenticate, permit, decide, append, fold, answer. p50 and
     /// p99 are of one request.
     Http(Common),
+    /// Documents of one company: drafted by --clients at the same time, issued in four series, printed, and found by every
+    /// filter of their list. --events is how many. The rate, p50 and p99 are those of issuing; all others are named.
+    Documents(Common),
 }
 
 #[derive(Args)]
@@ -71,6 +74,7 @@ impl Bench {
             Load::Verify(Verify { common, deep }) => (common, bench::Load::Verify { deep }),
             Load::Rebuild(common) => (common, bench::Load::Rebuild),
             Load::Http(common) => (common, bench::Load::Http),
+            Load::Documents(common) => (common, bench::Load::Documents),
         };
         let Common { stores, clients, batch, events, ledgers, format } = common;
         let settings = Settings { config: stores.over(Config::default()), clients, batch, events, ledgers };
