@@ -400,6 +400,32 @@ impl Read {
         from: &str,
         filter: Filter,
         params: &Params,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
+    ) -> Result<Listing<T>, Refusal> {
+        self.page(who, None, from, filter, params, read)
+    }
+
+    /// The same, where the filter is first decided in `narrow`: what it reads is in an index, and `from` is asked only for
+    /// the rows of the page.
+    pub fn list_within<T>(
+        &self,
+        who: &Who,
+        narrow: &str,
+        from: &str,
+        filter: Filter,
+        params: &Params,
+        read: impl FnMut(&Row) -> Result<T, SqlError>,
+    ) -> Result<Listing<T>, Refusal> {
+        self.page(who, Some(narrow), from, filter, params, read)
+    }
+
+    fn page<T>(
+        &self,
+        who: &Who,
+        narrow: Option<&str>,
+        from: &str,
+        filter: Filter,
+        params: &Params,
         mut read: impl FnMut(&Row) -> Result<T, SqlError>,
     ) -> Result<Listing<T>, Refusal> {
         let limit = params.limit();
@@ -409,10 +435,23 @@ impl Read {
             filter.sql.push_str(" AND (t.since, t.id) < (?, ?)");
             filter.values.extend([Value::Integer(since), id]);
         }
-        let mut found = self.some(who, from, filter, limit + 1, |row| {
+        let placed = |row: &Row| {
             let place: (i64, Value) = (row.named("since")?, row.value("id")?.clone());
             Ok((place, read(row)?))
-        })?;
+        };
+        let mut found = match narrow {
+            None => self.some(who, from, filter, limit + 1, placed)?,
+            Some(narrow) => {
+                let Filter { sql, mut values } = filter;
+                values.push(cell(limit as u64 + 1));
+                // The plus keeps the planner from looking for the few rows in the order of all.
+                let sql = format!(
+                    "SELECT * FROM {from} t WHERE {OURS} AND t.id IN (SELECT t.id FROM {narrow} t WHERE {OURS}{sql}
+                     ORDER BY t.since DESC, t.id DESC LIMIT ?) ORDER BY +t.since DESC, t.id DESC"
+                );
+                self.rows(who, &sql, values, placed)?
+            }
+        };
         let more = found.len() > limit;
         found.truncate(limit);
         let next =
