@@ -12,7 +12,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -323,7 +322,7 @@ async fn form(State(app): State<Arc<App>>, request: Request) -> Result<Response,
         let id = keep(&app, &principal, &call, &file)?;
         (file, id, Wish { check: true, skip: false, key: String::new(), lang })
     } else {
-        let given: BTreeMap<String, String> = fields(&app, &head, Body::from(body)).await?.into_iter().collect();
+        let given: BTreeMap<String, String> = fields(&app, &head, body).await?.into_iter().collect();
         let id = given.get("file").cloned().unwrap_or_default();
         let file = kept(&app, &principal, &call, &id)?;
         (file, id, Wish { check: false, skip: given.contains_key("skip"), key: String::new(), lang })
