@@ -316,7 +316,7 @@ impl Company {
     pub fn new_delivery(&self) -> (String, String) {
         let n = self.next();
         let body = json!({
-            "document_id": self.new_document(), "to_name": format!("Recipient {n} of {}", self.slug),
+            "document_ids": [self.new_document()], "to_name": format!("Recipient {n} of {}", self.slug),
             "to_email": format!("recipient{n}@{}.example", self.slug),
         });
         let call = Call::new("POST", "/v1/deliveries").key(&format!("delivery {n}")).json(&body);

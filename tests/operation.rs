@@ -320,6 +320,16 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.sender = Credential::Nobody;
             example.params.insert("token", company.new_delivery().1);
         }
+        "download_document" => {
+            let (id, link) = company.new_delivery();
+            company.client.post(&format!("/v1/links/{link}/open"), &json!({})).expect(200);
+            let document = text(&company.get(&format!("/v1/deliveries/{id}"))["documents"][0], "id");
+            company.printed(&document);
+            example.sender = Credential::Nobody;
+            example.params.insert("token", link);
+            example.body = Some(json!({ "document_id": document }));
+        }
+        "resend_link" => example.body = Some(json!({ "expires_in_days": 30 })),
         "register_visit" | "change_visit" => example.body = Some(company.visit_body()),
         "check_in" | "check_out" => {
             let (visit, secret) = company.new_visit();
@@ -411,7 +421,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             company.new_permission_set(&["visit.read"])
         }
         "get_client" | "change_client" | "archive_client" => company.new_client(),
-        "get_delivery" | "revoke_link" => company.new_delivery().0,
+        "get_delivery" | "revoke_link" | "resend_link" => company.new_delivery().0,
         "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" => company.new_visit().0,
         "release_visitor" => {
             let id = company.new_visit().0;

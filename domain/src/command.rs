@@ -129,6 +129,14 @@ pub trait State: Sized {
     const READS: bool = true;
     /// Of which streams only the last record is read, in that order; see [`Aggregate::LAST`].
     const LAST: &'static [bool];
+    /// Which of [`State::KINDS`] the `at`-th stream is of. A state of any number of streams has more of them than kinds.
+    fn place(at: usize) -> usize {
+        at
+    }
+    /// The `at`-th stream's kind.
+    fn kind(at: usize) -> &'static str {
+        Self::KINDS[Self::place(at)]
+    }
     /// Folds the streams' records, in that order.
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError>;
     /// Version of each stream, in that order.
@@ -209,6 +217,26 @@ several! {
     A B C D E F;
 }
 
+/// One aggregate and any number of pairs: after the object's id, [`Command::streams`] gives both ids of each pair in turn.
+impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, Vec<(On<B>, On<C>)>) {
+    type Object = A;
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
+    const LAST: &'static [bool] = &[A::LAST, B::LAST, C::LAST];
+    fn place(at: usize) -> usize {
+        if at == 0 { 0 } else { 2 - at % 2 }
+    }
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        let pair =
+            |both: &[(Uuid, Vec<Stored>)]| Ok((On::fold(both[0].0, &both[0].1)?, On::fold(both[1].0, &both[1].1)?));
+        let pairs = parts[1..].chunks_exact(2).map(pair).collect::<Result<_, DecodeError>>()?;
+        Ok((On::fold(parts[0].0, &parts[0].1)?, pairs))
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        let pairs = self.1.iter().flat_map(|(b, c)| [b.version, c.version]);
+        [self.0.version].into_iter().chain(pairs).collect()
+    }
+}
+
 /// How a command is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Route {
@@ -262,7 +290,7 @@ pub trait Command: Sized + Clone + DeserializeOwned + utoipa::ToSchema + Send + 
         Ok(vec![target])
     }
     /// Ids of the other streams of `On`, where only the object's own state names them (its client, its series). Asked
-    /// after the object was read; `streams` and `linked` together give one id for each of [`State::KINDS`].
+    /// after the object was read; `streams` and `linked` together give one id for each stream of `On`.
     fn linked(&self, _object: &On<<Self::On as State>::Object>, _ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![])
     }

@@ -86,7 +86,7 @@ pub trait World: Send {
     fn totp_step(&mut self, member: Uuid, new: bool, code: &str, now_us: i64) -> Option<u64>;
     /// The app that is being set up becomes the member's.
     fn keep_totp(&mut self, member: Uuid);
-    /// Hashes a password and keeps the hash for this member under this name, apart from the ledger.
+    /// Hashes a password or passcode and keeps the hash for its owner under this name, apart from the ledger.
     fn set_password(&mut self, credential: Uuid, member: Uuid, password: &str);
     /// Whether this is the password of that name.
     fn is_password(&mut self, credential: Uuid, password: &str) -> bool;

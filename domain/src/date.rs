@@ -50,6 +50,12 @@ impl Date {
         Date(((time_us.div_euclid(1_000_000) + offset_s).div_euclid(86_400)) as i32)
     }
 
+    /// 0 = Sunday to 6 = Saturday.
+    pub fn weekday(self) -> u32 {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 4).rem_euclid(7) as u32
+    }
+
     /// This many days later.
     pub fn plus(self, days: i32) -> Date {
         Date(self.0 + days)

@@ -21,6 +21,7 @@ pub mod envelope;
 pub mod event;
 pub mod factor;
 pub mod grant;
+pub mod holiday;
 pub mod identity;
 pub mod item;
 pub mod json;
@@ -189,6 +190,8 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.reading("delivery.read");
     v.aggregate::<delivery::Delivery>();
     v.command::<delivery::SendDocument>();
+    v.command::<delivery::ResendLink>();
+    v.command::<delivery::DownloadDocument>();
     v.command::<delivery::RevokeLink>();
     v.command::<delivery::OpenLink>();
     v.command::<delivery::RefuseOpen>();

@@ -169,17 +169,15 @@ impl Scene {
         let acts_for = acts_for.clone();
         let mut ctx = Context { tenant, actor, member, acts_for, from, is_fresh, session, link, now_us, today, world };
         let past = |kind: &'static str, id: Uuid| (id, streams.get(&(kind, id)).cloned().unwrap_or_default());
-        let kinds = C::On::KINDS;
         let decide = |ctx: &mut Context| {
             let mut ids = command.streams(target, ctx)?;
-            let (id, events) = past(kinds[0], ids[0]);
+            let (id, events) = past(C::On::kind(0), ids[0]);
             let object = On::fold(id, &events).expect("given events decode");
             ids.extend(command.linked(&object, ctx)?);
-            assert_eq!(ids.len(), kinds.len(), "{}: one id for each stream kind", C::NAME);
-            let parts: Vec<_> = kinds.iter().zip(&ids).map(|(kind, id)| past(kind, *id)).collect();
+            let read: Read = ids.iter().enumerate().map(|(at, id)| (C::On::kind(at), *id)).collect();
+            let parts: Vec<_> = read.iter().map(|(kind, id)| past(kind, *id)).collect();
             let state = C::On::fold(&parts).expect("given events decode");
-            assert_eq!(state.versions().len(), kinds.len());
-            let read: Read = kinds.iter().copied().zip(ids).collect();
+            assert_eq!(ids.len(), state.versions().len(), "{}: one id for each stream", C::NAME);
             let emits = command.decide(&state, ctx)?;
             let stray = emits.iter().find(|emit| !read.contains(&(emit.stream, emit.id)));
             assert_eq!(stray, None, "{} writes to a stream that it did not read", C::NAME);

@@ -291,7 +291,7 @@ async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> 
 async fn representation(app: &App, name: &str, principal: &Principal, done: &Done) -> Result<Value, Problem> {
     let server = Principal::system(principal.ledger);
     match name {
-        "open_link" => crate::link::opened(app, principal).await,
+        "open_link" => crate::link::opened(app, principal, done).await,
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
         "confirm_secretary" => Ok(json!({ "id": done.id, "status": "confirmed" })),
         "refuse_secretary" => Ok(json!({ "id": done.id, "status": "ended" })),

@@ -7,6 +7,7 @@ mod operators;
 mod scrub;
 mod signup;
 mod sms;
+mod support;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use self::operators::Operators;
 pub use self::scrub::Scrub;
 pub use self::signup::{PaymentKind, Signup};
 pub use self::sms::Sms;
+pub use self::support::Support;
 
 /// Everything that can be set. Durations in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,6 +62,8 @@ pub struct Config {
     pub sms: Sms,
     /// How companies join.
     pub signup: Signup,
+    /// Where customers ask.
+    pub support: Support,
     /// Reading the stored records again.
     pub scrub: Scrub,
 }
@@ -161,6 +165,7 @@ impl Default for Config {
             mail: Mail::default(),
             sms: Sms::default(),
             signup: Signup::default(),
+            support: Support::default(),
             scrub: Scrub::default(),
         }
     }
@@ -220,6 +225,7 @@ impl Config {
         config.operators.check()?;
         config.mail.check()?;
         config.signup.check()?;
+        config.support.check()?;
         config.oidc.load()?;
         config.sms.check()?;
         config.scrub.check()?;
@@ -316,7 +322,7 @@ impl Config {
 
     /// Where customers ask.
     pub fn contact(&self) -> String {
-        let known = [&self.signup.contact, &self.mail.from].into_iter().find(|text| !text.is_empty());
+        let known = [&self.support.contact, &self.mail.from].into_iter().find(|text| !text.is_empty());
         known.cloned().unwrap_or_else(|| self.url())
     }
 

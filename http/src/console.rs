@@ -25,7 +25,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn};
-use crate::{ledger, legal, random, session_api};
+use crate::{ledger, legal, random, session_api, support};
 
 /// A page: where, which template, which queries its context holds. A query takes what it knows of the path's and the
 /// query string's parameters.
@@ -211,6 +211,7 @@ pub async fn common(app: &App, path: &str, peer: Peer, principal: Option<&Princi
         "now": keiin_domain::date::instant(now_us),
         "providers": app.config.oidc.on(),
         "sms": app.sms.is_some(),
+        "support": support::now(&app.config, now_us),
     });
     if let Some(principal) = principal {
         context["me"] = session_api::me(app, principal).await?;

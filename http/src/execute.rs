@@ -135,12 +135,12 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         let state = C::On::fold(&parts).map_err(Problem::failed)?;
         let emits = tokio::task::block_in_place(|| command.clone().decide(&state, &mut ctx))?;
         minted.check()?;
-        let done = Done { kind: C::On::KINDS[0], id: ids[0], span: None, secrets: vec![] };
+        let done = Done { kind: C::On::kind(0), id: ids[0], span: None, secrets: vec![] };
         if emits.is_empty() {
             return Ok(done);
         }
 
-        let expect = if C::On::READS { expectations(C::On::KINDS, &ids, &versions) } else { vec![] };
+        let expect = if C::On::READS { expectations::<C::On>(&ids, &versions) } else { vec![] };
         let append = append(app, principal, call, append_id, expect, emits, &mut minted)?;
         // What follows waits for the disk.
         drop(thinking);
@@ -201,14 +201,9 @@ pub async fn is_done<C: Command>(app: &App, principal: &Principal, key: &str) ->
 
 /// What a decision reads of the stream at this place of its state, and the version that the stream has: all its events, or
 /// the last, where that says all.
-async fn past<S: State>(
-    app: &App,
-    ledger: Uuid,
-    place: usize,
-    id: Uuid,
-) -> Result<(Option<u64>, Vec<Stored>), Problem> {
-    let kind = S::KINDS[place];
-    if !S::LAST[place] {
+async fn past<S: State>(app: &App, ledger: Uuid, at: usize, id: Uuid) -> Result<(Option<u64>, Vec<Stored>), Problem> {
+    let kind = S::kind(at);
+    if !S::LAST[S::place(at)] {
         let events = events(app, ledger, kind, id).await?;
         return Ok(((events.len() as u64).checked_sub(1), events));
     }
@@ -224,8 +219,8 @@ fn key_owner(principal: &Principal) -> Uuid {
     principal.member.unwrap_or(principal.actor.id)
 }
 
-fn expectations(kinds: &[&str], ids: &[Uuid], versions: &[Option<u64>]) -> Vec<Expectation> {
-    let streams = kinds.iter().zip(ids).map(|(kind, id)| Stream::new(kind, *id));
+fn expectations<S: State>(ids: &[Uuid], versions: &[Option<u64>]) -> Vec<Expectation> {
+    let streams = ids.iter().enumerate().map(|(at, id)| Stream::new(S::kind(at), *id));
     streams.zip(versions).map(|(stream, version)| Expectation { stream, version: *version }).collect()
 }
 
@@ -304,7 +299,7 @@ async fn repeated<C: Command>(app: &App, ledger: Uuid, span: Span, call: &Call) 
     if !same {
         return Err(Problem::new("idempotency.key_reused"));
     }
-    let kind = C::On::KINDS[0];
+    let kind = C::On::kind(0);
     let object = facts.iter().find(|fact| fact.stream() == kind).unwrap_or(first);
     Ok(Done { kind, id: object.leaf.stream.id, span: Some(span), secrets: vec![] })
 }

@@ -64,6 +64,7 @@ pub mod signup;
 pub mod sms;
 pub mod smtp;
 pub mod stores;
+pub mod support;
 pub mod timer;
 pub mod tls;
 pub mod totals;

@@ -1,13 +1,36 @@
-//! Secure links: what their holder sees, and how a refused opening is recorded.
+//! Secure links: what their holder sees and takes, and how a refusal is recorded.
+//!
+//! Nothing of the content is behind an address: a GET says who sent something and until when, everything else is a POST,
+//! which no mail scanner sends.
 
-use keiin_domain::delivery::RefuseOpen;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use axum::routing::{get, post};
+use keiin_domain::command::Command;
+use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, DownloadDocument, OpenLink, RefuseOpen};
+use keiin_domain::event::Event;
+use keiin_domain::member::Member;
+use keiin_projections::fact::Fact;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::api::{self, Path, PathParams};
 use crate::app::App;
-use crate::execute::{Call, execute};
-use crate::principal::Principal;
+use crate::command::Entry;
+use crate::console::{common, render};
+use crate::execute::{Call, Done, execute};
+use crate::ledger::download;
+use crate::principal::{self, Principal};
 use crate::problem::Problem;
+use crate::public::{self, Fields, holder, page, tenant};
+use crate::serve::Peer;
+use crate::session_api::{Operation, visiting};
+use crate::{clock, json, paper};
 
 /// What a recipient's copy does not show: the company's own book-keeping.
 const BOOKKEEPING: [&str; 9] = [
@@ -15,22 +38,53 @@ const BOOKKEEPING: [&str; 9] = [
     "retain_until",
 ];
 
-/// The document behind a link that was just opened; nothing else of the company.
-pub async fn opened(app: &App, holder: &Principal) -> Result<Value, Problem> {
+/// Operations of this file.
+pub const OPERATIONS: &[Operation] = &[Operation {
+    public: true,
+    answer: "application/pdf",
+    ..Operation::new(DownloadDocument::NAME, "POST", "/v1/links/{token}/downloads")
+}];
+
+/// Their routes, and the pages.
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+        .route("/v1/links/{token}/downloads", post(post_download))
+        .route("/l/{token}", get(landing).post(open))
+        .route("/l/{token}/file", post(download_form))
+}
+
+/// The documents behind a link that was just opened; nothing else of the company.
+pub async fn opened(app: &App, holder: &Principal, done: &Done) -> Result<Value, Problem> {
+    happened(app, holder, done).await?;
     let server = Principal::system(holder.ledger);
     let delivery = view(app, &server, "delivery", holder.actor.id).await?;
-    let id = delivery["document"]["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
-    let mut document = view(app, &server, "document", id.ok_or_else(Problem::not_found)?).await?;
-    if let Some(fields) = document.as_object_mut() {
-        fields.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
+    let mut documents = vec![];
+    for one in delivery["documents"].as_array().into_iter().flatten() {
+        let id = one["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
+        let mut document = view(app, &server, "document", id.ok_or_else(Problem::not_found)?).await?;
+        if let Some(fields) = document.as_object_mut() {
+            fields.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
+        }
+        documents.push(document);
     }
-    let mut answer = json!({ "id": holder.actor.id, "document": document });
-    for field in ["to", "message", "expires_at", "views", "view_limit", "status"] {
+    let mut answer = json!({ "id": holder.actor.id, "documents": documents });
+    for field in ["to", "message", "expires_at", "views", "view_limit", "has_passcode", "status"] {
         if let Some(value) = delivery.get(field) {
             answer[field] = value.clone();
         }
     }
     Ok(answer)
+}
+
+/// What an opening or a download came to. A wrong passcode is an event, too, so that no guess is free.
+async fn happened(app: &App, holder: &Principal, done: &Done) -> Result<DeliveryEvent, Problem> {
+    let span = done.span.ok_or_else(|| Problem::failed("an opening without a record"))?;
+    let record = app.log.read(holder.ledger, span.first, 1).await?.pop().ok_or_else(Problem::not_found)?;
+    let fact = Fact::open(&record, &app.vault).map_err(Problem::failed)?;
+    match DeliveryEvent::read(&fact.event).map_err(Problem::failed)? {
+        DeliveryEvent::OpenRefused(_) => Err(Problem::at("access.wrong_passcode", "/passcode")),
+        event => Ok(event),
+    }
 }
 
 /// An expired or revoked link was tried: an event, so that the sender sees it.
@@ -44,4 +98,119 @@ pub async fn refused(app: &App, holder: &Principal, call: &Call) {
 
 async fn view(app: &App, server: &Principal, kind: &str, id: Uuid) -> Result<Value, Problem> {
     app.represent(server, kind, id).await?.ok_or_else(Problem::not_found)
+}
+
+/// The landing page: whose link it is and until when, and nothing of the content.
+async fn landing(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "lnk")?;
+    let link = outside(&app, &holder, &visiting(&app, &head)?).await?;
+    page(&app, &head, "link_landing", json!({ "link": link })).await
+}
+
+/// What is said of a link before it is opened; a closed one is refused, which is recorded.
+async fn outside(app: &App, holder: &Principal, call: &Call) -> Result<Value, Problem> {
+    let delivery = principal::load::<Delivery>(app, holder.ledger, holder.actor.id).await?;
+    let sender: Member = match delivery.sent_by {
+        Some(sender) => principal::load::<Member>(app, holder.ledger, sender).await?.state,
+        None => Member::default(),
+    };
+    if let Some(closed) = delivery.closed_to_recipient(&sender, holder.link, clock::now_us()) {
+        refused(app, holder, call).await;
+        return Err(Problem::new(match closed {
+            Closed::OnHold => "delivery.on_hold",
+            Closed::Locked => "delivery.locked",
+            Closed::Replaced => "delivery.replaced",
+            _ => "access.gone",
+        }));
+    }
+    let view = view(app, &Principal::system(holder.ledger), "delivery", holder.actor.id).await?;
+    let types: Vec<&Value> =
+        view["documents"].as_array().into_iter().flatten().map(|one| &one["document_type"]).collect();
+    Ok(json!({
+        "tenant": tenant(app, holder.ledger).await?,
+        "document_type": types.first(),
+        "documents": types.len(),
+        "has_passcode": delivery.has_passcode,
+        "expires_at": keiin_domain::date::instant(delivery.expires_at_us),
+    }))
+}
+
+/// The documents, by the button of the landing page. A wrong passcode shows that page again.
+async fn open(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let holder = holder(&app, &path, &head, "lnk")?;
+    let (peer, call) = (Peer::of(&head), visiting(&app, &head)?);
+    let passcode = passcode(&public::form(&app, &head, body).await?);
+    let opening = Call { target: Some(holder.actor.id), ..call.clone() };
+    let body = json!({ "passcode": passcode });
+    let mut context = common(&app, head.uri.path(), peer, None).await?;
+    let response = match api::run(&app, &Entry::of::<OpenLink>(), &holder, opening, body).await {
+        Ok(response) => response,
+        Err(problem) if !problem.errors.is_empty() => {
+            context["link"] = outside(&app, &holder, &call).await?;
+            context["problem"] = crate::serve::problem_view(&app, &problem, peer);
+            return render(&app, peer.lang, "link_landing", &context, problem.status);
+        }
+        Err(problem) => return Err(problem),
+    };
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
+    let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
+    context["documents"] = opened["documents"].clone();
+    context["delivery"] = opened;
+    context["passcode"] = json!(passcode);
+    context["tenant"] = tenant(&app, holder.ledger).await?;
+    render(&app, peer.lang, "link_document", &context, StatusCode::OK)
+}
+
+fn passcode(form: &Fields) -> String {
+    form.get("passcode").cloned().unwrap_or_default()
+}
+
+/// A file, by its button.
+async fn download_form(
+    State(app): State<Arc<App>>,
+    Path(path): PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let holder = holder(&app, &path, &head, "lnk")?;
+    let call = visiting(&app, &head)?;
+    let form = public::form(&app, &head, body).await?;
+    let document_id = form.get("document_id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
+    take(&app, &holder, &call, DownloadDocument { document_id, passcode: passcode(&form) }).await
+}
+
+/// A file, by the API.
+async fn post_download(
+    State(app): State<Arc<App>>,
+    Path(path): PathParams,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let holder = holder(&app, &path, &head, "lnk")?;
+    let call = visiting(&app, &head)?;
+    let body = api::read_body(&app, &head, body).await?;
+    take(&app, &holder, &call, json::read(&body)?).await
+}
+
+/// Hands a file out, after the record that it was handed out.
+async fn take(app: &App, holder: &Principal, call: &Call, command: DownloadDocument) -> Result<Response, Problem> {
+    let allowed = holder.allow::<DownloadDocument>()?;
+    let document = command.document_id;
+    // Each time is a download of its own.
+    let call = Call { target: Some(holder.actor.id), key: None, ..call.clone() };
+    let done = match execute(app, &allowed, command, &call).await {
+        Ok(done) => done,
+        Err(problem) => {
+            refused(app, holder, &call).await;
+            return Err(problem);
+        }
+    };
+    let DeliveryEvent::Downloaded(taken) = happened(app, holder, &done).await? else {
+        return Err(Problem::failed("a download that is none"));
+    };
+    let (_, bytes) = paper::stored(app, holder.ledger, document, taken.revision).await?;
+    let number = paper::of(app, holder.ledger, document).await?.number;
+    let name = if taken.revision == 1 { number } else { format!("{number}-{}", taken.revision) };
+    Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}.pdf\"")))
 }

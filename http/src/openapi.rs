@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
+use keiin_domain::delivery::DownloadDocument;
 use keiin_domain::sign_up::{AcceptFirstTerms, RequestSignUp, VerifyEmailCode};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Kind, PAGING, Param, Query};
@@ -45,6 +46,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     ledger::OPERATIONS,
     paper::OPERATIONS,
     check::OPERATIONS,
+    crate::link::OPERATIONS,
     document_files::OPERATIONS,
     oauth::OPERATIONS,
     totals::OPERATIONS,
@@ -142,6 +144,7 @@ impl Document {
             ("send_login_code", self.schema::<WaitingLogin>()),
             ("begin_phone", self.schema::<NewPhone>()),
             ("register_phone", self.schema::<PhoneCode>()),
+            ("download_document", self.schema::<DownloadDocument>()),
             ("compute_totals", self.schema::<totals::ComputeTotals>()),
         ];
         for operation in OPERATIONS.iter().copied().flatten() {

@@ -32,6 +32,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("access.forbidden", 403),
     ("access.wrong_credentials", 401),
     ("access.wrong_code", 401),
+    ("access.wrong_passcode", 403),
     ("access.wrong_passkey", 401),
     ("access.provider_state", 401),
     ("access.provider_refused", 401),

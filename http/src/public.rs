@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
-use keiin_domain::delivery::{Closed, Delivery, OpenLink};
 use keiin_domain::device::{Alert, Device};
 use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
@@ -47,7 +46,6 @@ pub fn router() -> Router<Arc<App>> {
         .route("/forgot", get(forgot_page).post(forgot))
         .route("/reset/{token}", get(reset_page))
         .route("/alert/{token}", get(alert_page))
-        .route("/l/{token}", get(link_page).post(open_link))
         .route("/pass/{token}", get(pass_page))
         .route("/kiosk", get(kiosk_page))
         .route("/kiosk/pair/{secret}", get(pair_kiosk))
@@ -317,44 +315,6 @@ async fn alert_page(State(app): State<Arc<App>>, Path(path): PathParams, head: P
     let login = json!({ "time": view["seen_at"], "ip": ip, "user_agent": user_agent });
     let tenant = tenant(&app, holder.ledger).await?;
     page(&app, &head, "alert", json!({ "tenant": tenant, "login": login, "token": path.get("token") })).await
-}
-
-/// The landing page says whose link it is and until when, and nothing of the content: it is opened by a POST, which no
-/// mail scanner sends.
-async fn link_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let delivery = principal::load::<Delivery>(&app, holder.ledger, holder.actor.id).await?;
-    let sender: Member = match delivery.sent_by {
-        Some(sender) => principal::load::<Member>(&app, holder.ledger, sender).await?.state,
-        None => Member::default(),
-    };
-    if let Some(closed) = delivery.closed_to_recipient(&sender, clock::now_us()) {
-        let call = crate::execute::Call::internal(clock::now_us());
-        crate::link::refused(&app, &holder, &call).await;
-        return Err(Problem::new(if closed == Closed::OnHold { "delivery.on_hold" } else { "access.gone" }));
-    }
-    let server = Principal::system(holder.ledger);
-    let document = app.represent(&server, "document", delivery.document_id).await?.ok_or_else(Problem::not_found)?;
-    let link = json!({
-        "tenant": tenant(&app, holder.ledger).await?,
-        "document_type": document["document_type"],
-        "expires_at": keiin_domain::date::instant(delivery.expires_at_us),
-    });
-    page(&app, &head, "link_landing", json!({ "link": link })).await
-}
-
-async fn open_link(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let peer = Peer::of(&head);
-    let call = crate::execute::Call { target: Some(holder.actor.id), ..visiting(&app, &head)? };
-    let response = api::run(&app, &Entry::of::<OpenLink>(), &holder, call, json!({})).await?;
-    let bytes = axum::body::to_bytes(response.into_body(), 1 << 22).await.map_err(Problem::failed)?;
-    let opened: Value = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
-    let mut context = common(&app, head.uri.path(), peer, None).await?;
-    context["document"] = opened["document"].clone();
-    context["delivery"] = opened;
-    context["tenant"] = tenant(&app, holder.ledger).await?;
-    render(&app, peer.lang, "link_document", &context, StatusCode::OK)
 }
 
 async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {

@@ -78,6 +78,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(ledger::router())
         .merge(paper::router())
         .merge(check::router())
+        .merge(crate::link::router())
         .merge(document_files::router())
         .merge(oauth::router())
         .merge(totals::router())

@@ -5,20 +5,28 @@
 //!   second copy has the first one's Message-ID, which follows from ledger, position and number.
 //! * What goes wrong before the mail's own commands (no connection, wrong certificate, wrong password) says nothing of the
 //!   mail and makes it wait; a 5xx to the mail itself is final.
-//! * The password is in memory only, and in no setting, message or log.
+//! * The password and the signing key are in memory only, and in no setting, message or log.
 
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use keiin_domain::mail::MailFailure;
 use keiin_projections::mail::{Letter, Rendered};
+use lettre::message::dkim::{
+    DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
+};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::{Error, authentication};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey, LineEnding};
+use rsa::pkcs8::DecodePrivateKey;
+use rsa::traits::PublicKeyParts;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -36,6 +44,7 @@ pub struct Smtp {
     credentials: Option<Credentials>,
     hello: ClientId,
     from: Mailbox,
+    dkim: Option<DkimConfig>,
 }
 
 /// Why a mail was not taken.
@@ -69,7 +78,18 @@ impl Smtp {
         mail.check()?;
         let Some((host, port)) = mail.host_and_port() else { return Ok(None) };
         let bad = |name: &str, why: &dyn std::fmt::Display| BadConfig::new(format!("mail.{name}: {why}"));
-        let address = mail.from.parse().map_err(|why: lettre::address::AddressError| bad("from", &why))?;
+        let address: lettre::Address =
+            mail.from.parse().map_err(|why: lettre::address::AddressError| bad("from", &why))?;
+        let dkim = match mail.dkim_selector.as_str() {
+            "" => None,
+            selector => {
+                let key = signing_key(&mail.dkim_key_file).map_err(|why| bad("dkim_key_file", &why))?;
+                let headers = SIGNED.iter().map(|name| HeaderName::new_from_ascii_str(name)).collect();
+                let relaxed = DkimCanonicalizationType::Relaxed;
+                let canonicalization = DkimCanonicalization { header: relaxed, body: relaxed };
+                Some(DkimConfig::new(selector.into(), address.domain().into(), key, headers, canonicalization))
+            }
+        };
         let credentials = match mail.user.as_str() {
             "" => None,
             user => {
@@ -85,6 +105,7 @@ impl Smtp {
             credentials,
             hello: config.public_host().map_or_else(ClientId::default, |host| ClientId::Domain(host.to_owned())),
             from: Mailbox::new(Some(mail.from_name.clone()).filter(|name| !name.is_empty()), address),
+            dkim,
         }))
     }
 
@@ -153,6 +174,9 @@ impl Smtp {
         // So that no holiday notice answers it (RFC 3834).
         let name = HeaderName::new_from_ascii_str("Auto-Submitted");
         message.headers_mut().insert_raw(HeaderValue::new(name, "auto-generated".into()));
+        if let Some(dkim) = &self.dkim {
+            message.sign(dkim);
+        }
         Ok(message)
     }
 
@@ -196,8 +220,33 @@ fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The first line of a file that nobody else can read.
-pub fn password(path: &std::path::Path) -> Result<Zeroizing<String>, String> {
+/// What a mail's signature covers (RFC 6376, 5.4.1).
+const SIGNED: &[&str] = &[
+    "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "Content-Transfer-Encoding",
+    "Auto-Submitted",
+];
+/// Shorter keys are refused by receivers (RFC 8301, 3.2).
+const KEY_BITS: usize = 2_048;
+
+/// The RSA key of a PEM file, as OpenSSL writes it in either form.
+fn signing_key(path: &Path) -> Result<DkimSigningKey, String> {
+    let text = private(path)?;
+    let wrong =
+        |why: String| format!("{}: no RSA key as PEM, such as `openssl genrsa 2048` makes: {why}", path.display());
+    let key = if text.contains("BEGIN RSA PRIVATE KEY") {
+        RsaPrivateKey::from_pkcs1_pem(&text).map_err(|error| wrong(error.to_string()))?
+    } else {
+        RsaPrivateKey::from_pkcs8_pem(&text).map_err(|error| wrong(error.to_string()))?
+    };
+    if key.n().bits() < KEY_BITS {
+        return Err(format!("{}: a key of {} bits; receivers want {KEY_BITS} or more", path.display(), key.n().bits()));
+    }
+    let pem = key.to_pkcs1_pem(LineEnding::LF).map_err(|error| wrong(error.to_string()))?;
+    DkimSigningKey::new(&pem, DkimSigningAlgorithm::Rsa).map_err(|error| wrong(error.to_string()))
+}
+
+/// A file that nobody else can read.
+fn private(path: &Path) -> Result<Zeroizing<String>, String> {
     let mut file = std::fs::File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mode = file.metadata().map_err(|error| error.to_string())?.permissions().mode();
     if mode & 0o077 != 0 {
@@ -205,6 +254,12 @@ pub fn password(path: &std::path::Path) -> Result<Zeroizing<String>, String> {
     }
     let mut text = Zeroizing::new(String::new());
     file.read_to_string(&mut text).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(text)
+}
+
+/// The first line of a file that nobody else can read.
+pub fn password(path: &Path) -> Result<Zeroizing<String>, String> {
+    let text = private(path)?;
     let line = text.lines().next().unwrap_or("");
     if line.is_empty() {
         return Err(format!("{} is empty: its first line is the secret", path.display()));

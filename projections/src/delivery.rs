@@ -1,9 +1,11 @@
 //! Deliveries: what went to whom by secure link, and what became of it. Whether its mail went out stands with the mails
 //! and is joined; whether time is up is computed when asked.
 
+use std::sync::LazyLock;
+
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
-use keiin_domain::delivery::{Delivery, DeliveryEvent};
+use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, PASSCODE_TRIES};
 use keiin_domain::role::Permission;
 use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
@@ -15,7 +17,7 @@ use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Writes, blob, cell, int, personal};
+use crate::table::{Table, Value, Writes, blob, cell, int, personal};
 use crate::view::{Row, Seen, Time, col, filled};
 
 /// One row a delivery.
@@ -30,8 +32,11 @@ pub static DELIVERIES: Table = Table {
         personal("message"),
         int("expires_at"),
         int("view_limit"),
+        int("has_passcode"),
         int("views"),
+        int("wrong"),
         int("issued_at"),
+        int("mailed"),
         int("last_opened_at"),
         int("expired"),
         int("revoked"),
@@ -39,12 +44,22 @@ pub static DELIVERIES: Table = Table {
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "document_id, since"],
+    indexes: &["since"],
+    only_grows: false,
+};
+
+/// One row a document of a delivery.
+pub static ENCLOSED: Table = Table {
+    name: "delivery_documents",
+    key: &[blob("delivery_id"), blob("document_id")],
+    columns: &[int("n"), int("revision"), int("downloads"), int("last_downloaded_at")],
+    indexes: &["document_id"],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "delivery", revision: 1, tables: &[&DELIVERIES], fold };
+pub const PROJECTION: Projection =
+    Projection { name: "delivery", revision: 2, tables: &[&DELIVERIES, &ENCLOSED], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Delivery::STREAM {
@@ -53,27 +68,52 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     match fact.read()? {
         DeliveryEvent::LinkIssued(e) => {
             let to = e.recipient.open(keys);
+            for (n, one) in (0u32..).zip(&e.documents) {
+                let columns = [("n", cell(n)), ("revision", cell(one.revision)), ("downloads", cell(0u32))];
+                out.put(&ENCLOSED, [fact.id(), cell(one.document_id)], columns);
+            }
             let columns = [
-                ("document_id", cell(e.document_id)),
+                ("document_id", cell(e.documents.first().map(|one| one.document_id))),
                 ("subject", cell(e.recipient.subject)),
                 ("to_name", cell(to.as_ref().map(|p| p.name.as_str()))),
                 ("to_email", cell(to.as_ref().map(|p| p.email.as_str()))),
                 ("message", cell(to.as_ref().map(|p| p.note.as_str()))),
                 ("expires_at", cell(e.expires_at_us)),
                 ("view_limit", cell(e.view_limit)),
+                ("has_passcode", cell(e.has_passcode)),
                 ("views", cell(0u32)),
+                ("wrong", cell(0u32)),
                 ("issued_at", cell(fact.time_us())),
+                ("mailed", cell(fact.leaf.position)),
                 ("expired", cell(false)),
                 ("revoked", cell(false)),
             ];
             out.born(&DELIVERIES, fact, columns);
+        }
+        DeliveryEvent::LinkReissued(e) => {
+            let columns = [
+                ("expires_at", cell(e.expires_at_us)),
+                ("mailed", cell(fact.leaf.position)),
+                ("wrong", cell(0u32)),
+                ("expired", cell(false)),
+            ];
+            out.changed(&DELIVERIES, fact, columns);
+        }
+        DeliveryEvent::Downloaded(e) => {
+            let key = || [fact.id(), cell(e.document_id)];
+            out.add(&ENCLOSED, key(), "downloads", 1);
+            out.set(&ENCLOSED, key(), [("last_downloaded_at", cell(fact.time_us()))]);
+            out.changed(&DELIVERIES, fact, []);
         }
         DeliveryEvent::LinkOpened(e) => {
             out.changed(&DELIVERIES, fact, [("views", cell(e.view)), ("last_opened_at", cell(fact.time_us()))]);
         }
         DeliveryEvent::LinkExpired(_) => out.changed(&DELIVERIES, fact, [("expired", cell(true))]),
         DeliveryEvent::LinkRevoked(_) => out.changed(&DELIVERIES, fact, [("revoked", cell(true))]),
-        DeliveryEvent::OpenRefused(_) => out.changed(&DELIVERIES, fact, []),
+        DeliveryEvent::OpenRefused(e) => {
+            out.add(&DELIVERIES, [fact.id()], "wrong", i64::from(e.reason == Closed::WrongPasscode));
+            out.changed(&DELIVERIES, fact, []);
+        }
     }
     Ok(())
 }
@@ -95,14 +135,14 @@ pub struct DeliveryView {
     pub version: u64,
     /// Last record about it.
     pub position: u64,
-    /// What.
-    pub document: DocumentOf,
+    /// What, in the order of the sender.
+    pub documents: Vec<DocumentOf>,
     /// To whom.
     pub to: Recipient,
     /// What was written in the mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// `revoked`; else `opened` if it ever was; else `failed`, `expired`, `sent` or `sending`.
+    /// `revoked` or `locked`; else `opened` if it ever was; else `failed`, `expired`, `sent` or `sending`.
     pub status: String,
     /// Until when the link works.
     pub expires_at: Time,
@@ -111,6 +151,8 @@ pub struct DeliveryView {
     /// How often it may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub view_limit: Option<u32>,
+    /// Must the recipient type a passcode, too?
+    pub has_passcode: bool,
     /// When it was ordered.
     pub issued_at: Time,
     /// When it was opened last.
@@ -126,44 +168,89 @@ pub struct DeliveryView {
 pub struct DocumentOf {
     /// Its id.
     pub id: Uuid,
+    /// Of what kind.
+    pub document_type: String,
     /// Its number.
     pub number: String,
     /// Its subject line.
     pub title: String,
+    /// Its revision when it was sent.
+    pub revision: u32,
+    /// How often the recipient took its file.
+    pub downloads: u32,
+    /// When they took it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_downloaded_at: Option<Time>,
 }
 
-/// Deliveries with what is derived: `status`, `failure`, the document's number and title.
-pub const FROM: &str = "(SELECT d.*, o.number, o.title,
+/// Deliveries with what is derived: `status`, `failure`, and the numbers and titles of their documents, to be searched.
+pub static FROM: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "(SELECT d.*, (SELECT string_agg(coalesce(o.number, '') || ' ' || o.title, ' ') FROM delivery_documents x
+             JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
+             WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS papers,
         CASE WHEN m.state IN ('failed', 'dead') THEN trim(CAST(m.code AS TEXT) || ' ' || m.diagnostic) END AS failure,
-        CASE WHEN d.revoked = 1 THEN 'revoked' WHEN d.views > 0 THEN 'opened'
-             WHEN m.state IN ('failed', 'dead') THEN 'failed'
+        CASE WHEN d.revoked = 1 THEN 'revoked' WHEN d.wrong >= {PASSCODE_TRIES} THEN 'locked'
+             WHEN d.views > 0 THEN 'opened' WHEN m.state IN ('failed', 'dead') THEN 'failed'
              WHEN d.expired = 1 OR d.expires_at <= :now THEN 'expired'
              WHEN m.state = 'sent' THEN 'sent' ELSE 'sending' END AS status
       FROM deliveries d
-      LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
-      LEFT JOIN effects m ON m.ledger = d.ledger AND m.position = d.since AND m.n = 0)";
+      LEFT JOIN effects m ON m.ledger = d.ledger AND m.position = d.mailed AND m.n = 0)"
+    )
+});
 
 fn view(row: &Row) -> Seen<DeliveryView> {
     Ok(DeliveryView {
         id: col(row, "id")?,
         version: col(row, "version")?,
         position: col(row, "position")?,
-        document: DocumentOf {
-            id: col(row, "document_id")?,
-            number: col::<Option<_>>(row, "number")?.unwrap_or_default(),
-            title: col::<Option<_>>(row, "title")?.unwrap_or_default(),
-        },
+        documents: vec![],
         to: Recipient::read(row, "to_name", "to_email")?,
         message: col::<Option<_>>(row, "message")?.and_then(filled),
         status: col(row, "status")?,
         expires_at: col(row, "expires_at")?,
         views: col(row, "views")?,
         view_limit: col(row, "view_limit")?,
+        has_passcode: col(row, "has_passcode")?,
         issued_at: col(row, "issued_at")?,
         last_opened_at: col(row, "last_opened_at")?,
         failure: col(row, "failure")?,
     })
 }
+
+/// Fills the documents in.
+fn enclosed(read: &Read, who: &Who, mut deliveries: Vec<DeliveryView>) -> Result<Vec<DeliveryView>, Refusal> {
+    if deliveries.is_empty() {
+        return Ok(deliveries);
+    }
+    let ids: Vec<Value> = deliveries.iter().map(|one| cell(one.id)).collect();
+    let sql = format!(
+        "SELECT x.*, o.document_type, o.number, o.title FROM delivery_documents x
+         JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
+         WHERE x.ledger = :ledger AND x.delivery_id IN ({}) ORDER BY x.n",
+        vec!["?"; ids.len()].join(", ")
+    );
+    let found = read.rows(who, &sql, ids, |row| {
+        let document = DocumentOf {
+            id: col(row, "document_id")?,
+            document_type: col(row, "document_type")?,
+            number: col::<Option<_>>(row, "number")?.unwrap_or_default(),
+            title: col(row, "title")?,
+            revision: col(row, "revision")?,
+            downloads: col(row, "downloads")?,
+            last_downloaded_at: col(row, "last_downloaded_at")?,
+        };
+        Ok((col::<Uuid>(row, "delivery_id")?, document))
+    })?;
+    for (delivery, document) in found {
+        let of = deliveries.iter_mut().find(|one| one.id == delivery);
+        of.into_iter().for_each(|one| one.documents.push(document.clone()));
+    }
+    Ok(deliveries)
+}
+
+/// What becomes of a delivery.
+const STATUS: &[&str] = &["sending", "sent", "failed", "opened", "expired", "locked", "revoked"];
 
 /// All deliveries, newest first. `from` and `to` are days on which they were ordered.
 pub struct ListDeliveries;
@@ -174,7 +261,7 @@ impl Query for ListDeliveries {
     const PERMISSION: Permission = Permission("delivery.read");
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["sending", "sent", "failed", "opened", "expired", "revoked"]) },
+        Param { name: "status", kind: Kind::OneOf(STATUS) },
         Param { name: "document_id", kind: Kind::Id },
         Param { name: "from", kind: Kind::Day },
         Param { name: "to", kind: Kind::Day },
@@ -185,12 +272,16 @@ impl Query for ListDeliveries {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter = Filter::new()
             .and("t.status = ?", params.text("status"))
-            .and("t.document_id = ?", params.id("document_id"))
+            .and(
+                "t.id IN (SELECT x.delivery_id FROM delivery_documents x WHERE x.ledger = t.ledger AND x.document_id = ?)",
+                params.id("document_id"),
+            )
             .and("t.issued_at >= ?", params.day_start_us("from"))
             .and("t.issued_at < ?", params.day_end_us("to"))
-            .like(&["number", "title", "to_name", "to_email"], params.text("q"));
-        let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
+            .like(&["papers", "to_name", "to_email"], params.text("q"));
+        let page = read.list(who, &FROM, filter, params, view)?;
+        let counts = read.counts(who, &FROM, Filter::new())?;
+        Ok(Listing { counts, items: enclosed(read, who, page.items)?, ..page })
     }
 }
 
@@ -205,6 +296,7 @@ impl Query for GetDelivery {
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = DeliveryView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        read.one(who, FROM, params.id("id"), view)
+        let found = read.one(who, &FROM, params.id("id"), view)?;
+        enclosed(read, who, vec![found])?.pop().ok_or(Refusal::NotFound)
     }
 }

@@ -191,14 +191,15 @@ pub static FROM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "(SELECT s.*,
             CASE WHEN s.document_type = 'invoice' AND s.status = 'issued' AND s.date_due < :today THEN 1 ELSE 0 END AS overdue,
-            (SELECT v.status FROM {delivery} v WHERE v.ledger = s.ledger AND v.document_id = s.id
+            (SELECT v.status FROM {delivery} v WHERE v.ledger = s.ledger AND v.id IN (SELECT x.delivery_id
+               FROM delivery_documents x WHERE x.ledger = s.ledger AND x.document_id = s.id)
              ORDER BY v.since DESC LIMIT 1) AS delivery_status
           FROM (SELECT d.*, c.name AS client_name, c.honorific AS client_honorific, {STATUS} AS status,
                   o.document_type AS origin_type, o.number AS origin_number, y.fiscal_year_end, y.retention_years
                 FROM documents d LEFT JOIN clients c ON c.ledger = d.ledger AND c.id = d.client_id
                 LEFT JOIN tenants y ON y.ledger = d.ledger AND y.id = d.ledger
                 LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.origin) s)",
-        delivery = delivery::FROM
+        delivery = *delivery::FROM
     )
 });
 

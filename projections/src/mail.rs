@@ -48,7 +48,7 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 4, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 5, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() == Grant::STREAM {
@@ -68,7 +68,10 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             MemberEvent::PasswordResetRequested(_) => Some("password_reset"),
             _ => None,
         },
-        Delivery::STREAM => matches!(fact.read()?, DeliveryEvent::LinkIssued(_)).then_some("delivery"),
+        Delivery::STREAM => match fact.read()? {
+            DeliveryEvent::LinkIssued(_) | DeliveryEvent::LinkReissued(_) => Some("delivery"),
+            _ => None,
+        },
         Device::STREAM => match fact.read()? {
             DeviceEvent::Seen(e) => e.alert.map(|_| "new_device"),
             _ => None,
@@ -203,7 +206,9 @@ pub struct Rendered {
 pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
       FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
-          s.slug, m.role, o.number AS document_number, o.title AS document_title, d.message,
+          s.slug, m.role, (SELECT string_agg(o.number, ', ' ORDER BY x.n) FROM delivery_documents x JOIN documents o ON o.ledger = x.ledger
+            AND o.id = x.document_id WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS document_number,
+          o.title AS document_title, d.message,
           CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
             WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
             ELSE m.reset_expires_at END AS expires_at,
@@ -225,12 +230,15 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'secretary_confirmed' THEN yl.email IS NOT NULL
             WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
-            WHEN 'delivery' THEN d.revoked = 0 AND d.expires_at > :now AND d.to_email IS NOT NULL
+            WHEN 'delivery' THEN d.mailed = e.position AND d.revoked = 0 AND d.expires_at > :now
+              AND d.to_email IS NOT NULL
             WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
             WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
             WHEN 'welcome' THEN s.email IS NOT NULL
             ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
-          CASE WHEN o.unprinted = 1 THEN 0 ELSE 1 END AS printed
+          CASE WHEN EXISTS (SELECT 1 FROM delivery_documents x JOIN documents u ON u.ledger = x.ledger
+            AND u.id = x.document_id AND u.unprinted = 1 WHERE x.ledger = d.ledger AND x.delivery_id = d.id)
+            THEN 0 ELSE 1 END AS printed
         FROM effects e
         LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
         LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger

@@ -63,7 +63,7 @@ async fn everything(house: &House, owner: Person) {
     house.run::<FireRecurrence>(owner.system(), Some(monthly), json!({ "date": "2026-11-02" })).await;
     let batch = house.run::<OrderBatch>(owner, None, json!({ "documents": [paper] })).await;
     house.run::<IssueInBatch>(owner.system(), Some(paper), json!({ "batch": batch })).await;
-    let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
+    let to = json!({ "document_ids": [paper], "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     house.run::<SendDocument>(owner, None, to).await;
     let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
     house.run::<RecordRendering>(owner.system(), Some(paper), file).await;
@@ -161,7 +161,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_authorizations", authorization::FROM),
         ("list_batches", batch::FROM),
         ("list_clients", client::FROM),
-        ("list_deliveries", delivery::FROM),
+        ("list_deliveries", &delivery::FROM),
         ("list_devices", device::FROM),
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),

@@ -151,8 +151,7 @@ async fn deliveries_and_their_mails(house: House) {
     let buyer = house.run::<RegisterClient>(owner, None, client("山田商事")).await;
     let invoice = house.run::<DraftDocument>(owner, None, invoice(buyer, "十一月分", "2026-11-30")).await;
     house.run::<IssueDocument>(owner, Some(invoice), json!({})).await;
-    let send =
-        |email: &str| json!({ "document_id": invoice, "to_name": "鈴木 一郎", "to_email": email, "message": "どうぞ" });
+    let send = |email: &str| json!({ "document_ids": [invoice], "to_name": "鈴木 一郎", "to_email": email, "message": "どうぞ" });
     let first = house.run::<SendDocument>(owner, None, send("suzuki@client.example.jp")).await;
     runner.catch_up().await.unwrap();
 
@@ -384,7 +383,7 @@ async fn companies_see_nothing_of_each_other(house: House) {
     let buyer = house.run::<RegisterClient>(owner, None, client("山田商事")).await;
     let paper = house.run::<DraftDocument>(owner, None, invoice(buyer, "十一月分", "2026-11-30")).await;
     house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
-    let to = json!({ "document_id": paper, "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
+    let to = json!({ "document_ids": [paper], "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     let sent = house.run::<SendDocument>(owner, None, to).await;
     let (start, end) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes =

@@ -49,7 +49,7 @@ async fn day(house: &House, owner: Person, n: usize) -> Uuid {
         let payment = json!({ "amount": { "amount": amount, "currency": "JPY" }, "date": "2026-11-02" });
         house.run::<RecordPayment>(owner, Some(paper), payment).await;
     }
-    let to = json!({ "document_id": paper, "to_name": CANARY, "to_email": "canary@example.jp", "message": CANARY });
+    let to = json!({ "document_ids": [paper], "to_name": CANARY, "to_email": "canary@example.jp", "message": CANARY });
     let sent = house.run::<SendDocument>(owner, None, to).await;
     house.run::<OpenLink>(owner.holder(sent), Some(sent), json!({})).await;
     let invited = json!({ "name": "佐藤 健", "email": format!("ken{n}@example.jp"), "role": "member" });

@@ -83,7 +83,7 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         }
         "send_document" => {
             example.body = Some(json!({
-                "document_id": company.new_document(), "to_name": format!("Somebody of {}", company.slug),
+                "document_ids": [company.new_document()], "to_name": format!("Somebody of {}", company.slug),
                 "to_email": format!("somebody@{}.example", company.slug), "view_limit": 3,
             }));
         }

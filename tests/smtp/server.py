@@ -7,6 +7,7 @@ not say so, everybody else at once.
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -37,6 +38,7 @@ class Handler:
             "tls": session.ssl is not None or mode == "tls",
             "user": session.auth_data and session.auth_data.decode(),
             "ascii": envelope.content.isascii(),
+            "raw": base64.b64encode(envelope.content).decode(),
             "headers": {name.lower(): str(value) for name, value in mail.items()},
             "body": mail.get_content(),
         }), flush=True)

@@ -120,7 +120,7 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     looks.push(look("permission_set_new", "/permission_sets/new"));
     let issued = of("documents", "status", "issued");
     let delivery =
-        json!({ "document_id": issued, "to_name": "新田 歩", "to_email": "a@example.jp", "expires_in_days": 3 });
+        json!({ "document_ids": [issued], "to_name": "新田 歩", "to_email": "a@example.jp", "expires_in_days": 3 });
     looks.push(look("link_landing", link(client, "/v1/deliveries", &delivery)));
     let host = of("members", "status", "active");
     let visit = json!({

@@ -151,7 +151,7 @@ fn deployment(smtp: &Smtp) -> Deployment {
     deployment.mail_to(smtp.port, "none", "");
     let path = deployment.data().join("keiin.toml");
     let settings = std::fs::read_to_string(&path).expect("settings");
-    let more = "[signup]\npayment = \"development\"\nprice_jpy = 1100\ncontact = \"help@keiin.example\"";
+    let more = "[signup]\npayment = \"development\"\nprice_jpy = 1100\n\n[support]\ncontact = \"help@keiin.example\"";
     std::fs::write(&path, format!("{settings}\n{more}\n")).expect("settings can be written");
     deployment
 }

@@ -101,7 +101,7 @@ fn an_erased_person_is_in_no_file_and_the_proofs_still_verify() {
     company.ok(Call::new("PUT", &path).if_match(&company.etag(&path)).json(&moved));
     let neighbour = with(company.visit_body(), &[("visitor_name", NEIGHBOUR)]);
     let neighbour = text(&company.ok(Call::new("POST", "/v1/visits").json(&neighbour)), "id");
-    let delivery = with(json!({ "document_id": company.new_document() }), RECIPIENT);
+    let delivery = with(json!({ "document_ids": [company.new_document()] }), RECIPIENT);
     let delivery = text(&company.ok(Call::new("POST", "/v1/deliveries").key("send").json(&delivery)), "id");
     company.settle();
     let canaries: Vec<&str> = VISITOR.iter().chain(RECIPIENT).map(|(_, value)| *value).collect();

@@ -117,9 +117,14 @@ fn what_another_company_has_looks_like_nothing() {
         let twin = example(&ours, operation);
         let Some(stranger) = same_sort(&twin.sender, &ours, &theirs) else { continue };
         let uuids = |name: &str, schema: &Value| {
-            (resolve(&document, schema)["format"] == "uuid").then(|| (name.to_owned(), object_for(&ours, name)))
+            let schema = resolve(&document, schema);
+            let many = resolve(&document, &schema["items"])["format"] == "uuid";
+            (many || schema["format"] == "uuid").then(|| (name.to_owned(), many, object_for(&ours, name)))
         };
         let fields = operation.body.iter().flat_map(|body| body["properties"].as_object()).flatten();
+        // A batch is ordered without looking at its drafts; each is looked at when its turn comes, see below.
+        let fields =
+            fields.filter(|(name, _)| (operation.name.as_str(), name.as_str()) != ("order_batch", "documents"));
         let fields: Vec<_> = fields.filter_map(|(name, schema)| uuids(name, schema)).collect();
         let params: Vec<_> = operation.query.iter().filter_map(|(name, schema)| uuids(name, schema)).collect();
         let before = ours.mark();
@@ -137,11 +142,12 @@ fn what_another_company_has_looks_like_nothing() {
             assert!(!answer.text().contains(&ours.slug) && !answer.text().contains(&ours.id), "{}", operation.name);
             lists += 1;
         }
-        for (field, id) in &fields {
+        for (field, many, id) in &fields {
             let own = example(&theirs, operation);
             let with = |id: &str| {
                 let mut changed = own.clone();
-                changed.body.as_mut().expect("it has fields")[field] = json!(id);
+                let value = if *many { json!([id]) } else { json!(id) };
+                changed.body.as_mut().expect("it has fields")[field] = value;
                 theirs.client.send(&own.sender.on(changed.call()))
             };
             let tried = with(id);
@@ -150,7 +156,7 @@ fn what_another_company_has_looks_like_nothing() {
             is_done(&theirs.client.send(&own.sender.on(own.call())));
             by_field += 1;
         }
-        for (name, id) in &params {
+        for (name, _, id) in &params {
             let call = |id: &str| Call::new("GET", &format!("{}?{name}={id}", operation.path));
             let tried = theirs.client.send(&stranger.on(call(id)));
             let nothing = theirs.client.send(&stranger.on(call(NOBODYS)));
@@ -166,12 +172,31 @@ fn what_another_company_has_looks_like_nothing() {
     report!("isolation by_path={by_path} by_field={by_field} by_query={by_query} own_lists={lists} leaks=0");
 }
 
+#[test]
+fn a_batch_issues_nothing_of_another_company() {
+    let (_deployment, _server, ours, theirs) = two();
+    let draft = ours.new_draft();
+    let body = json!({ "documents": [draft, NOBODYS] });
+    let batch = text(&theirs.ok(Call::new("POST", "/v1/batches").key("theirs").json(&body)), "id");
+    let path = format!("/v1/batches/{batch}");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while theirs.get(&path)["waiting"] != 0 {
+        assert!(std::time::Instant::now() < deadline, "{}", theirs.get(&path));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let done = theirs.get(&path);
+    let fate = |at: usize| (&done["documents"][at]["outcome"], &done["documents"][at]["code"]);
+    assert_eq!(fate(0), fate(1), "{done}");
+    assert_eq!(fate(0), (&json!("failed"), &json!("document.unknown")), "{done}");
+    assert_eq!(ours.get(&format!("/v1/documents/{draft}"))["status"], "draft");
+}
+
 /// One of our objects that a field or parameter of this name can mean.
 fn object_for(ours: &Company, name: &str) -> String {
     match name {
         "client_id" => ours.new_client(),
         "application_id" => ours.new_application(&[]).id,
-        "document_id" | "object" => ours.new_document(),
+        "document_id" | "document_ids" | "object" => ours.new_document(),
         "origin_id" => ours.issue(&ours.new_draft_of("quote")),
         "template_id" => ours.new_template(),
         "item_id" => ours.new_item(),

@@ -1,15 +1,20 @@
 //! Mails leave by SMTP: over TLS whose certificate is checked, once or again with the same Message-ID, and what became of
 //! each is in the trail (EL-15, ML-39; outbox under kill -9).
 
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use keiin_tests::authority::{Authority, Kind, put};
 use keiin_tests::company::text;
 use keiin_tests::server::command;
 use keiin_tests::smtp::{PASSWORD, Smtp, USER};
-use keiin_tests::{Call, Company, Deployment, Server, keiin};
+use keiin_tests::{Call, Company, Deployment, Server, keiin, root};
 use serde_json::{Value, json};
 
 /// A company whose mails so far went to the outbox.
@@ -263,4 +268,68 @@ fn killed_between_sending_and_recording_it_comes_again_as_the_same_mail() {
     assert_eq!(first["headers"]["message-id"], second["headers"]["message-id"]);
     assert_eq!(first["headers"]["subject"], second["headers"]["subject"]);
     mail_that_is(&company, "queued", &member);
+}
+
+/// What dkimpy says of a mail, the DNS holding the public half of this key as `keiin1`.
+fn dkim(mail: &[u8], key: &Path) -> String {
+    let public = Command::new("openssl").args(["rsa", "-pubout", "-outform", "DER", "-in"]).arg(key).output();
+    let public = public.expect("openssl runs").stdout;
+    let record = format!("v=DKIM1; k=rsa; p={}", BASE64.encode(public));
+    let mut check = Command::new("/usr/bin/python3")
+        .arg(root().join("tests/smtp/dkim_check.py"))
+        .args(["keiin1._domainkey.keiin.example", &record])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    check.stdin.take().expect("it is piped").write_all(mail).expect("it reads");
+    let out = check.wait_with_output().expect("it ends");
+    assert!(out.status.success(), "apt-get install python3-dkim");
+    String::from_utf8_lossy(&out.stdout).trim().to_owned()
+}
+
+#[test]
+fn a_signed_mail_is_good_for_who_checks_it_and_a_changed_one_is_not() {
+    let smtp = Smtp::plain(0);
+    let (deployment, company) = company("signed");
+    let key = deployment.data().join("dkim");
+    let made = Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048").output().expect("openssl runs");
+    assert!(made.status.success());
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).expect("it can be closed to others");
+    let more = format!("dkim_selector = \"keiin1\"\ndkim_key_file = \"{}\"", key.display());
+    deployment.mail_to(smtp.port, "none", &more);
+    let server = deployment.serve();
+    let company = company.at(&server);
+    invite(&company, "髙橋 𠮷", "signed@example.jp");
+    let raw = text(&smtp.next_to("signed@example.jp"), "raw");
+    let mail = BASE64.decode(raw).expect("it is base64");
+    assert_eq!(dkim(&mail, &key), "good");
+    let text = String::from_utf8(mail).expect("it is ASCII");
+    for (from, to) in [("Subject: ", "Subject: x"), ("To: signed", "To: other"), ("\r\n\r\n", "\r\n\r\nAAAA")] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        assert_eq!(dkim(changed.as_bytes(), &key), "bad", "{from}");
+    }
+}
+
+#[test]
+fn a_signing_key_that_is_weak_open_to_others_or_none_is_refused_at_the_start() {
+    let (deployment, _company) = company("weak");
+    let key = deployment.data().join("dkim");
+    let more = format!("dkim_selector = \"keiin1\"\ndkim_key_file = \"{}\"", key.display());
+    deployment.mail_to(2525, "none", &more);
+    let says = |mode: u32, bits: &str| {
+        if bits.is_empty() {
+            std::fs::write(&key, "no key").expect("written");
+        } else {
+            let made = Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg(bits).output();
+            assert!(made.expect("openssl runs").status.success());
+        }
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).expect("its mode can be set");
+        let ran = keiin(&["serve", "--data", deployment.data().to_str().expect("text")]);
+        format!("{} {}", ran.code, ran.stderr)
+    };
+    assert!(says(0o644, "2048").contains("chmod 600"));
+    assert!(says(0o600, "1024").contains("a key of 1024 bits"));
+    assert!(says(0o600, "").contains("openssl genrsa 2048"));
 }

@@ -58,6 +58,7 @@ mod rights;
 mod sample_aggregate;
 mod secretaries;
 mod secrets;
+mod sending;
 mod sign_up;
 mod sign_up_between;
 mod slow_heads;

@@ -143,7 +143,7 @@ fn fm_28_29_an_emergency_shuts_everything_and_ends_after_a_call_alone() {
     let company = Company::sign_up(&server, "emergency");
     let member = somebody(&company);
     let to = json!({
-        "document_id": company.new_document(), "to_name": "Recipient", "to_email": "to@emergency.example",
+        "document_ids": [company.new_document()], "to_name": "Recipient", "to_email": "to@emergency.example",
     });
     let sent = company.client.send(&member.login.on(Call::new("POST", "/v1/deliveries").key("sent").json(&to)));
     let delivery = text(&sent.expect(201).json(), "id");

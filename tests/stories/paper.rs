@@ -88,7 +88,7 @@ fn a_character_that_the_font_lacks_is_reported_and_nothing_is_sent() {
     let id = issued_to(&company, "𠮷田商店");
     assert_eq!(company.printed(&id)["missing"], json!(["/recipient/name: 𠮷"]));
     assert_eq!(pdf(&company, &id, "").expect(422).code(), "document.unprintable");
-    let send = json!({ "document_id": id, "to_name": "山田", "to_email": "yamada@client.example" });
+    let send = json!({ "document_ids": [id], "to_name": "山田", "to_email": "yamada@client.example" });
     let answer = company.send(Call::new("POST", "/v1/deliveries").key("send").json(&send)).expect(422);
     assert_eq!(answer.code(), "delivery.unprintable");
 }

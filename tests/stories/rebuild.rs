@@ -43,7 +43,7 @@ fn work(company: &Company, stop: &AtomicBool) -> usize {
         send(Call::new("PUT", &format!("{path}/lines")).if_match("\"v0\"").json(&json!({ "lines": lines() })))?;
         command(&path, "issue", 1, json!({}))?;
         let delivery =
-            json!({ "document_id": draft, "to_name": "Somebody", "to_email": format!("s{n}@bounce.invalid") });
+            json!({ "document_ids": [draft], "to_name": "Somebody", "to_email": format!("s{n}@bounce.invalid") });
         let delivery = text(&send(Call::new("POST", "/v1/deliveries").key(&format!("d{n}")).json(&delivery))?, "id");
         command(&format!("/v1/deliveries/{delivery}"), "revoke", 0, json!({ "reason": "A slip" }));
         let visit = text(&send(Call::new("POST", "/v1/visits").json(&company.visit_body()))?, "id");

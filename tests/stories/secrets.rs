@@ -77,7 +77,7 @@ fn live(server: &Server) -> Vec<String> {
     let issue = format!("/v1/documents/{}/issue", draft.json()["id"].as_str().expect("an id"));
     let document = send(Call::new("POST", &issue).if_match(draft.etag())).json();
     let delivery = json!({
-        "document_id": document["id"], "to_name": PEOPLE[11], "to_email": PEOPLE[12], "message": PEOPLE[13],
+        "document_ids": [document["id"]], "to_name": PEOPLE[11], "to_email": PEOPLE[12], "message": PEOPLE[13],
     });
     let delivery = send(Call::new("POST", "/v1/deliveries").key("2").json(&delivery)).json();
     let mails = send(Call::new("GET", "/v1/mails?limit=200")).json();

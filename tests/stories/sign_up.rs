@@ -58,7 +58,7 @@ fn j1_a_company_joins_by_mail() {
     let smtp = Smtp::plain(0);
     let deployment = Deployment::new();
     deployment.mail_to(smtp.port, "none", "");
-    set(&deployment, "signup", "contact = \"help@keiin.example\"");
+    set(&deployment, "support", "contact = \"help@keiin.example\"");
     let server = deployment.serve();
     let client = server.client();
     let sign_up = SignUp::begin(&client, "hanako@aoba.example");

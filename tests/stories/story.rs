@@ -54,7 +54,7 @@ fn a_companys_first_day() {
     // ¥1,000 at 10 % and ¥999 at 8 %: 100 and 79 of tax, each rate rounded down once.
     assert_eq!(issued["totals"]["total"], json!({ "amount": 2178, "currency": "JPY" }));
     assert!(text(&issued, "number").starts_with("INV-") && issued["status"] == "issued", "{issued}");
-    let delivery = json!({ "document_id": document, "to_name": "Kawasaki", "to_email": "kawasaki@client.example" });
+    let delivery = json!({ "document_ids": [document], "to_name": "Kawasaki", "to_email": "kawasaki@client.example" });
     let delivery = text(&send(Call::new("POST", "/v1/deliveries").key("send").json(&delivery)).json(), "id");
     let link = company.mailed_link(&delivery);
     let page = link.strip_prefix(&server.url).expect("links lead to this server");

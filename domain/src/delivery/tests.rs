@@ -1,9 +1,10 @@
 use super::*;
+use crate::command::Emit;
 use crate::date::Date;
-use crate::document::{Body, Cancelled, DocumentType, Drafted, Head, Issued};
+use crate::document::{Body, Cancelled, Document, DocumentType, Drafted, Head, Issued};
 use crate::member::{Member, Registered, Reinstated, Suspended};
 use crate::money::Rounding;
-use crate::paper::{Paper, RenderingFailed};
+use crate::paper::{Paper, Rendered, RenderingFailed};
 use crate::role::Role;
 use crate::tax::Totals;
 use crate::testing::*;
@@ -44,13 +45,43 @@ fn ready() -> Scene {
 
 fn send() -> SendDocument {
     SendDocument {
-        document_id: DOCUMENT,
+        document_ids: vec![DOCUMENT],
         to_name: "吉田 一郎".into(),
         to_email: "Yoshida@example.jp".into(),
         message: "いつもお世話になっております。\nご確認ください。".into(),
         expires_in_days: None,
         view_limit: None,
+        passcode: String::new(),
     }
+}
+
+/// With the passcode `0423`.
+fn guarded() -> SendDocument {
+    SendDocument { passcode: " 0423 ".into(), ..send() }
+}
+
+fn open() -> OpenLink {
+    OpenLink::default()
+}
+
+fn typed(passcode: &str) -> OpenLink {
+    OpenLink { passcode: passcode.into() }
+}
+
+fn take(passcode: &str) -> DownloadDocument {
+    DownloadDocument { document_id: DOCUMENT, passcode: passcode.into() }
+}
+
+fn printed(scene: Scene) -> Scene {
+    scene.given::<Paper>(DOCUMENT, Rendered { revision: 1, sha256: [7; 32], size: 9 })
+}
+
+fn taken() -> Emit {
+    emit::<Delivery>(DELIVERY, Downloaded { document_id: DOCUMENT, revision: 1, sha256: [7; 32] })
+}
+
+fn refusal(reason: Closed) -> Emit {
+    emit::<Delivery>(DELIVERY, OpenRefused { reason })
 }
 
 fn sent(command: SendDocument) -> Scene {
@@ -70,12 +101,12 @@ fn a_link_is_made_for_one_recipient_and_a_fortnight() {
     ready().when(DELIVERY, send()).then([emit::<Delivery>(
         DELIVERY,
         LinkIssued {
-            document_id: DOCUMENT,
-            revision: 1,
+            documents: vec![Enclosed { document_id: DOCUMENT, revision: 1 }],
             recipient: sealed(FRESH, &recipient),
             secret_hash: hash("keiin_lnk_1"),
             expires_at_us: us("2026-11-16T09:00:00+09:00"),
             view_limit: None,
+            has_passcode: false,
             sent_by: Some(ME),
         },
     )]);
@@ -84,10 +115,10 @@ fn a_link_is_made_for_one_recipient_and_a_fortnight() {
 #[test]
 fn opening_is_counted_and_impossible_after_expiry() {
     let scene = sent(send());
-    let scene = scene.when(DELIVERY, OpenLink {}).then([emit::<Delivery>(DELIVERY, LinkOpened { view: 1 })]);
-    let scene = scene.at("2026-11-16T08:59:59.999999+09:00").when(DELIVERY, OpenLink {});
+    let scene = scene.when(DELIVERY, open()).then([emit::<Delivery>(DELIVERY, LinkOpened { view: 1 })]);
+    let scene = scene.at("2026-11-16T08:59:59.999999+09:00").when(DELIVERY, open());
     let scene = scene.then([emit::<Delivery>(DELIVERY, LinkOpened { view: 2 })]);
-    scene.at("2026-11-16T09:00:00+09:00").when(DELIVERY, OpenLink {}).refused("delivery.expired");
+    scene.at("2026-11-16T09:00:00+09:00").when(DELIVERY, open()).refused("delivery.expired");
 }
 
 #[test]
@@ -97,7 +128,7 @@ fn a_clock_that_steps_back_revives_nothing() {
         .at("2026-11-16T09:00:00+09:00")
         .when(DELIVERY, RefuseOpen {})
         .then([emit::<Delivery>(DELIVERY, LinkExpired {}), emit::<Delivery>(DELIVERY, refused.clone())]);
-    let scene = scene.at("2026-11-03T09:00:00+09:00").when(DELIVERY, OpenLink {}).refused("delivery.expired");
+    let scene = scene.at("2026-11-03T09:00:00+09:00").when(DELIVERY, open()).refused("delivery.expired");
     scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
 }
 
@@ -112,11 +143,11 @@ fn the_timer_writes_an_expiry_once() {
 #[test]
 fn views_are_limited_also_when_two_open_at_once() {
     let scene = sent(SendDocument { view_limit: Some(1), ..send() });
-    let scene = scene.race((DELIVERY, OpenLink {}), (DELIVERY, OpenLink {})).refused("delivery.view_limit");
+    let scene = scene.race((DELIVERY, open()), (DELIVERY, open())).refused("delivery.view_limit");
     let refused = OpenRefused { reason: Closed::ViewLimit };
     let scene = scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
     // Used up, it can still be withdrawn.
-    let scene = scene.when(DELIVERY, revoke()).accepted().when(DELIVERY, OpenLink {}).refused("delivery.revoked");
+    let scene = scene.when(DELIVERY, revoke()).accepted().when(DELIVERY, open()).refused("delivery.revoked");
     let refused = OpenRefused { reason: Closed::Revoked };
     scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
 }
@@ -126,12 +157,57 @@ fn fm_29_what_a_suspended_member_sent_does_not_open_until_they_are_back() {
     let me = Registered { person: sealed(ME, &person("田中 花子", "")), role: Role::Owner };
     let scene = sent(send()).given::<Member>(ME, me);
     let ordinary = Suspended { reason: "休職".into(), emergency: false };
-    scene.clone().given::<Member>(ME, ordinary).when(DELIVERY, OpenLink {}).accepted();
+    scene.clone().given::<Member>(ME, ordinary).when(DELIVERY, open()).accepted();
     let urgent = Suspended { reason: "乗っ取りの疑い".into(), emergency: true };
-    let scene = scene.given::<Member>(ME, urgent).when(DELIVERY, OpenLink {}).refused("delivery.on_hold");
+    let scene = scene.given::<Member>(ME, urgent).when(DELIVERY, open()).refused("delivery.on_hold");
     let refused = OpenRefused { reason: Closed::OnHold };
     let scene = scene.when(DELIVERY, RefuseOpen {}).then([emit::<Delivery>(DELIVERY, refused)]);
-    scene.given::<Member>(ME, Reinstated {}).when(DELIVERY, OpenLink {}).accepted();
+    scene.given::<Member>(ME, Reinstated {}).when(DELIVERY, open()).accepted();
+}
+
+fn resend() -> ResendLink {
+    ResendLink { expires_in_days: None }
+}
+
+#[test]
+fn ml_36_sending_again_ends_the_link_before_and_begins_anew() {
+    let limited = SendDocument { view_limit: Some(1), ..guarded() };
+    let scene = sent(limited).by_link("keiin_lnk_1").when(DELIVERY, typed("0423")).accepted();
+    let scene = scene.when(DELIVERY, typed("0423")).refused("delivery.view_limit");
+    let scene = scene.at("2026-11-16T09:00:00+09:00").when(DELIVERY, ExpireLink {}).accepted();
+    let reissued = LinkReissued { secret_hash: hash("keiin_lnk_2"), expires_at_us: us("2026-11-30T09:00:00+09:00") };
+    let scene = scene.when(DELIVERY, resend()).then([emit::<Delivery>(DELIVERY, reissued)]);
+    let scene = scene.when(DELIVERY, typed("0423")).refused("delivery.replaced");
+    let scene = scene.when(DELIVERY, RefuseOpen {}).then([refusal(Closed::Replaced)]);
+    let scene = scene.by_link("keiin_lnk_2").when(DELIVERY, typed("0423"));
+    let scene = scene.then([emit::<Delivery>(DELIVERY, LinkOpened { view: 2 })]);
+    scene.when(DELIVERY, typed("0423")).refused("delivery.view_limit");
+}
+
+#[test]
+fn two_guesses_at_once_are_two_guesses() {
+    let scene = sent(guarded());
+    let scene = scene.race((DELIVERY, typed("1111")), (DELIVERY, typed("2222"))).then([refusal(Closed::WrongPasscode)]);
+    assert_eq!(scene.now::<Delivery>(DELIVERY).wrong, 2);
+    let scene = scene.when(DELIVERY, typed("３")).accepted().when(DELIVERY, typed("4444")).accepted();
+    let scene = scene.when(DELIVERY, typed("5555")).accepted().when(DELIVERY, typed("0423")).refused("delivery.locked");
+    let scene = scene.when(DELIVERY, RefuseOpen {}).then([refusal(Closed::Locked)]);
+    // The company sends it again, with the same passcode.
+    scene.when(DELIVERY, resend()).accepted().when(DELIVERY, typed("0423")).accepted();
+}
+
+#[test]
+fn each_opening_allows_each_file_once_where_openings_are_limited() {
+    let scene =
+        printed(sent(SendDocument { view_limit: Some(2), ..guarded() }).when(DELIVERY, typed("0423")).accepted());
+    let scene = scene.when(DELIVERY, take("0423")).then([taken()]);
+    let scene = scene.when(DELIVERY, take("0423")).refused("delivery.view_limit");
+    let scene = scene.when(DELIVERY, typed("0423")).accepted().when(DELIVERY, take("0423")).then([taken()]);
+    scene.when(DELIVERY, take("1111")).refused("delivery.view_limit");
+    let free = printed(sent(send()).when(DELIVERY, open()).accepted());
+    free.when(DELIVERY, take("")).then([taken()]).when(DELIVERY, take("")).then([taken()]);
+    let wrong = printed(sent(guarded()).when(DELIVERY, typed("0423")).accepted());
+    wrong.when(DELIVERY, take("1111")).then([refusal(Closed::WrongPasscode)]);
 }
 
 #[test]
@@ -143,13 +219,24 @@ fn what_opens_is_not_written_down_as_refused() {
 fn sending_meets_a_cancellation() {
     let cancel = crate::document::CancelDocument { reason: "重複".into() };
     let scene = ready().race((DOCUMENT, cancel), (DELIVERY, send()));
-    scene.refused_at("delivery.not_issued", "/document_id");
+    scene.refused_at("delivery.not_issued", "/document_ids/0");
 }
 
 #[test]
 fn every_refusal() {
-    let s = ready().when(DELIVERY, SendDocument { document_id: BEN, ..send() });
-    let s = s.refused_at("delivery.unknown_document", "/document_id");
+    let s = ready().when(DELIVERY, SendDocument { document_ids: vec![DOCUMENT, BEN], ..send() });
+    let s = s.refused_at("delivery.unknown_document", "/document_ids/1");
+    let s = s.when(DELIVERY, SendDocument { document_ids: vec![], ..send() });
+    let s = s.refused_at("delivery.no_document", "/document_ids");
+    let s = s.when(DELIVERY, SendDocument { document_ids: vec![DOCUMENT, DOCUMENT], ..send() });
+    let s = s.refused_at("delivery.document_twice", "/document_ids/1");
+    let many = (0..21).map(Uuid::from_u128).collect();
+    let s = s.when(DELIVERY, SendDocument { document_ids: many, ..send() });
+    let s = s.refused_at("delivery.too_many_documents", "/document_ids");
+    let s = s.when(DELIVERY, SendDocument { passcode: "123".into(), ..send() });
+    let s = s.refused_at("delivery.bad_passcode", "/passcode");
+    let with = |passcode| SendDocument { passcode, ..send() };
+    let s = refuses_bad_text(s, DELIVERY, "/passcode", false, 40, with);
     let s = s.when(DELIVERY, SendDocument { to_email: "a b@c.jp".into(), ..send() });
     let mut s = s.refused_at("delivery.bad_email", "/to_email");
     for days in [0, 91, u32::MAX] {
@@ -164,15 +251,15 @@ fn every_refusal() {
     let s = refuses_bad_text(s, DELIVERY, "/message", false, 1_000, |message| SendDocument { message, ..send() });
     let failed = RenderingFailed { revision: 1, missing: vec!["note: 𠮷".into()] };
     let unprintable = s.clone().given::<Paper>(DOCUMENT, failed);
-    unprintable.when(DELIVERY, send()).refused_at("delivery.unprintable", "/document_id");
+    unprintable.when(DELIVERY, send()).refused_at("delivery.unprintable", "/document_ids/0");
     let s = s.given::<Document>(DOCUMENT, Cancelled { reason: "重複".into() });
-    s.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_id");
+    s.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_ids/0");
     let draft = scene().given::<Document>(DOCUMENT, drafted());
-    draft.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_id");
+    draft.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_ids/0");
     covered::<SendDocument>();
 
     let s = ready().when(DELIVERY, revoke()).refused("delivery.unknown");
-    let s = s.when(DELIVERY, OpenLink {}).refused("delivery.unknown");
+    let s = s.when(DELIVERY, open()).refused("delivery.unknown");
     let s = s.when(DELIVERY, RefuseOpen {}).refused("delivery.unknown");
     let s = s.when(DELIVERY, ExpireLink {}).refused("delivery.unknown");
     let s = s.when(DELIVERY, SendDocument { view_limit: Some(1), ..send() }).accepted();
@@ -180,15 +267,48 @@ fn every_refusal() {
     let s = refuses_bad_text(s, DELIVERY, "/reason", false, 400, |reason| RevokeLink { reason });
     let late = s.clone().at("2026-11-16T09:00:00+09:00");
     let late = late.when(DELIVERY, revoke()).refused("delivery.already_expired");
-    late.when(DELIVERY, OpenLink {}).refused("delivery.expired");
-    let s = s.when(DELIVERY, OpenLink {}).accepted().when(DELIVERY, OpenLink {}).refused("delivery.view_limit");
+    late.when(DELIVERY, open()).refused("delivery.expired");
+    let s = s.when(DELIVERY, open()).accepted().when(DELIVERY, open()).refused("delivery.view_limit");
     let s = s.when(DELIVERY, revoke()).then([emit::<Delivery>(DELIVERY, LinkRevoked { reason: "誤送付".into() })]);
     let s = s.when(DELIVERY, revoke()).refused("delivery.already_revoked");
-    s.when(DELIVERY, OpenLink {}).refused("delivery.revoked");
+    s.when(DELIVERY, open()).refused("delivery.revoked");
     covered::<RevokeLink>();
     let urgent = Suspended { reason: "乗っ取りの疑い".into(), emergency: true };
-    sent(send()).given::<Member>(ME, urgent).when(DELIVERY, OpenLink {}).refused("delivery.on_hold");
+    let held = printed(sent(send()).when(DELIVERY, open()).accepted()).given::<Member>(ME, urgent);
+    let held = held.when(DELIVERY, open()).refused("delivery.on_hold");
+    held.when(DELIVERY, take("")).refused("delivery.on_hold");
+    let old = printed(sent(send()).by_link("keiin_lnk_1")).when(DELIVERY, resend()).accepted();
+    let old = old.when(DELIVERY, open()).refused("delivery.replaced");
+    old.when(DELIVERY, take("")).refused("delivery.replaced");
+    let s = refuses_bad_text(sent(send()), DELIVERY, "/passcode", false, 40, |passcode| OpenLink { passcode });
+    let s = printed(s.when(DELIVERY, open()).accepted());
+    let taking = |passcode| DownloadDocument { document_id: DOCUMENT, passcode };
+    refuses_bad_text(s, DELIVERY, "/passcode", false, 40, taking);
+    let s = sent(guarded()).when(DELIVERY, open()).refused_at("delivery.passcode_required", "/passcode");
+    let mut s = printed(s.when(DELIVERY, typed("0423")).accepted());
+    s = s.when(DELIVERY, take(" ")).refused_at("delivery.passcode_required", "/passcode");
+    for _ in 0..PASSCODE_TRIES {
+        s = s.when(DELIVERY, typed("9999")).then([refusal(Closed::WrongPasscode)]);
+    }
+    let s = s.when(DELIVERY, typed("0423")).refused("delivery.locked");
+    s.when(DELIVERY, take("0423")).refused("delivery.locked");
     covered::<OpenLink>();
+    ready().when(DELIVERY, take("")).refused("delivery.unknown");
+    let s =
+        sent(SendDocument { view_limit: Some(1), ..send() }).when(DELIVERY, take("")).refused("delivery.not_opened");
+    let other = DownloadDocument { document_id: BEN, passcode: String::new() };
+    let s = s.when(DELIVERY, other).refused_at("delivery.unknown_document", "/document_id");
+    let s = s.when(DELIVERY, open()).accepted().when(DELIVERY, take("")).refused("delivery.not_printed");
+    let s = printed(s).when(DELIVERY, take("")).then([taken()]).when(DELIVERY, take("")).refused("delivery.view_limit");
+    s.clone().at("2026-11-16T09:00:00+09:00").when(DELIVERY, take("")).refused("delivery.expired");
+    s.when(DELIVERY, revoke()).accepted().when(DELIVERY, take("")).refused("delivery.revoked");
+    covered::<DownloadDocument>();
+    let s = ready().when(DELIVERY, resend()).refused("delivery.unknown");
+    let s = s.when(DELIVERY, send()).accepted();
+    let never = ResendLink { expires_in_days: Some(0) };
+    let s = s.when(DELIVERY, never).refused_at("delivery.bad_expiry", "/expires_in_days");
+    s.when(DELIVERY, revoke()).accepted().when(DELIVERY, resend()).refused("delivery.already_revoked");
+    covered::<ResendLink>();
     covered::<RefuseOpen>();
     covered::<ExpireLink>();
 }
@@ -197,15 +317,17 @@ fn every_refusal() {
 pub fn samples() -> Vec<DeliveryEvent> {
     vec![
         LinkIssued {
-            document_id: SAMPLE_ID,
-            revision: 1,
+            documents: vec![Enclosed { document_id: SAMPLE_ID, revision: 1 }],
             recipient: somebody(),
             secret_hash: [0xab; 32],
             expires_at_us: SAMPLE_US,
             view_limit: Some(3),
+            has_passcode: true,
             sent_by: Some(SAMPLE_ID),
         }
         .into(),
+        LinkReissued { secret_hash: [0xab; 32], expires_at_us: SAMPLE_US }.into(),
+        Downloaded { document_id: SAMPLE_ID, revision: 2, sha256: [0xcd; 32] }.into(),
         LinkOpened { view: 1 }.into(),
         LinkExpired {}.into(),
         LinkRevoked { reason: "誤送付".into() }.into(),

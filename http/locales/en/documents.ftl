@@ -179,11 +179,24 @@ delivery-message = Message
 delivery-days = Days valid (1 to 90)
 delivery-view-limit = Times it can be opened
 delivery-revoke-do = Revoke link
+delivery-resend-do = Send again
+delivery-downloads = taken { $n } { $n ->
+        [one] time
+       *[other] times
+    }
+delivery-passcode = Passcode
+delivery-passcode-hint = At least 4 characters. Tell the recipient by telephone, not by mail. After five wrong tries the link is locked.
 failure-unknown = The mail could not be delivered
 link-title = A document from { $company }
 link-from = Sent by
 link-lead = There is a document for you: { $what }.
 link-what = Document
+link-lead-many = There are { $n } documents for you.
+link-and-more = and { $n } more
+link-passcode = Passcode
+link-passcode-hint = The sender tells you by another way than the mail.
+link-all = { $n } documents
+link-download = Save { $number } as PDF
 link-open = Open the document
 link-recorded = The time of opening is recorded in the sender's ledger.
 link-valid = Can be opened until { $time }

@@ -23,6 +23,11 @@ pub struct Mail {
     pub from: String,
     /// Name beside it.
     pub from_name: String,
+    /// Name of the key that signs mails (DKIM, RFC 6376): its public half stands in the DNS at
+    /// `SELECTOR._domainkey.DOMAIN`, DOMAIN being that of `from`. Empty = mails are not signed.
+    pub dkim_selector: String,
+    /// File with the RSA key as PEM, of 2,048 bits or more. Only its owner may read it.
+    pub dkim_key_file: PathBuf,
     /// Seconds before the second try of a mail that the server did not take for now; each further wait is twice as long.
     pub retry_s: u32,
 }
@@ -48,6 +53,8 @@ impl Default for Mail {
             password_file: PathBuf::new(),
             from: String::new(),
             from_name: "Keiin".into(),
+            dkim_selector: String::new(),
+            dkim_key_file: PathBuf::new(),
             retry_s: 60,
         }
     }
@@ -82,6 +89,17 @@ impl Mail {
         }
         if self.from.parse::<lettre::Address>().is_err() {
             return bad("mail.from: the address that mails come from, such as noreply@example.jp");
+        }
+        if self.dkim_selector.is_empty() != self.dkim_key_file.as_os_str().is_empty() {
+            return bad(
+                "mail.dkim_selector and mail.dkim_key_file belong together: a name in the DNS, and a file with its key",
+            );
+        }
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
+        if !self.dkim_selector.is_empty() && !self.dkim_selector.split('.').all(is_label) {
+            return bad("mail.dkim_selector: a name in the DNS, such as keiin2026");
         }
         if self.user.is_empty() != self.password_file.as_os_str().is_empty() {
             return bad("mail.user and mail.password_file belong together: a name, and a file that holds its password");

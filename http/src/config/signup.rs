@@ -16,8 +16,6 @@ pub struct Signup {
     pub payment: PaymentKind,
     /// How much, yen.
     pub price_jpy: u32,
-    /// Where customers ask: an address, a page or a telephone number, as it stands in the welcome mail.
-    pub contact: String,
     /// Folder with `terms.ja.txt`, `terms.en.txt`, `privacy.ja.txt` and `privacy.en.txt`; empty = samples.
     pub texts: PathBuf,
 }
@@ -34,7 +32,7 @@ pub enum PaymentKind {
 
 impl Default for Signup {
     fn default() -> Self {
-        Signup { open: true, payment: PaymentKind::Off, price_jpy: 0, contact: String::new(), texts: PathBuf::new() }
+        Signup { open: true, payment: PaymentKind::Off, price_jpy: 0, texts: PathBuf::new() }
     }
 }
 
@@ -43,9 +41,6 @@ impl Signup {
     pub fn check(&self) -> Result<(), BadConfig> {
         if self.payment != PaymentKind::Off && self.price_jpy == 0 {
             return Err(BadConfig::new("signup.price_jpy: how much is to be paid, in yen"));
-        }
-        if self.contact.chars().any(char::is_control) {
-            return Err(BadConfig::new("signup.contact: one line"));
         }
         Ok(())
     }

@@ -284,12 +284,13 @@ impl Stage<'_> {
             let contact = content::client(paper.client).contacts.swap_remove(0);
             let bounced = paper.fate == Fate::Bounced;
             let send = SendDocument {
-                document_id: self.papers[&i],
+                document_ids: vec![self.papers[&i]],
                 to_name: contact.name,
                 to_email: if bounced { "keiri@bounce.invalid".into() } else { contact.email },
                 message: "いつもお世話になっております。書類をお送りします。ご確認ください。".into(),
                 expires_in_days: (paper.fate == Fate::Expired).then_some(2),
                 view_limit: (paper.fate == Fate::Corrected).then_some(3),
+                passcode: String::new(),
             };
             let done = self.by(paper.by, send).await?;
             self.links.insert(i, (done.id, secret(&done)?));
@@ -308,12 +309,12 @@ impl Stage<'_> {
                 self.by_on(paper.by, delivery, RevokeLink { reason }).await?;
             }
             Step::OpenInVain(_) => {
-                let outcome = self.run(&holder, &call.clone().on(delivery), OpenLink {}).await;
+                let outcome = self.run(&holder, &call.clone().on(delivery), OpenLink::default()).await;
                 anyhow::ensure!(outcome.is_err(), "a closed link does not open");
                 link::refused(self.app, &holder, &call).await;
             }
             _ => {
-                self.run(&holder, &call.on(delivery), OpenLink {}).await?;
+                self.run(&holder, &call.on(delivery), OpenLink::default()).await?;
             }
         }
         Ok(())

@@ -198,13 +198,13 @@ impl House {
         };
         let mut ids = command.streams(target.unwrap_or_else(fresh), &mut ctx).unwrap();
         let mut parts = vec![];
-        for (kind, id) in C::On::KINDS.iter().zip(&ids) {
-            let past = if C::On::READS { self.events(ledger, kind, *id).await } else { vec![] };
+        for (at, id) in ids.iter().enumerate() {
+            let past = if C::On::READS { self.events(ledger, C::On::kind(at), *id).await } else { vec![] };
             parts.push((*id, past));
         }
         let object: On<<C::On as State>::Object> = On::fold(parts[0].0, &parts[0].1).unwrap();
         for id in command.linked(&object, &mut ctx).unwrap() {
-            parts.push((id, self.events(ledger, C::On::KINDS[ids.len()], id).await));
+            parts.push((id, self.events(ledger, C::On::kind(ids.len()), id).await));
             ids.push(id);
         }
         let on = C::On::fold(&parts).unwrap();
@@ -216,7 +216,7 @@ impl House {
         });
         let context = ContextV1 { request_id: Some(fresh()), today, origin, ..ContextV1::default() };
         self.vault.put_subjects(ledger, &world.new_keys).unwrap();
-        let streams = C::On::KINDS.iter().zip(&ids).map(|(kind, id)| Stream::new(kind, *id));
+        let streams = ids.iter().enumerate().map(|(at, id)| Stream::new(C::On::kind(at), *id));
         let expect = streams.zip(on.versions()).filter(|_| C::On::READS);
         let expect = expect.map(|(stream, version)| Expectation { stream, version }).collect();
         let events = emits.into_iter().map(|emit| (Stream::new(emit.stream, emit.id), emit.event)).collect();
