@@ -7,11 +7,14 @@ use serde_json::{Value, json};
 use crate::clock::JAPAN_S;
 use crate::config::Config;
 
-/// What every page says of it: contact, hours, and why nobody answers now if nobody does.
+/// What every page says of it: contact, hours, and why nobody answers now if nobody does; null where no contact is set.
 pub fn now(config: &Config, now_us: i64) -> Value {
     let support = &config.support;
+    if support.contact.is_empty() {
+        return Value::Null;
+    }
     let mut shown =
-        json!({ "contact": config.contact(), "opens": support.opens, "closes": support.closes, "closed": null });
+        json!({ "contact": support.contact, "opens": support.opens, "closes": support.closes, "closed": null });
     let day = Date::at(now_us, JAPAN_S);
     let minute = (now_us.div_euclid(60_000_000) + JAPAN_S / 60).rem_euclid(24 * 60);
     if let Some(holiday) = Holiday::of(day) {
@@ -36,6 +39,7 @@ mod tests {
     #[test]
     fn ml_50_closed_at_night_at_weekends_on_holidays_and_on_days_of_ones_own() {
         let mut config = Config::default();
+        assert_eq!(now(&config, 0), Value::Null);
         config.support.contact = "03-0000-0000".into();
         config.support.closed = vec!["2026-12-29".into()];
         let closed = |time: &str| {

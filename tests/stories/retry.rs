@@ -87,9 +87,9 @@ fn a_key_stands_for_one_request_of_one_person() {
     assert_eq!(company.event_after(before), None);
     company.send(corrected.json(&client("Corrected"))).expect(201);
 
-    // A colleague's key of the same text is another key.
+    // A colleague's key of the same text is another key. (Of the same name they would be told of as duplicates.)
     let (_, colleague) = company.new_member("member");
-    let call = Call::new("POST", "/v1/clients").key("one key").json(&client("First"));
+    let call = Call::new("POST", "/v1/clients").key("one key").json(&client("A colleague's"));
     let answer = company.client.send(&colleague.on(call)).expect(201);
     assert_ne!(answer.json()["id"], first.json()["id"]);
 

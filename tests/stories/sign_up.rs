@@ -60,6 +60,9 @@ fn j1_a_company_joins_by_mail() {
     deployment.mail_to(smtp.port, "none", "");
     set(&deployment, "support", "contact = \"help@keiin.example\"");
     let server = deployment.serve();
+    // ML-50: where to ask stands on every page, and whether somebody answers.
+    let page = server.client().get("/login").expect(200).text();
+    assert!(page.contains("help@keiin.example") && page.contains("data-support=\""), "{page}");
     let client = server.client();
     let sign_up = SignUp::begin(&client, "hanako@aoba.example");
     assert_eq!(sign_up.begun["next_step"], "code");

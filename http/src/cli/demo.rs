@@ -85,6 +85,9 @@ impl Demo {
         }
         // So that codes by SMS can be tried out as well.
         config.sms.development = config.sms.url.is_empty() && config.is_private();
+        if config.support.contact.is_empty() {
+            config.support.contact = "support@keiin.example".into();
+        }
         if !data.is_ours() {
             config.log_name = LOG_NAME.into();
         }
