@@ -198,12 +198,8 @@ async fn fill(
         let number = document.number.clone().unwrap_or_default();
         let mut newest = String::new();
         for file in &files {
-            let (sha256, bytes) = paper::stored(app, ledger, document.id, file.revision).await?;
-            if sha256 != file.sha256 {
-                continue; // Printed again since: its newest file is in the list as well.
-            }
-            let suffix = if file.revision == 1 { String::new() } else { format!("-{}", file.revision) };
-            newest = format!("pdf/{number}{suffix}.pdf");
+            let bytes = paper::kept(app, &file.sha256)?;
+            newest = format!("pdf/{}.pdf", paper::file_name(&number, file.revision));
             zip.start_file(newest.as_str(), options).map_err(Problem::failed)?;
             zip.write_all(&bytes).map_err(Problem::failed)?;
             let reason = corrections.iter().find(|one| one.revision == file.revision);
@@ -212,7 +208,7 @@ async fn fill(
                 Cell::Text(number.clone()),
                 Cell::Number(file.revision.into()),
                 Cell::Text(reason.map(|one| one.reason.clone()).unwrap_or_default()),
-                Cell::Text(hex::encode(sha256)),
+                Cell::Text(hex::encode(file.sha256)),
                 Cell::Number(file.size.into()),
                 Cell::Text(instant(file.at_us)),
                 Cell::Number(i64::try_from(file.position).unwrap_or(i64::MAX)),

@@ -166,6 +166,15 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
     Err(Problem::new("request.conflict"))
 }
 
+/// Runs a command of the server's own; what came of it is folded when this returns.
+pub async fn by_server<C: Command>(app: &App, server: &Principal, command: C, call: &Call) -> Result<Done, Problem> {
+    let done = execute(app, &server.allow::<C>()?, command, call).await?;
+    if let Some(span) = done.span {
+        app.wait(server.ledger, span.last).await?;
+    }
+    Ok(done)
+}
+
 /// What a decision knows of the call.
 fn context<'a>(principal: &Principal, call: &Call, minted: &'a mut Minted) -> Context<'a> {
     Context {

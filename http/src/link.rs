@@ -3,6 +3,7 @@
 //! Nothing of the content is behind an address: a GET says who sent something and until when, everything else is a POST,
 //! which no mail scanner sends.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,6 +14,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::command::Command;
 use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, DownloadDocument, OpenLink, RefuseOpen};
+use keiin_domain::document::Printed;
 use keiin_domain::event::Event;
 use keiin_domain::member::Member;
 use keiin_projections::fact::Fact;
@@ -100,10 +102,15 @@ async fn view(app: &App, server: &Principal, kind: &str, id: Uuid) -> Result<Val
     app.represent(server, kind, id).await?.ok_or_else(Problem::not_found)
 }
 
+/// Who comes with a link, and how.
+fn coming(app: &App, path: &BTreeMap<String, String>, head: &Parts) -> Result<(Principal, Call), Problem> {
+    Ok((holder(app, path, head, "lnk")?, visiting(app, head)?))
+}
+
 /// The landing page: whose link it is and until when, and nothing of the content.
 async fn landing(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let link = outside(&app, &holder, &visiting(&app, &head)?).await?;
+    let (holder, call) = coming(&app, &path, &head)?;
+    let link = outside(&app, &holder, &call).await?;
     page(&app, &head, "link_landing", json!({ "link": link })).await
 }
 
@@ -138,8 +145,7 @@ async fn outside(app: &App, holder: &Principal, call: &Call) -> Result<Value, Pr
 /// The documents, by the button of the landing page. A wrong passcode shows that page again.
 async fn open(State(app): State<Arc<App>>, Path(path): PathParams, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let (peer, call) = (Peer::of(&head), visiting(&app, &head)?);
+    let (peer, (holder, call)) = (Peer::of(&head), coming(&app, &path, &head)?);
     let passcode = passcode(&public::form(&app, &head, body).await?);
     let opening = Call { target: Some(holder.actor.id), ..call.clone() };
     let body = json!({ "passcode": passcode });
@@ -173,8 +179,7 @@ async fn download_form(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let call = visiting(&app, &head)?;
+    let (holder, call) = coming(&app, &path, &head)?;
     let form = public::form(&app, &head, body).await?;
     let document_id = form.get("document_id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
     take(&app, &holder, &call, DownloadDocument { document_id, passcode: passcode(&form) }).await
@@ -187,8 +192,7 @@ async fn post_download(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let holder = holder(&app, &path, &head, "lnk")?;
-    let call = visiting(&app, &head)?;
+    let (holder, call) = coming(&app, &path, &head)?;
     let body = api::read_body(&app, &head, body).await?;
     take(&app, &holder, &call, json::read(&body)?).await
 }
@@ -209,8 +213,9 @@ async fn take(app: &App, holder: &Principal, call: &Call, command: DownloadDocum
     let DeliveryEvent::Downloaded(taken) = happened(app, holder, &done).await? else {
         return Err(Problem::failed("a download that is none"));
     };
-    let (_, bytes) = paper::stored(app, holder.ledger, document, taken.revision).await?;
-    let number = paper::of(app, holder.ledger, document).await?.number;
-    let name = if taken.revision == 1 { number } else { format!("{number}-{}", taken.revision) };
+    let bytes = paper::kept(app, &taken.sha256)?;
+    let printed = principal::load::<Printed>(app, holder.ledger, document).await?;
+    let issued = printed.issued.as_ref().ok_or_else(Problem::not_found)?;
+    let name = paper::file_name(&issued.number, taken.revision);
     Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}.pdf\"")))
 }

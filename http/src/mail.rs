@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::clock;
 use crate::device::Kept;
-use crate::execute::{Call, execute};
+use crate::execute::{Call, by_server};
 use crate::locale::{Lang, Texts};
 use crate::page::format::{self, Style};
 use crate::principal::Principal;
@@ -226,12 +226,8 @@ async fn record(app: &App, letter: &Letter, outcome: Result<(), MailFailure>, no
         template: letter.template.clone(),
         failure: outcome.err(),
     };
-    let allowed = Principal::system(letter.ledger).allow::<RecordMail>()?;
     let call = Call { cause: Some(letter.position), ..Call::internal(now_us) };
-    let done = execute(app, &allowed, command, &call).await?;
-    if let Some(span) = done.span {
-        app.wait(letter.ledger, span.last).await?;
-    }
+    by_server(app, &Principal::system(letter.ledger), command, &call).await?;
     Ok(())
 }
 

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use crate::api::{self, Path, PathParams, query_string};
 use crate::app::App;
 use crate::clock;
-use crate::execute::{Call, execute};
+use crate::execute::{Call, by_server};
 use crate::ledger::{download, reader};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
@@ -107,11 +107,7 @@ async fn print(app: &App, ledger: Uuid, document: Uuid, now_us: i64) -> Result<(
             RecordRendering { revision, sha256: [0; 32], size: 0, missing }
         }
     };
-    let allowed = Principal::system(ledger).allow::<RecordRendering>()?;
-    let done = execute(app, &allowed, command, &Call::internal(now_us).on(document)).await?;
-    if let Some(span) = done.span {
-        app.wait(ledger, span.last).await?;
-    }
+    by_server(app, &Principal::system(ledger), command, &Call::internal(now_us).on(document)).await?;
     Ok(())
 }
 
@@ -208,23 +204,32 @@ async fn file(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) 
         return Err(Problem::not_found());
     }
     let (sha256, bytes) = stored(&app, principal.ledger, id, revision).await?;
-    let name = if revision == 1 { issued.number.clone() } else { format!("{}-{revision}", issued.number) };
-    Ok(shown(bytes, &name, Some(sha256)))
+    Ok(shown(bytes, &file_name(&issued.number, revision), Some(sha256)))
 }
 
 /// A revision's file as it was printed.
-pub async fn stored(app: &App, ledger: Uuid, document: Uuid, revision: u32) -> Result<([u8; 32], Vec<u8>), Problem> {
+async fn stored(app: &App, ledger: Uuid, document: Uuid, revision: u32) -> Result<([u8; 32], Vec<u8>), Problem> {
     let files = principal::load::<Files>(app, ledger, document).await?.state.files;
     let Some((_, found)) = files.iter().rev().find(|(of, _)| *of == revision) else {
         return Err(Problem { retry_after: Some(1), ..Problem::new("document.not_printed") });
     };
     let sha256 = found.ok_or_else(|| Problem::new("document.unprintable"))?;
-    let entry = app.vault.get(FILE, &sha256)?.ok_or_else(Problem::not_found)?;
+    Ok((sha256, kept(app, &sha256)?))
+}
+
+/// The file that the ledger means by this hash.
+pub fn kept(app: &App, sha256: &[u8; 32]) -> Result<Vec<u8>, Problem> {
+    let entry = app.vault.get(FILE, sha256)?.ok_or_else(Problem::not_found)?;
     // The vault's own seal says that these bytes are what was put there; the hash says that it is what the ledger means.
-    if <[u8; 32]>::from(Sha256::digest(&entry.value)) != sha256 {
+    if <[u8; 32]>::from(Sha256::digest(&entry.value)) != *sha256 {
         return Err(Problem::failed("a stored file does not hash to what the ledger says"));
     }
-    Ok((sha256, entry.value))
+    Ok(entry.value)
+}
+
+/// What a revision's file is called, without its ending.
+pub fn file_name(number: &str, revision: u32) -> String {
+    if revision == 1 { number.to_owned() } else { format!("{number}-{revision}") }
 }
 
 /// A draft that cannot be printed: in which fields stand the characters that the font lacks.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock;
-use crate::execute::{Call, execute};
+use crate::execute::{Call, by_server};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::signup;
@@ -55,11 +55,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
 
 async fn expire<C: Command>(app: &App, command: C, due: &[(Uuid, Uuid)], now_us: i64) -> Result<(), Problem> {
     for (ledger, id) in due {
-        let allowed = Principal::system(*ledger).allow::<C>()?;
-        let done = execute(app, &allowed, command.clone(), &Call::internal(now_us).on(*id)).await?;
-        if let Some(span) = done.span {
-            app.wait(*ledger, span.last).await?;
-        }
+        by_server(app, &Principal::system(*ledger), command.clone(), &Call::internal(now_us).on(*id)).await?;
     }
     Ok(())
 }
@@ -87,11 +83,8 @@ async fn fire(app: &App, now_us: i64) -> Result<(), Problem> {
 
 /// One date; false if another node was first.
 async fn fire_one(app: &App, due: &Due, now_us: i64) -> Result<bool, Problem> {
-    let allowed = Principal::system_for(due.ledger, due.by).allow::<FireRecurrence>()?;
     let call = Call { cause: Some(due.since), ..Call::internal(now_us).on(due.id) };
-    let done = execute(app, &allowed, FireRecurrence { date: due.date }, &call).await?;
-    if let Some(span) = done.span {
-        app.wait(due.ledger, span.last).await?;
-    }
+    let server = Principal::system_for(due.ledger, due.by);
+    let done = by_server(app, &server, FireRecurrence { date: due.date }, &call).await?;
     Ok(done.span.is_some())
 }
