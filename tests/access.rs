@@ -66,4 +66,22 @@ impl Company {
         self.confirm_secretary(&tie);
         (member, login)
     }
+
+    /// Somebody who registered by a link that was sent to them: their address and a login.
+    pub fn new_recipient(&self) -> (String, Credential) {
+        let (delivery, link) = self.new_delivery();
+        self.client.post(&format!("/v1/links/{link}/open"), &json!({})).expect(200);
+        let body = json!({ "name": format!("Recipient of {}", self.slug), "password": PASSWORD });
+        self.client.post(&format!("/v1/links/{link}/register"), &body).expect(200);
+        let email = text(&self.get(&format!("/v1/deliveries/{delivery}"))["to"], "email");
+        let login = self.log_in(&email);
+        (email, login)
+    }
+
+    /// Sends a document to somebody; the delivery's id.
+    pub fn send_to(&self, email: &str, document: &str) -> String {
+        let n = self.next();
+        let body = json!({ "document_ids": [document], "to_name": format!("Recipient {n}"), "to_email": email });
+        text(&self.ok(Call::new("POST", "/v1/deliveries").key(&format!("to {n}")).json(&body)), "id")
+    }
 }

@@ -3,7 +3,7 @@
 //! sign-ups in [`sign_up`], companies in [`company`], what it fills documents in from in [`presets`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
 //! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], programs that act through
-//! OAuth 2.0 in [`oauth`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
+//! OAuth 2.0 in [`oauth`], who is told by webhooks in [`webhook`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
 //! decoder in [`decoders`]; a deployment with operators in [`plane`].
 
 pub mod access;
@@ -29,6 +29,7 @@ pub mod server;
 pub mod sign_up;
 pub mod sms;
 pub mod smtp;
+pub mod webhook;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,10 @@
 //! The API's operations as its own document lists them, and for each a request that succeeds: the sweeps over all
 //! operations start from it. An operation without an example fails every sweep.
 
+mod deliveries;
 mod documents;
 mod ways;
+mod webhooks;
 
 use std::collections::BTreeMap;
 
@@ -153,6 +155,9 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         example.params.insert("id", object);
     }
     match name {
+        own if deliveries::OPERATIONS.contains(&own) || deliveries::IN_INBOX.contains(&own) => {
+            deliveries::fill(company, own, &mut example);
+        }
         "get_me"
         | "get_trust"
         | "get_log_key"
@@ -230,6 +235,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "email": email, "password": PASSWORD, "company": company.slug }));
         }
         own if documents::OPERATIONS.contains(&own) => documents::fill(company, own, &mut example),
+        own if webhooks::fill(company, own, &mut example) => {}
         own if ways::OPERATIONS.contains(&own) => ways::fill(company, own, &mut example),
         "reset_factor" => {
             example.sender = company.login.clone();
@@ -287,7 +293,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "name": format!("Joined {}", company.slug), "password": PASSWORD }));
         }
         "change_role" => example.body = Some(json!({ "role": "accountant" })),
-        "suspend_member" | "revoke_link" | "cancel_visit" => {
+        "suspend_member" | "cancel_visit" => {
             example.body = Some(json!({ "reason": format!("Because of {}", company.slug) }));
         }
         "define_permission_set" | "change_permission_set" => {
@@ -316,20 +322,6 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         }
         "import_clients" => example.form = Some(format!("name\nClient {} of {}\n", company.next(), company.slug)),
         "get_client_template" => {}
-        "open_link" => {
-            example.sender = Credential::Nobody;
-            example.params.insert("token", company.new_delivery().1);
-        }
-        "download_document" => {
-            let (id, link) = company.new_delivery();
-            company.client.post(&format!("/v1/links/{link}/open"), &json!({})).expect(200);
-            let document = text(&company.get(&format!("/v1/deliveries/{id}"))["documents"][0], "id");
-            company.printed(&document);
-            example.sender = Credential::Nobody;
-            example.params.insert("token", link);
-            example.body = Some(json!({ "document_id": document }));
-        }
-        "resend_link" => example.body = Some(json!({ "expires_in_days": 30 })),
         "register_visit" | "change_visit" => example.body = Some(company.visit_body()),
         "check_in" | "check_out" => {
             let (visit, secret) = company.new_visit();
@@ -462,7 +454,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             company.invite("viewer");
             text(&company.get("/v1/mails?limit=1")["items"][0], "id")
         }
-        other => return documents::object(company, other),
+        other => return webhooks::object(company, other).or_else(|| documents::object(company, other)),
     };
     Some(id)
 }

@@ -69,4 +69,38 @@ impl Company {
         let documents = json!({ "documents": [self.new_draft()] });
         text(&self.ok(Call::new("POST", "/v1/batches").json(&documents)), "id")
     }
+
+    /// Where something goes by post.
+    pub fn address_body(&self) -> Value {
+        json!({
+            "name": format!("Recipient {} of {}", self.next(), self.slug), "honorific": "onchu",
+            "postal_code": "105-8445", "region": "東京都", "locality": "港区", "street_address": "虎ノ門2-2-5",
+        })
+    }
+
+    /// What `queue_postal_item` takes: an invoice that is printed, to an address of its own.
+    pub fn postal_item_body(&self) -> Value {
+        let document = text(&self.printed(&self.new_document()), "id");
+        json!({ "document_ids": [document], "to": self.address_body() })
+    }
+
+    /// A postal item, as far as `queued`, `printed`, `dispatched` or `returned`.
+    pub fn new_postal_item(&self, status: &str) -> String {
+        let key = format!("post {}", self.next());
+        let order = Call::new("POST", "/v1/postal-items").key(&key).json(&self.postal_item_body());
+        let id = text(&self.ok(order), "id");
+        let path = format!("/v1/postal-items/{id}");
+        let steps = [("print", "printed", json!({})), ("dispatch", "dispatched", json!({}))];
+        let steps = steps.into_iter().chain([("return", "returned", json!({ "reason": "moved" }))]);
+        let mut now = "queued";
+        for (verb, then, body) in steps {
+            if now == status {
+                break;
+            }
+            self.ok(Call::new("POST", &format!("{path}/{verb}")).if_match(&self.etag(&path)).json(&body));
+            now = then;
+        }
+        assert_eq!(now, status);
+        id
+    }
 }

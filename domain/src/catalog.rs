@@ -7,6 +7,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::command::{Aggregate, Command};
+use crate::event::Event;
 pub use crate::nouns as catalog;
 use crate::role::Permission;
 use crate::sealed::Personal;
@@ -32,6 +33,19 @@ pub fn permissions() -> BTreeSet<Permission> {
         }
         fn reading(&mut self, permission: &'static str) {
             self.0.insert(Permission(permission));
+        }
+    }
+    let mut all = Collect(BTreeSet::new());
+    catalog(&mut all);
+    all.0
+}
+
+/// Every kind of event that is written now or ever was, the log's own beside.
+pub fn event_kinds() -> BTreeSet<&'static str> {
+    struct Collect(BTreeSet<&'static str>);
+    impl Visit for Collect {
+        fn aggregate<A: Aggregate>(&mut self) {
+            self.0.extend(A::Event::KINDS.iter().map(|(kind, _)| *kind));
         }
     }
     let mut all = Collect(BTreeSet::new());

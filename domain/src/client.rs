@@ -257,7 +257,8 @@ impl RegisterClient {
         if self.honorific == Honorific::Onchu || reading.is_empty() {
             return Ok(Told { profile, reading, person: None, contacts, overridden });
         }
-        let subject = so_far.person.unwrap_or_else(|| ctx.fresh_id());
+        let known = so_far.person.filter(|subject| !ctx.world.is_erased(*subject));
+        let subject = known.unwrap_or_else(|| ctx.fresh_id());
         let person = ctx.seal(subject, &Person { kana: reading, ..Person::default() });
         Ok(Told { profile, reading: String::new(), person: Some(person), contacts, overridden })
     }
@@ -286,7 +287,7 @@ impl Command for ChangeClient {
     const NAME: &'static str = "change_client";
     const ROUTE: Route = Route::put("/v1/clients/{id}");
     const PERMISSION: Permission = Permission("client.change");
-    const REJECTS: &'static [&'static str] = rejects!("client.unknown", "client.archived");
+    const REJECTS: &'static [&'static str] = rejects!("client.unknown", "client.archived", "client.erased_contact");
     fn decide(self, client: &On<Client>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         client.must_be_live()?;
         let Told { profile, reading, person, contacts, overridden } = self.0.check(client, ctx)?;

@@ -217,23 +217,60 @@ several! {
     A B C D E F;
 }
 
-/// One aggregate and any number of pairs: after the object's id, [`Command::streams`] gives both ids of each pair in turn.
-impl<A: Aggregate, B: Aggregate, C: Aggregate> State for (On<A>, Vec<(On<B>, On<C>)>) {
+/// Some aggregates and, after them, any number of pairs: [`Command::streams`] and [`Command::linked`] give both ids of each
+/// pair in turn.
+macro_rules! and_pairs {
+    ($($first:ident $($rest:ident)*;)+) => { $(
+        impl<$first: Aggregate, $($rest: Aggregate,)* X: Aggregate, Y: Aggregate> State
+            for (On<$first>, $(On<$rest>,)* Vec<(On<X>, On<Y>)>)
+        {
+            type Object = $first;
+            const KINDS: &'static [&'static str] = &[$first::STREAM, $($rest::STREAM,)* X::STREAM, Y::STREAM];
+            const LAST: &'static [bool] = &[$first::LAST, $($rest::LAST,)* X::LAST, Y::LAST];
+            fn place(at: usize) -> usize {
+                let single = Self::KINDS.len() - 2;
+                if at < single { at } else { single + (at - single) % 2 }
+            }
+            fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+                let mut parts = parts.iter();
+                let single = (next::<$first>(&mut parts)?, $(next::<$rest>(&mut parts)?,)*);
+                let mut pairs = vec![];
+                while !parts.as_slice().is_empty() {
+                    pairs.push((next::<X>(&mut parts)?, next::<Y>(&mut parts)?));
+                }
+                #[allow(non_snake_case)]
+                let ($first, $($rest,)*) = single;
+                Ok(($first, $($rest,)* pairs))
+            }
+            #[allow(non_snake_case)]
+            fn versions(&self) -> Vec<Option<u64>> {
+                let ($first, $($rest,)* pairs) = self;
+                let pairs = pairs.iter().flat_map(|(x, y)| [x.version, y.version]);
+                [$first.version, $($rest.version),*].into_iter().chain(pairs).collect()
+            }
+        }
+    )+ };
+}
+
+and_pairs! {
+    A;
+    A B;
+}
+
+/// One aggregate and any number of another: [`Command::streams`] gives their ids after the object's.
+impl<A: Aggregate, B: Aggregate> State for (On<A>, Vec<On<B>>) {
     type Object = A;
-    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM];
-    const LAST: &'static [bool] = &[A::LAST, B::LAST, C::LAST];
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM];
+    const LAST: &'static [bool] = &[A::LAST, B::LAST];
     fn place(at: usize) -> usize {
-        if at == 0 { 0 } else { 2 - at % 2 }
+        at.min(1)
     }
     fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
-        let pair =
-            |both: &[(Uuid, Vec<Stored>)]| Ok((On::fold(both[0].0, &both[0].1)?, On::fold(both[1].0, &both[1].1)?));
-        let pairs = parts[1..].chunks_exact(2).map(pair).collect::<Result<_, DecodeError>>()?;
-        Ok((On::fold(parts[0].0, &parts[0].1)?, pairs))
+        let others = parts[1..].iter().map(|(id, events)| On::fold(*id, events)).collect::<Result<_, _>>()?;
+        Ok((On::fold(parts[0].0, &parts[0].1)?, others))
     }
     fn versions(&self) -> Vec<Option<u64>> {
-        let pairs = self.1.iter().flat_map(|(b, c)| [b.version, c.version]);
-        [self.0.version].into_iter().chain(pairs).collect()
+        [self.0.version].into_iter().chain(self.1.iter().map(|other| other.version)).collect()
     }
 }
 
@@ -246,28 +283,34 @@ pub struct Route {
     pub path: &'static str,
     /// Makes a new object: no If-Match, answer 201.
     pub creates: bool,
+    /// Right whatever has happened to the object since the caller saw it: no If-Match.
+    pub anytime: bool,
 }
 
 impl Route {
     /// Not reached from outside: the server itself does it. In the catalog all the same.
     pub const fn internal() -> Route {
-        Route { method: "", path: "", creates: false }
+        Route { method: "", path: "", creates: false, anytime: false }
     }
     /// Makes a new object.
     pub const fn create(path: &'static str) -> Route {
-        Route { method: "POST", path, creates: true }
+        Route { method: "POST", path, creates: true, anytime: false }
     }
     /// A command on an existing object.
     pub const fn post(path: &'static str) -> Route {
-        Route { method: "POST", path, creates: false }
+        Route { method: "POST", path, creates: false, anytime: false }
+    }
+    /// A command on an existing object that is right whatever has happened to it meanwhile.
+    pub const fn anytime(path: &'static str) -> Route {
+        Route { method: "POST", path, creates: false, anytime: true }
     }
     /// Replaces a part of an existing object.
     pub const fn put(path: &'static str) -> Route {
-        Route { method: "PUT", path, creates: false }
+        Route { method: "PUT", path, creates: false, anytime: false }
     }
     /// Changes fields of an existing object.
     pub const fn patch(path: &'static str) -> Route {
-        Route { method: "PATCH", path, creates: false }
+        Route { method: "PATCH", path, creates: false, anytime: false }
     }
 }
 

@@ -7,8 +7,9 @@ use uuid::Uuid;
 use crate::command::Rejection;
 use crate::date::Date;
 use crate::role::{Permission, Permissions, Role};
-use crate::sealed::{Personal, Sealed};
+use crate::sealed::{Open, Personal, Sealed};
 use crate::terms::Text;
+use crate::webhook::{SigningKeys, WebhookKind};
 
 /// Frozen codes of who can act (leaf field "actor kind").
 pub mod actor_kind {
@@ -62,6 +63,8 @@ pub trait World: Send {
     fn seal(&mut self, subject: Uuid, plain: &[u8]) -> (u16, Vec<u8>);
     /// The person behind a personal fact (an address, a phone number): always the same id for the same fact.
     fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid;
+    /// The person behind a personal fact, if [`World::subject_for`] has made one.
+    fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid>;
     /// The stream id of a fact that is not personal: always the same for the same fact.
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid;
     /// A new secret of a kind (`lnk`, `inv`, `pas`, `kio`, `pat`) that leads to `owner`; only its SHA-256 comes back,
@@ -90,8 +93,18 @@ pub trait World: Send {
     fn set_password(&mut self, credential: Uuid, member: Uuid, password: &str);
     /// Whether this is the password of that name.
     fn is_password(&mut self, credential: Uuid, password: &str) -> bool;
+    /// New keys by which messages to an endpoint are signed. The secret is for the command's answer alone.
+    fn signing_keys(&mut self, webhook: Uuid) -> SigningKeys;
+    /// Keeps a text that only the server itself uses, apart from the ledger; what finds it again.
+    fn keep(&mut self, kind: &'static str, owner: Uuid, text: &str) -> Uuid;
+    /// Whether the server may be sent to this address by a company.
+    fn may_send_to(&mut self, kind: WebhookKind, url: &str) -> bool;
+    /// How many pages the printed file with this SHA-256 has; `None` if it is not there.
+    fn pages(&mut self, sha256: &[u8; 32]) -> Option<u32>;
     /// Opens a box that [`World::seal`] made; `None` once the person was erased. Only for what stays in this decision.
     fn open(&mut self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>>;
+    /// The person's keys were destroyed: nothing can be sealed for them any more.
+    fn is_erased(&mut self, subject: Uuid) -> bool;
 }
 
 /// What a decision knows beside the state.
@@ -135,5 +148,20 @@ impl Context<'_> {
     pub fn seal<T: Personal>(&mut self, subject: Uuid, value: &T) -> Sealed<T> {
         let (version, sealed) = self.world.seal(subject, &crate::event::encode(value));
         Sealed::new(subject, version, sealed)
+    }
+
+    /// Personal fields of one person, for what stays in this decision; `None` once they were erased.
+    pub fn open<T: Personal>(&mut self, sealed: &Sealed<T>) -> Option<T> {
+        let bytes = self.world.open(sealed.subject, sealed.key_version, &sealed.sealed);
+        sealed.open(&Opened(bytes))
+    }
+}
+
+/// One box that is open already.
+struct Opened(Option<Vec<u8>>);
+
+impl Open for Opened {
+    fn open(&self, _: Uuid, _: u16, _: &[u8]) -> Option<Vec<u8>> {
+        self.0.clone()
     }
 }

@@ -1,11 +1,13 @@
-//! Deliveries: documents to one recipient by a secure link (ML-35, ML-36). The link's secret is known to the recipient
-//! alone; we keep its hash. A passcode, if there is one, reaches the recipient by another way than the mail.
+//! Deliveries: documents to one recipient, by a secure link (ML-35, ML-36) or, once they have an account, into their inbox
+//! (ML-38). A link's secret is known to the recipient alone; we keep its hash. A passcode, if there is one, reaches the
+//! recipient by another way than the mail.
 //!
 //! What makes a create unique: nothing but its id; a retried request is held by its Idempotency-Key, which is required.
 //! Resending keeps the delivery and gives it a new link, which ends the one before.
 
 mod before;
 mod commands;
+mod inbox;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use uuid::Uuid;
 
 use self::before::{LinkIssuedV1, LinkIssuedV2};
 pub use self::commands::*;
+pub use self::inbox::*;
 use crate::command::{Aggregate, On, Rejection};
 use crate::event::hex32;
 use crate::member::Member;
@@ -41,6 +44,11 @@ events! {
         LinkExpired = "delivery.link_expired" v 1;
         LinkRevoked = "delivery.link_revoked" v 1;
         OpenRefused = "delivery.open_refused" v 1;
+        RecipientRegistered = "delivery.recipient_registered" v 1;
+        InboxDelivered = "delivery.inbox_delivered" v 1;
+        Opened = "delivery.opened" v 1;
+        Replied = "delivery.replied" v 1;
+        Withdrawn = "delivery.withdrawn" v 1;
     }
 }
 
@@ -120,6 +128,48 @@ pub struct OpenRefused {
     pub reason: Closed,
 }
 
+/// Who holds the link made an account: what was behind it is in their inbox, too, and what is sent to them from now on goes
+/// there and by no link.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecipientRegistered {
+    /// The account.
+    pub member_id: Uuid,
+}
+
+/// Into the inbox of somebody who has an account; a mail says that there is something, and nothing of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InboxDelivered {
+    /// What, in this order; at least one.
+    pub documents: Vec<Enclosed>,
+    /// To whom; the note is the message.
+    pub recipient: Sealed<Person>,
+    /// The account.
+    pub member_id: Uuid,
+    /// Which member sent it, also by a token.
+    pub sent_by: Option<Uuid>,
+}
+
+/// The recipient looked, logged in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Opened {
+    /// From 1; openings of a link count as well.
+    pub view: u32,
+}
+
+/// The recipient answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Replied {
+    /// The note is what they wrote.
+    pub reply: Sealed<Person>,
+}
+
+/// Taken out of the inbox again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// Why; may be empty.
+    pub reason: String,
+}
+
 codes! {
     /// Why a link does not open.
     Closed {
@@ -158,6 +208,12 @@ impl Closed {
 pub struct Delivery {
     /// What; empty before anything happened.
     pub documents: Vec<Enclosed>,
+    /// To whom.
+    pub recipient: Option<Sealed<Person>>,
+    /// The account of whom, where they have one.
+    pub member: Option<Uuid>,
+    /// Came into the inbox; there is no link.
+    pub is_in_inbox: bool,
     /// SHA-256 of the newest link's secret.
     pub secret_hash: [u8; 32],
     /// Until when, microseconds UTC.
@@ -190,6 +246,7 @@ impl Aggregate for Delivery {
             DeliveryEvent::LinkIssued(e) => {
                 *self = Delivery {
                     documents: e.documents,
+                    recipient: Some(e.recipient),
                     secret_hash: e.secret_hash,
                     expires_at_us: e.expires_at_us,
                     view_limit: e.view_limit,
@@ -206,6 +263,20 @@ impl Aggregate for Delivery {
             DeliveryEvent::Downloaded(e) => self.downloads.push(e.document_id),
             DeliveryEvent::LinkExpired(_) => self.expired = true,
             DeliveryEvent::LinkRevoked(_) => self.revoked = true,
+            DeliveryEvent::RecipientRegistered(e) => self.member = Some(e.member_id),
+            DeliveryEvent::InboxDelivered(e) => {
+                *self = Delivery {
+                    documents: e.documents,
+                    recipient: Some(e.recipient),
+                    member: Some(e.member_id),
+                    is_in_inbox: true,
+                    sent_by: e.sent_by,
+                    ..Delivery::default()
+                };
+            }
+            DeliveryEvent::Opened(e) => self.views = e.view,
+            DeliveryEvent::Replied(_) => {}
+            DeliveryEvent::Withdrawn(_) => self.revoked = true,
             DeliveryEvent::OpenRefused(e) => self.wrong += u32::from(e.reason == Closed::WrongPasscode),
         }
     }
@@ -224,9 +295,11 @@ impl Delivery {
         closed.or(sender.emergency.then_some(Closed::OnHold))
     }
 
-    /// Why it is over at this time; `None` if it is not. The first reason that held stays the answer.
+    /// Why its link is over at this time; `None` if it is not. The first reason that held stays the answer. What is in an
+    /// inbox stays there until it is withdrawn.
     pub fn closed(&self, now_us: i64) -> Option<Closed> {
         self.ended().or(match () {
+            () if self.is_in_inbox => None,
             () if now_us >= self.expires_at_us => Some(Closed::Expired),
             () if self.wrong >= PASSCODE_TRIES => Some(Closed::Locked),
             () if self.view_limit.is_some_and(|limit| self.views - self.views_before >= limit) => {

@@ -53,6 +53,7 @@ events! {
         Converted = "document.converted" v 1;
         Cancelled = "document.cancelled" v 1;
         PaymentRecorded = "document.payment_recorded" v 1;
+        Accepted = "document.accepted" v 1;
     }
 }
 
@@ -280,6 +281,15 @@ pub struct PaymentRecorded {
     pub date: Date,
 }
 
+/// The recipient of a quote took the offer, logged in to their inbox.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Accepted {
+    /// As it stood then.
+    pub revision: u32,
+    /// What brought it to them.
+    pub delivery_id: Uuid,
+}
+
 /// State of a document.
 #[derive(Debug, Default)]
 pub struct Document {
@@ -295,6 +305,8 @@ pub struct Document {
     pub paid: i64,
     /// Void.
     pub cancelled: bool,
+    /// The newest revision that its recipient accepted; 0 = none.
+    pub accepted: u32,
 }
 
 /// Whether somebody else has looked at a draft.
@@ -326,6 +338,7 @@ impl Aggregate for Document {
             (DocumentEvent::Corrected(e), Some(draft)) => (draft.body, self.revision) = (e.body, e.revision),
             (DocumentEvent::Cancelled(_), _) => self.cancelled = true,
             (DocumentEvent::PaymentRecorded(e), _) => self.paid = self.paid.saturating_add(e.amount.amount),
+            (DocumentEvent::Accepted(e), _) => self.accepted = e.revision,
             (DocumentEvent::Converted(_), _) => {}
             (DocumentEvent::LinesSet(_) | DocumentEvent::Changed(_) | DocumentEvent::Corrected(_), None) => {}
         }

@@ -35,6 +35,8 @@ pub mod owners;
 pub mod paper;
 pub mod password;
 pub mod permission_set;
+pub mod postage;
+pub mod postal_item;
 pub mod problem;
 pub mod provision;
 pub mod recurrence;
@@ -56,6 +58,7 @@ mod testing;
 pub mod text;
 pub mod token;
 pub mod visit;
+pub mod webhook;
 pub mod withholding;
 
 /// The catalog: every command, aggregate and class of personal data, in one visible list.
@@ -65,6 +68,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Origin>();
     v.personal::<identity::PhoneCall>();
     v.personal::<sealed::Label>();
+    v.personal::<postal_item::PostalAddress>();
     v.personal::<factor::phone::PhoneNumber>();
     v.reading("me.read");
 
@@ -177,6 +181,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<template::SaveAsTemplate>();
     v.aggregate::<recurrence::Recurrence>();
     v.command::<recurrence::SetUpRecurrence>();
+    v.command::<recurrence::ChangeRecurrence>();
     v.command::<recurrence::PauseRecurrence>();
     v.command::<recurrence::ResumeRecurrence>();
     v.command::<recurrence::EndRecurrence>();
@@ -196,6 +201,24 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<delivery::OpenLink>();
     v.command::<delivery::RefuseOpen>();
     v.command::<delivery::ExpireLink>();
+    v.reading("inbox.read");
+    v.command::<delivery::RegisterRecipient>();
+    v.command::<delivery::OpenDelivery>();
+    v.command::<delivery::TakeFile>();
+    v.command::<delivery::TakeFiles>();
+    v.command::<delivery::ReplyToDelivery>();
+    v.command::<delivery::AcceptQuote>();
+
+    v.reading("postal_item.read");
+    v.aggregate::<postal_item::PostalItem>();
+    v.aggregate::<postal_item::PostalAccess>();
+    v.command::<postal_item::QueuePostalItem>();
+    v.command::<postal_item::PrintPostalItem>();
+    v.command::<postal_item::DispatchPostalItem>();
+    v.command::<postal_item::ReturnPostalItem>();
+    v.command::<postal_item::CancelPostalItem>();
+    v.command::<postal_item::RequeuePostalItem>();
+    v.command::<postal_item::AccessPostalItem>();
 
     v.reading("visit.read");
     v.aggregate::<visit::Visit>();
@@ -278,6 +301,23 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.reading("mail.read");
     v.aggregate::<mail::Mail>();
     v.command::<mail::RecordMail>();
+    v.command::<mail::RecordBounce>();
+    v.command::<mail::RecordComplaint>();
+    v.command::<mail::SendMailAgain>();
+
+    v.reading("webhook.read");
+    v.aggregate::<webhook::Webhook>();
+    v.aggregate::<webhook::Webhooks>();
+    v.command::<webhook::RegisterWebhook>();
+    v.command::<webhook::ChangeWebhook>();
+    v.command::<webhook::RotateWebhookSecret>();
+    v.command::<webhook::EnableWebhook>();
+    v.command::<webhook::DisableWebhook>();
+    v.command::<webhook::PingWebhook>();
+    v.command::<webhook::ReplayWebhook>();
+    v.command::<webhook::RemoveWebhook>();
+    v.command::<webhook::GiveUpWebhook>();
+    v.command::<webhook::SuspendWebhook>();
 
     for permission in ["event.read", "event.read_own", "log.read"] {
         v.reading(permission);

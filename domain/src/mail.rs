@@ -15,6 +15,9 @@ events! {
     MailEvent {
         Sent = "mail.sent" v 1;
         Failed = "mail.failed" v 1;
+        Bounced = "mail.bounced" v 1;
+        Complained = "mail.complained" v 1;
+        Requeued = "mail.requeued" v 1;
     }
 }
 
@@ -44,11 +47,54 @@ pub struct Failed {
     pub diagnostic: String,
 }
 
+/// It went out and came back (RFC 3464).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bounced {
+    /// Position of the record that asked for it.
+    pub effect_position: u64,
+    /// Which of that record's mails, from 0.
+    pub n: u16,
+    /// Name of its text.
+    pub template: String,
+    /// RFC 3463, such as `5.1.1`.
+    pub status: String,
+    /// What a server said, without addresses.
+    pub diagnostic: String,
+}
+
+/// Whoever got it calls it abuse (RFC 5965).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Complained {
+    /// Position of the record that asked for it.
+    pub effect_position: u64,
+    /// Which of that record's mails, from 0.
+    pub n: u16,
+    /// Name of its text.
+    pub template: String,
+    /// `abuse`, `fraud`, `virus` or `other`.
+    pub feedback: String,
+}
+
+/// Somebody wants it sent once more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Requeued {
+    /// Position of the record that asked for it.
+    pub effect_position: u64,
+    /// Which of that record's mails, from 0.
+    pub n: u16,
+}
+
 /// State of a mail.
 #[derive(Debug, Default)]
 pub struct Mail {
     /// Went out.
     pub sent: bool,
+    /// Was refused, given up, or came back.
+    pub failed: bool,
+    /// Came back.
+    pub bounced: bool,
+    /// Was called abuse.
+    pub complained: bool,
 }
 
 impl Aggregate for Mail {
@@ -56,8 +102,11 @@ impl Aggregate for Mail {
     const STREAM: &'static str = "mail";
     fn apply(&mut self, event: MailEvent) {
         match event {
-            MailEvent::Sent(_) => self.sent = true,
-            MailEvent::Failed(_) => {}
+            MailEvent::Sent(_) => (self.sent, self.failed) = (true, false),
+            MailEvent::Failed(_) => self.failed = true,
+            MailEvent::Bounced(_) => (self.failed, self.bounced) = (true, true),
+            MailEvent::Complained(_) => self.complained = true,
+            MailEvent::Requeued(_) => (self.sent, self.failed, self.bounced) = (false, false, false),
         }
     }
     #[cfg(test)]
@@ -99,7 +148,7 @@ impl Command for RecordMail {
     const PERMISSION: Permission = Permission("mail.record");
     const REJECTS: &'static [&'static str] = &[];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![ctx.world.fingerprint("mail", &format!("{}/{}", self.effect_position, self.n))])
+        Ok(vec![stream(self.effect_position, self.n, ctx)])
     }
     fn decide(self, mail: &On<Mail>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
         if mail.sent {
@@ -114,6 +163,103 @@ impl Command for RecordMail {
             }
         }])
     }
+}
+
+/// Writes down that a mail came back. Once: servers may say it several times.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordBounce {
+    /// Position of the record that asked for it.
+    pub effect_position: u64,
+    /// Which of that record's mails, from 0.
+    pub n: u16,
+    /// Name of its text.
+    pub template: String,
+    /// RFC 3463, such as `5.1.1`.
+    pub status: String,
+    /// What a server said; addresses in it are left out of the record.
+    pub diagnostic: String,
+}
+
+impl Command for RecordBounce {
+    type On = On<Mail>;
+    const NAME: &'static str = "record_bounce";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("mail.record");
+    const REJECTS: &'static [&'static str] = &[];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![stream(self.effect_position, self.n, ctx)])
+    }
+    fn decide(self, mail: &On<Mail>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let RecordBounce { effect_position, n, template, status, diagnostic } = self;
+        let (status, diagnostic) = (without_addresses(&status), without_addresses(&diagnostic));
+        let bounced = Bounced { effect_position, n, template, status, diagnostic };
+        Ok(if mail.bounced { vec![] } else { vec![mail.emit(bounced)] })
+    }
+}
+
+/// Writes down that whoever got a mail calls it abuse. Once.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordComplaint {
+    /// Position of the record that asked for it.
+    pub effect_position: u64,
+    /// Which of that record's mails, from 0.
+    pub n: u16,
+    /// Name of its text.
+    pub template: String,
+    /// `abuse`, `fraud`, `virus` or `other`.
+    pub feedback: String,
+}
+
+impl Command for RecordComplaint {
+    type On = On<Mail>;
+    const NAME: &'static str = "record_complaint";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("mail.record");
+    const REJECTS: &'static [&'static str] = &[];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![stream(self.effect_position, self.n, ctx)])
+    }
+    fn decide(self, mail: &On<Mail>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let RecordComplaint { effect_position, n, template, feedback } = self;
+        let complained = Complained { effect_position, n, template, feedback };
+        Ok(if mail.complained { vec![] } else { vec![mail.emit(complained)] })
+    }
+}
+
+/// Sends a mail once more that was refused, given up, or came back.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendMailAgain {
+    /// The first number of its id: position of the record that asked for it.
+    pub effect_position: u64,
+    /// The second number of its id.
+    pub n: u16,
+}
+
+impl Command for SendMailAgain {
+    type On = On<Mail>;
+    const NAME: &'static str = "send_mail_again";
+    const ROUTE: Route = Route::post("/v1/mails/send_again");
+    const PERMISSION: Permission = Permission("mail.send");
+    const REJECTS: &'static [&'static str] = &["mail.not_failed"];
+    const NEEDS_KEY: bool = true;
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![stream(self.effect_position, self.n, ctx)])
+    }
+    fn decide(self, mail: &On<Mail>, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let SendMailAgain { effect_position, n } = self;
+        if !mail.failed {
+            return Err(Rejection::new("mail.not_failed"));
+        }
+        Ok(vec![mail.emit(Requeued { effect_position, n })])
+    }
+}
+
+/// The stream of a record's mail.
+fn stream(effect_position: u64, n: u16, ctx: &mut Context) -> Uuid {
+    ctx.world.fingerprint("mail", &format!("{effect_position}/{n}"))
 }
 
 /// At most 400 characters on one line, with `<address>` where an address was: addresses are personal and belong to sealed
@@ -150,6 +296,39 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_that_came_back_is_noted_once_and_can_be_sent_again() {
+        let mut scene = scene().by_system();
+        let mail = scene.world.subject_of("mail", "41/0");
+        let again = || SendMailAgain { effect_position: 41, n: 0 };
+        let (status, template) = ("5.1.1".to_owned(), "delivery".to_owned());
+        let bounce = RecordBounce {
+            effect_position: 41,
+            n: 0,
+            template: template.clone(),
+            status: status.clone(),
+            diagnostic: "550 <a@example.jp> unknown".into(),
+        };
+        let complaint =
+            RecordComplaint { effect_position: 41, n: 0, template: template.clone(), feedback: "abuse".into() };
+        let s = scene.when(FRESH, again()).refused("mail.not_failed").when(FRESH, report(None)).accepted();
+        let s = s.when(FRESH, again()).refused("mail.not_failed");
+        let diagnostic = "550 <address> unknown".to_owned();
+        let bounced = Bounced { effect_position: 41, n: 0, template: template.clone(), status, diagnostic };
+        let s = s.when(FRESH, bounce.clone()).then([emit::<Mail>(mail, bounced.clone())]);
+        let s = s.when(FRESH, bounce.clone()).then([]);
+        let complained = Complained { effect_position: 41, n: 0, template: template.clone(), feedback: "abuse".into() };
+        let s = s.when(FRESH, complaint.clone()).then([emit::<Mail>(mail, complained)]);
+        let s = s.when(FRESH, complaint).then([]);
+        let s = s.when(FRESH, again()).then([emit::<Mail>(mail, Requeued { effect_position: 41, n: 0 })]);
+        let s = s.when(FRESH, again()).refused("mail.not_failed");
+        let s = s.when(FRESH, report(None)).then([emit::<Mail>(mail, Sent { effect_position: 41, n: 0, template })]);
+        s.when(FRESH, bounce).then([emit::<Mail>(mail, bounced)]);
+        covered::<RecordBounce>();
+        covered::<RecordComplaint>();
+        covered::<SendMailAgain>();
+    }
+
+    #[test]
     fn addresses_stay_out_of_the_record() {
         assert_eq!(
             without_addresses("550 5.1.1 <yoshida@example.jp>:\r\n Recipient address\trejected: 吉田＠例.jp"),
@@ -170,6 +349,16 @@ mod tests {
                 diagnostic: "no such mailbox".into(),
             }
             .into(),
+            Bounced {
+                effect_position: 41,
+                n: 0,
+                template: "delivery".into(),
+                status: "5.1.1".into(),
+                diagnostic: "550 no such mailbox".into(),
+            }
+            .into(),
+            Complained { effect_position: 41, n: 0, template: "delivery".into(), feedback: "abuse".into() }.into(),
+            Requeued { effect_position: 41, n: 0 }.into(),
         ]
     }
 }

@@ -41,12 +41,13 @@ events! {
     }
 }
 
-/// The owner who signed the company up.
+/// Somebody made an account for themselves: the owner who signed the company up, or a customer by a link that was mailed
+/// to them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Registered {
     /// Name and address.
     pub person: Sealed<Person>,
-    /// Always owner today.
+    /// Owner or recipient.
     pub role: Role,
 }
 
@@ -213,6 +214,11 @@ impl Aggregate for Member {
     fn apply(&mut self, event: MemberEvent) {
         match event {
             MemberEvent::Registered(e) => {
+                if self.status.is_some() {
+                    // Somebody who was here before begins anew.
+                    (self.credential, self.permission_set, self.emergency) = (None, None, false);
+                    self.all_logins_end(None);
+                }
                 (self.status, self.role) = (Some(MemberStatus::Active), Some(e.role));
                 self.people = vec![e.person];
             }

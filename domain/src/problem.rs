@@ -68,6 +68,7 @@ const LISTED: &[(&str, u16)] = &[
     ("identity.check_first", 409),
     ("identity.own", 403),
     ("item.archived", 409),
+    ("mail.not_failed", 409),
     ("member.invitation_expired", 410),
     ("member.invitation_gone", 410),
     ("member.last_owner", 409),
@@ -81,6 +82,10 @@ const LISTED: &[(&str, u16)] = &[
     ("permission_set.beyond_own", 403),
     ("permission_set.in_use", 409),
     ("permission_set.name_taken", 409),
+    ("postal_item.document_changed", 409),
+    ("postal_item.handed_over", 403),
+    ("postal_item.no_file", 409),
+    ("postal_item.not_issued", 409),
     ("recurrence.may_not_issue", 403),
     ("recurrence.not_paused", 409),
     ("recurrence.over", 409),
@@ -106,6 +111,8 @@ const LISTED: &[(&str, u16)] = &[
     ("visit.not_checked_in", 409),
     ("visit.own_only", 403),
     ("visit.unknown_code", 404),
+    ("webhook.off", 409),
+    ("webhook.unsigned", 409),
 ];
 
 fn of(code: &str) -> u16 {

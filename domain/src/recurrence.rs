@@ -6,6 +6,7 @@
 //! What makes a create unique: nothing but its id; a client may get two of the same.
 
 mod cadence;
+mod change;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::cadence::{Cadence, LAST_DAY};
+pub use self::change::{ChangeRecurrence, Changed};
 use crate::client::Client;
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
@@ -37,6 +39,7 @@ events! {
     /// What happens to a recurrence.
     RecurrenceEvent {
         SetUp = "recurrence.set_up" v 1;
+        Changed = "recurrence.changed" v 1;
         Paused = "recurrence.paused" v 1;
         Resumed = "recurrence.resumed" v 1;
         Ended = "recurrence.ended" v 1;
@@ -124,6 +127,8 @@ pub struct Recurrence {
     pub next_on: Option<Date>,
     /// No documents for now.
     pub paused: bool,
+    /// The last date that has come, with a document or without.
+    pub last_on: Option<Date>,
 }
 
 impl Aggregate for Recurrence {
@@ -132,11 +137,19 @@ impl Aggregate for Recurrence {
     fn apply(&mut self, event: RecurrenceEvent) {
         match event {
             RecurrenceEvent::SetUp(e) => (self.next_on, self.plan) = (Some(e.next_on), Some(e)),
+            RecurrenceEvent::Changed(e) => {
+                self.next_on = Some(e.next_on);
+                if let Some(plan) = &mut self.plan {
+                    let Changed { by, template_id, document_type, cadence, mode, next_on } = e;
+                    *plan = SetUp { by, template_id, document_type, cadence, mode, next_on, client_id: plan.client_id };
+                }
+            }
             RecurrenceEvent::Paused(_) => self.paused = true,
             RecurrenceEvent::Resumed(Resumed { next_on }) => (self.next_on, self.paused) = (next_on, false),
             RecurrenceEvent::Ended(_) => self.next_on = None,
-            RecurrenceEvent::Fired(Fired { next_on, .. }) | RecurrenceEvent::Failed(Failed { next_on, .. }) => {
-                self.next_on = next_on;
+            RecurrenceEvent::Fired(Fired { date, next_on, .. })
+            | RecurrenceEvent::Failed(Failed { date, next_on, .. }) => {
+                (self.last_on, self.next_on) = (Some(date), next_on);
             }
         }
     }
@@ -201,12 +214,7 @@ impl Command for SetUpRecurrence {
         may(mode, ctx)?;
         let document_type = template.usable()?.document_type;
         client.addressable()?;
-        if !(1..=EVERY_MONTHS_MAX).contains(&every_months) {
-            return Err(Rejection::at("recurrence.bad_interval", "/every_months"));
-        }
-        if !matches!(day, 1..=28 | LAST_DAY) {
-            return Err(Rejection::at("recurrence.bad_day", "/day"));
-        }
+        change::checked(every_months, day)?;
         if starts_on < ctx.today {
             return Err(Rejection::at("recurrence.starts_in_past", "/starts_on"));
         }

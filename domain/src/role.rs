@@ -30,6 +30,8 @@ impl Permission {
                     | "recurrence.fire"
                     | "batch.run"
                     | "mail.record"
+                    | "webhook.give_up"
+                    | "webhook.suspend"
                     | "delivery.expire"
                     | "grant.expire"
             )
@@ -41,21 +43,21 @@ impl Permission {
         self.verb().starts_with("read")
     }
 
-    /// Can a token have it? None may make tokens or applications, change how somebody logs in, agree to terms, or
+    /// Can a token have it? None may look into an inbox, make tokens or applications, change how somebody logs in, agree to terms, or
     /// let an operator look, or approve what people wrote.
     pub fn has_scope(self) -> bool {
         let is_for_people = matches!(
             self.noun(),
             "token" | "application" | "me" | "security" | "support" | "grant" | "terms" | "approval"
         );
-        !self.is_outside() && (self.reads() || !is_for_people)
+        !self.is_outside() && self.noun() != "inbox" && (self.reads() || !is_for_people)
     }
 
     /// The scope that an access token needs.
     pub fn scope(self) -> String {
         let noun = self.noun();
         let plural = match noun.strip_suffix('y') {
-            _ if matches!(noun, "me" | "security" | "support" | "terms") => noun.to_owned(),
+            _ if matches!(noun, "me" | "inbox" | "security" | "support" | "terms") => noun.to_owned(),
             Some(stem) => format!("{stem}ies"),
             None => format!("{noun}s"),
         };
@@ -94,6 +96,10 @@ codes! {
         Lawyer = 13 "lawyer",
         /// Of a law office: acts for the lawyers who took them on, once their mailbox has confirmed it.
         Secretary = 14 "secretary",
+        /// Of a customer: their own inbox. Comes with registering by a link, never by an invitation.
+        Recipient = 15 "recipient",
+        /// Prints, posts and takes back what goes out by post, and sees it only until it is handed over (ML-33).
+        PostalClerk = 16 "postal_clerk",
         /// Who runs the deployment, on the operators' port.
         Operator = 20 "operator",
         /// An operator inside a company, under a grant of the company's.
@@ -105,9 +111,12 @@ codes! {
 /// log as a whole are not among it.
 const VENDOR_NOUNS: [&str; 8] = ["tenant", "member", "client", "document", "delivery", "visit", "device", "event"];
 
+/// Documents, and all the ways on which they go out.
+const DAILY: [&str; 5] = ["client", "document", "delivery", "postal_item", "mail"];
+
 impl Role {
     /// Roles that a person with an account can have.
-    pub const OF_MEMBERS: [Role; 9] = [
+    pub const OF_MEMBERS: [Role; 11] = [
         Role::Owner,
         Role::Admin,
         Role::Member,
@@ -117,12 +126,14 @@ impl Role {
         Role::Auditor,
         Role::Lawyer,
         Role::Secretary,
+        Role::Recipient,
+        Role::PostalClerk,
     ];
 
     /// Can a person with an account be given it? [`Role::Custom`] comes with a permission set and never by its name,
-    /// [`Role::Secretary`] from a lawyer.
+    /// [`Role::Secretary`] from a lawyer, [`Role::Recipient`] with the account that somebody made for themselves.
     pub fn is_for_members(self) -> bool {
-        Role::OF_MEMBERS.contains(&self) && self != Role::Secretary
+        Role::OF_MEMBERS.contains(&self) && !matches!(self, Role::Secretary | Role::Recipient)
     }
 
     /// The matrix. Whose tokens, visits and events is for the rules and queries to say.
@@ -138,13 +149,17 @@ impl Role {
             Role::LinkHolder => matches!(noun, "link" | "invitation" | "pass" | "sign_up"),
             Role::Application => permission.has_scope() && permission.0 != "tenant.close",
             _ if noun == "me" => true,
+            // An inbox is of who has one, and of nobody else, whatever they may.
+            _ if noun == "inbox" => self == Role::Recipient,
+            Role::Recipient => false,
             _ if permission.is_outside() => false,
             Role::Owner => true,
             Role::Admin => !matches!(permission.0, "tenant.close" | "terms.accept"),
-            Role::Member => everybody || matches!(noun, "client" | "document" | "delivery" | "visit" | "mail"),
+            Role::Member => everybody || DAILY.contains(&noun) || noun == "visit",
             Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
-            Role::Accountant => everybody || matches!(noun, "client" | "document" | "delivery" | "mail"),
+            Role::Accountant => everybody || DAILY.contains(&noun),
             Role::Receptionist | Role::Secretary => everybody || noun == "visit",
+            Role::PostalClerk => everybody || matches!(permission.0, "postal_item.read" | "postal_item.handle"),
             Role::Lawyer => everybody || matches!(noun, "visit" | "secretary"),
             Role::Custom => everybody,
             Role::Auditor => reads && noun != "mail" || permission.0 == "log.export",
@@ -154,8 +169,10 @@ impl Role {
 
 /// Nouns over which a company's own permission sets can give rights. Rights over people, over rights and over security stay
 /// with owners and admins: whoever cannot be given them cannot pass them on either.
-const GRANTABLE: &[&str] =
-    &["client", "document", "approval", "delivery", "visit", "mail", "device", "token", "event", "log", "tenant"];
+const GRANTABLE: &[&str] = &[
+    "client", "document", "approval", "delivery", "postal_item", "visit", "mail", "device", "token", "event", "log",
+    "tenant",
+];
 
 impl Permission {
     /// Can a permission set hold it? Never what only an owner may, what everybody in a company may anyway, or what is not
@@ -220,19 +237,20 @@ mod tests {
 
     /// Who may what, group by group: W changes, R reads, o only their own, - nothing.
     const MATRIX: &str = "
-                      members documents sending visits log export settings
-        owner         W       W         W       W      R   W      W
-        admin         W       W         W       W      R   W      W
-        member        -       W         W       W      o   -      -
-        viewer        -       R         -       R      o   -      -
-        accountant    -       W         W       -      o   -      -
-        receptionist  -       -         -       W      o   -      -
-        auditor       R       R         R       R      R   W      R
-        device        -       -         -       -      -   -      -
-        link_holder   -       -         -       -      -   -      -
-        custom        -       -         -       -      o   -      -
-        lawyer        -       -         -       W      o   -      -
-        secretary     -       -         -       W      o   -      -";
+                      members documents sending post visits log export settings
+        owner         W       W         W       W    W      R   W      W
+        admin         W       W         W       W    W      R   W      W
+        member        -       W         W       W    W      o   -      -
+        viewer        -       R         -       -    R      o   -      -
+        accountant    -       W         W       W    -      o   -      -
+        receptionist  -       -         -       -    W      o   -      -
+        auditor       R       R         R       R    R      R   W      R
+        device        -       -         -       -    -      -   -      -
+        link_holder   -       -         -       -    -      -   -      -
+        custom        -       -         -       -    -      o   -      -
+        lawyer        -       -         -       -    W      o   -      -
+        secretary     -       -         -       -    W      o   -      -
+        postal_clerk  -       -         -       o    -      o   -      -";
 
     #[test]
     fn roles_may_what_the_matrix_says() {
@@ -247,6 +265,7 @@ mod tests {
                 &[],
             ),
             ("sending", &["delivery.send"], &["delivery.read"], &[]),
+            ("post", &["postal_item.queue"], &[], &["postal_item.read"]),
             ("visits", &["visit.register", "visit.cancel", "visit.receive"], &["visit.read"], &[]),
             ("log", &[], &["event.read"], &["event.read_own"]),
             ("export", &["log.export"], &[], &[]),
@@ -269,7 +288,7 @@ mod tests {
                 check(own, matches!(*cell, "W" | "R" | "o"));
             }
         }
-        assert_eq!(checked, 12 * 23, "rows × permissions");
+        assert_eq!(checked, 13 * 25, "rows × permissions");
     }
 
     #[test]

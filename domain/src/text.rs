@@ -32,7 +32,7 @@ fn checked(text: &str, pointer: &str, max: usize, refused: fn(char) -> bool) -> 
 }
 
 /// Characters that make text read in another order than it is stored (Unicode TR 36, bidirectional spoofing).
-fn is_direction_override(c: char) -> bool {
+pub fn is_direction_override(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

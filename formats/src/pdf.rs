@@ -6,6 +6,8 @@
 mod face;
 mod foot;
 mod head;
+mod merge;
+pub mod post;
 mod qr;
 mod sheet;
 mod table;
@@ -20,6 +22,7 @@ use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
 use self::face::Weight;
+pub use self::merge::{merge, pages};
 use self::sheet::Sheet;
 use crate::Paper;
 
@@ -95,9 +98,14 @@ pub fn render(paper: &Paper) -> Result<Vec<u8>, Error> {
     if !missing.is_empty() {
         return Err(Error::Missing(missing));
     }
+    write(lay_out(paper)?, metadata(paper))
+}
+
+/// Pages as a file.
+fn write(sheet: Sheet, metadata: Metadata) -> Result<Vec<u8>, Error> {
     let mut document = Document::new_with(settings()?);
-    document.set_metadata(metadata(paper));
-    for page in lay_out(paper)?.into_pages() {
+    document.set_metadata(metadata);
+    for page in sheet.into_pages() {
         let size = PageSettings::from_wh(sheet::WIDTH, sheet::HEIGHT).expect("A4 is a size");
         let mut on = document.start_page_with(size);
         let mut surface = on.surface();

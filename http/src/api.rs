@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
 use keiin_domain::command::Command;
 use keiin_domain::factor::ResetFactor;
+use keiin_domain::mail::SendMailAgain;
 use keiin_domain::member::password::ChangePassword;
 use keiin_domain::member::{AcceptInvitation, ReinstateMember};
 use keiin_projections::query::{Param, Params};
@@ -155,6 +156,7 @@ pub async fn run(
     if let Some(member) = call.target.filter(|_| entry.name == ReinstateMember::NAME) {
         crate::password::tidy(app, principal.ledger, member, &call).await?;
     }
+    let said = body.clone();
     let done = entry.run(app, principal, &call, body).await;
     if let Some(guess) = guess
         && done.as_ref().map_or_else(|problem| problem.code.starts_with("member.password_"), |_| true)
@@ -167,22 +169,32 @@ pub async fn run(
         crate::password::refused(app, principal.ledger, member, &call).await?;
     }
     if let Ok(done) = &done {
-        follow(app, entry.name, principal.ledger, done, &call).await?;
+        follow(app, entry.name, &said, principal.ledger, done, &call).await?;
     }
-    if entry.name == "open_link" && done.is_err() {
+    if matches!(entry.name, "open_link" | "register_recipient") && done.is_err() {
         crate::link::refused(app, principal, &call).await;
     }
     answer(app, entry, principal, done?).await
 }
 
 /// What the vault must be rid of when a command is done.
-async fn follow(app: &App, command: &str, ledger: Uuid, done: &Done, call: &Call) -> Result<(), Problem> {
+async fn follow(app: &App, command: &str, body: &Value, ledger: Uuid, done: &Done, call: &Call) -> Result<(), Problem> {
     let id = done.id;
     if crate::password::ends_logins(command) {
         if let Some(span) = done.span {
             app.wait(ledger, span.last).await?;
         }
         crate::password::tidy(app, ledger, id, call).await?;
+    }
+    if command == SendMailAgain::NAME
+        && let (Some(position), Some(n)) = (body["effect_position"].as_u64(), body["n"].as_u64())
+    {
+        keiin_projections::mail::anew(&app.read, ledger, position, n as u16)?;
+    }
+    if let Some(span) = done.span
+        && command.contains("webhook")
+    {
+        crate::webhook::tidy(app, command, ledger, id, span.last).await?;
     }
     if command == ResetFactor::NAME {
         Target::proof(ledger, id).forget(app)?;
@@ -238,11 +250,14 @@ pub async fn whole(app: &App, head: &Parts, body: Body) -> Result<Bytes, Problem
 
 /// The same, within a limit of its own.
 pub async fn within(head: &Parts, body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(Problem::new("request.too_large"));
-    }
+    announced(head, limit)?;
     to_bytes(body, limit).await.map_err(|_| Problem::new("request.too_large"))
+}
+
+/// Refuses what is too long by its own word.
+pub fn announced(head: &Parts, limit: usize) -> Result<(), Problem> {
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|length| length > limit) { Err(Problem::new("request.too_large")) } else { Ok(()) }
 }
 
 async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> Result<Response, Problem> {
@@ -254,7 +269,7 @@ async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> 
         let page = match *kind {
             "pas" => "pass",
             "kio" => "kiosk/pair",
-            "pat" | "app" => "",
+            "pat" | "app" | "whs" => "",
             "rec" => {
                 let codes = body["recovery_codes"].as_array().cloned().unwrap_or_default();
                 body["recovery_codes"] = codes.into_iter().chain([json!(text)]).collect();
@@ -292,11 +307,17 @@ async fn representation(app: &App, name: &str, principal: &Principal, done: &Don
     let server = Principal::system(principal.ledger);
     match name {
         "open_link" => crate::link::opened(app, principal, done).await,
+        "send_mail_again" => Ok(json!({ "status": "queued" })),
+        "register_recipient" => crate::link::registered(app, principal, done).await,
+        "open_delivery" => crate::link::content(app, principal.ledger, done.id).await,
+        "reply_to_delivery" => Ok(json!({ "id": done.id, "status": "replied" })),
+        "accept_quote" => Ok(json!({ "id": done.id, "status": "accepted" })),
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
         "confirm_secretary" => Ok(json!({ "id": done.id, "status": "confirmed" })),
         "refuse_secretary" => Ok(json!({ "id": done.id, "status": "ended" })),
         "disown_login" => Ok(json!({ "id": done.id, "status": "disowned" })),
         _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
+        _ if crate::post::is_for_clerk(principal, done) => crate::post::done_by_clerk(app, &server, done).await,
         _ => {
             // The right to do a thing includes seeing what one just did.
             let found = app.represent(&server, done.kind, done.id).await?;
@@ -324,7 +345,7 @@ async fn query(
     params.extend(path);
     let asked = params.clone();
     let body = match app.queries.run(app, &principal, name, params, &call).await {
-        Err(problem) if problem.code == "access.forbidden" => {
+        Err(problem) if problem.status == StatusCode::FORBIDDEN => {
             denial::denied(app, &principal, name, &call).await;
             return Err(problem);
         }

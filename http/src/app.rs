@@ -33,6 +33,7 @@ use crate::locale::Texts;
 use crate::look::Looks;
 use crate::mail::Desk;
 use crate::oidc::Providers;
+use crate::outbound::Outbound;
 use crate::page::Pages;
 use crate::payment::{self, Payment};
 use crate::principal::{self, Principal};
@@ -87,6 +88,8 @@ pub struct App {
     pub scrubbing: Arc<Scrubbing>,
     /// Who takes our mails over; `None` = they go no further than the outbox.
     pub smtp: Option<Smtp>,
+    /// Sends to addresses that companies chose.
+    pub outbound: Arc<Outbound>,
     /// Who sends codes to phones; `None` = there are none.
     pub sms: Option<Arc<dyn Sms>>,
     /// Terms of use and privacy policy.
@@ -149,6 +152,7 @@ impl App {
             limiter: Limiter::new(&config.limits),
             scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
             smtp: Smtp::of(&config)?,
+            outbound: Arc::new(Outbound::of(&config).context("requests to others")?),
             sms: crate::sms::provider::of(&config, &data)?,
             legal: Legal::of(&config)?,
             payment: payment::provider(&config, &vault)?,
@@ -186,6 +190,8 @@ impl App {
         tokio::spawn(crate::feed::run(self.clone()));
         tokio::spawn(crate::paper::run(self.clone()));
         tokio::spawn(crate::batch::run(self.clone()));
+        tokio::spawn(crate::webhook::run(self.clone()));
+        tokio::spawn(crate::bounce::run(self.clone()));
         tokio::spawn(crate::mail::run(self.clone()))
     }
 

@@ -4,10 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keiin_domain::batch::IssueInBatch;
+use keiin_domain::batch::{IssueInBatch, MAX_DOCUMENTS};
 use keiin_projections::batch::{Turn, waiting};
+use keiin_projections::document::ListDocuments;
+use keiin_projections::query::{MAX_LIMIT, Query};
+use serde_json::Value;
 use uuid::Uuid;
 
+use crate::api::query_string;
 use crate::app::App;
 use crate::clock;
 use crate::execute::{Call, execute};
@@ -19,11 +23,29 @@ const ROUND: usize = 100;
 /// How often it is looked for what a restart or an error left.
 const QUIET: Duration = Duration::from_secs(15);
 
+/// All drafts of a list with these filters, in the order in which they were made; one more than a batch takes, if there are
+/// that many. For whoever orders what they see and more.
+pub async fn matching(app: &App, principal: &Principal, filters: &str) -> Result<Vec<Value>, Problem> {
+    let mut params = query_string(filters.trim_start_matches('?'))?;
+    params.retain(|name, value| !value.is_empty() && name != "done");
+    params.extend([("status".to_owned(), "draft".to_owned()), ("limit".to_owned(), MAX_LIMIT.to_string())]);
+    params.remove("cursor");
+    let mut found = vec![];
+    while found.len() <= MAX_DOCUMENTS {
+        let page = app.queries.ask(app, principal, ListDocuments::NAME, params.clone()).await?;
+        found.extend(page["items"].as_array().into_iter().flatten().map(|document| document["id"].clone()));
+        let Some(next) = page["next"].as_str() else { break };
+        params.insert("cursor".to_owned(), next.to_owned());
+    }
+    found.reverse();
+    Ok(found)
+}
+
 /// Issues what batches order, until the server stops.
 pub async fn run(app: Arc<App>) {
     let mut folded = app.runner.folded();
     while !*app.stopping.borrow() {
-        match round(&app).await {
+        match round(&app, clock::now_us()).await {
             Ok(done) if done > 0 => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "batches wait for another try"),
@@ -35,13 +57,13 @@ pub async fn run(app: Arc<App>) {
 }
 
 /// One round; returns how many documents it issued or noted as refused.
-pub async fn round(app: &App) -> Result<usize, Problem> {
+pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let mut done: Vec<(Uuid, u64)> = vec![];
     for turn in waiting(&app.read, ROUND)? {
         if *app.stopping.borrow() {
             break;
         }
-        match issue(app, &turn, clock::now_us()).await {
+        match issue(app, &turn, now_us).await {
             Ok(last) => done.extend(last.map(|last| (turn.ledger, last))),
             Err(problem) => {
                 tracing::warn!(code = problem.code, batch = %turn.batch, "a document waits for another try")

@@ -163,23 +163,17 @@ async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &
     let mut skipped = 0;
     for (n, row) in clients.rows.iter().enumerate() {
         let _turn = app.limiter.turn(principal.ledger, Work::Core).await;
-        let client = clients.client(row).map_err(|field| ("client.bad_honorific", field.to_owned()));
-        let decided = client.and_then(|client| match execute::rehearse(app, principal, client.clone(), call) {
-            Ok(()) => Ok(client),
-            Err(problem) => {
-                let at = problem.errors.first().map_or(String::new(), |fault| sheet::field_of(&fault.pointer));
-                Err((problem.code, at))
-            }
-        });
-        let client = match decided {
-            Ok(client) => client,
-            Err((code, field)) => {
-                let remark = remark(app, wish.lang, &clients, row.line, code, &field);
-                rejected.push((n, format!("{}: {}", remark.field, remark.title)));
-                errors.push(remark);
-                continue;
-            }
-        };
+        let (client, honorific) = clients.client(row);
+        let bad_honorific = honorific.is_none().then(|| ("client.bad_honorific", "honorific".to_owned()));
+        let more = faults(app, principal, call, &client)?;
+        let told = bad_honorific.into_iter().chain(more);
+        let told: Vec<_> = told.map(|(code, field)| remark(app, wish.lang, &clients, row.line, code, &field)).collect();
+        if !told.is_empty() {
+            let reasons: Vec<String> = told.iter().map(|fault| format!("{}: {}", fault.field, fault.title)).collect();
+            rejected.push((n, reasons.join(" / ")));
+            errors.extend(told);
+            continue;
+        }
         let key = row_key(&wish.key, row.line);
         let twin = twin(app, principal, &mut seen, &client, row.line)?;
         if let Some((code, field)) = twin
@@ -215,6 +209,29 @@ async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &
         duplicates,
         rejected: (!rejected.is_empty()).then(|| returned(app, wish.lang, &clients, &rejected)),
     })
+}
+
+/// Everything that the command refuses of a row, each with its field: what is refused is taken for right, and the command asked
+/// again, until it refuses nothing more.
+fn faults(
+    app: &App,
+    principal: &Principal,
+    call: &Call,
+    client: &RegisterClient,
+) -> Result<Vec<(&'static str, String)>, Problem> {
+    let (mut client, mut found) = (client.clone(), vec![]);
+    while let Err(problem) = execute::rehearse(app, principal, client.clone(), call) {
+        if problem.status.is_server_error() {
+            return Err(problem);
+        }
+        let field = problem.errors.first().map_or(String::new(), |fault| sheet::field_of(&fault.pointer));
+        let is_mended = sheet::mend(&mut client, &field);
+        found.push((problem.code, field));
+        if !is_mended || found.len() > sheet::COLUMNS.len() {
+            break;
+        }
+    }
+    Ok(found)
 }
 
 fn row_key(key: &str, line: usize) -> String {
@@ -314,11 +331,10 @@ async fn show(app: &App, principal: &Principal, head: &Parts, came: Option<Value
 async fn form(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let (principal, call) = reader(&app, &head, REGISTER, NAME).await?;
-    let kind = head.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("").to_owned();
     let lang = Peer::of(&head).lang;
-    let (file, id, wish) = if kind.starts_with("multipart/form-data") {
-        let body: Vec<u8> = api::within(&head, body, BYTES_MAX + 10_000).await?.to_vec();
-        let file = upload::field(&kind, &body, "file")?.to_vec();
+    let (file, id, wish) = if upload::is_multipart(&head) {
+        let form = upload::form(&head, body, BYTES_MAX).await?;
+        let file = form.file("file").ok_or_else(|| Problem::at("request.bad_field", "/file"))?.bytes.to_vec();
         let id = keep(&app, &principal, &call, &file)?;
         (file, id, Wish { check: true, skip: false, key: String::new(), lang })
     } else {

@@ -54,8 +54,8 @@ impl Entry {
 
     /// Does it need If-Match?
     pub fn needs_version(&self) -> bool {
-        let Route { method, path, creates } = self.route;
-        !creates && (path.contains("{id}") || matches!(method, "PUT" | "PATCH"))
+        let Route { method, path, creates, anytime } = self.route;
+        !creates && !anytime && (path.contains("{id}") || matches!(method, "PUT" | "PATCH"))
     }
 
     /// Checks permission and fields, then executes.

@@ -8,6 +8,7 @@ mod scrub;
 mod signup;
 mod sms;
 mod support;
+mod webhooks;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ pub use self::scrub::Scrub;
 pub use self::signup::{PaymentKind, Signup};
 pub use self::sms::Sms;
 pub use self::support::Support;
+pub use self::webhooks::Webhooks;
 
 /// Everything that can be set. Durations in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -58,6 +60,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// Who takes our mails over.
     pub mail: Mail,
+    /// Where companies may have us send.
+    pub webhooks: Webhooks,
     /// Who sends codes to phones.
     pub sms: Sms,
     /// How companies join.
@@ -163,6 +167,7 @@ impl Default for Config {
             limits: Limits::default(),
             passwords: Passwords::default(),
             mail: Mail::default(),
+            webhooks: Webhooks::default(),
             sms: Sms::default(),
             signup: Signup::default(),
             support: Support::default(),
@@ -224,6 +229,7 @@ impl Config {
         }
         config.operators.check()?;
         config.mail.check()?;
+        config.webhooks.check()?;
         config.signup.check()?;
         config.support.check()?;
         config.oidc.load()?;

@@ -12,8 +12,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use keiin_domain::batch::OrderBatch;
 use keiin_domain::command::Command;
 use keiin_domain::member::AcceptInvitation;
+use keiin_domain::role::Role;
 use serde_json::{Map, Value, json};
 
 use crate::api::{self, Path, PathParams, identify, query_string, target};
@@ -25,7 +27,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{self, LoggedIn};
-use crate::{ledger, legal, random, session_api, support};
+use crate::{batch, ledger, legal, random, session_api, support};
 
 /// A page: where, which template, which queries its context holds. A query takes what it knows of the path's and the
 /// query string's parameters.
@@ -64,8 +66,12 @@ pub const PAGES: &[Page] = &[
     page("/documents/export", "documents_export", &["list_clients", "get_number_series"]),
     page("/documents/new", "document_new", &["list_clients", "get_tenant", "list_items"]),
     Page {
-        narrows: &[("list_deliveries", "document_id"), ("list_events", "object")],
-        ..page("/documents/{id}", "document", &["get_document", "get_tenant", "list_deliveries", "list_events"])
+        narrows: &[("list_deliveries", "document_id"), ("list_postal_items", "document_id"), ("list_events", "object")],
+        ..page(
+            "/documents/{id}",
+            "document",
+            &["get_document", "get_tenant", "list_deliveries", "list_postal_items", "list_events"],
+        )
     },
     page("/documents/{id}/edit", "document_edit", &["get_document", "list_clients", "list_items"]),
     page("/items", "items", &["list_items"]),
@@ -73,13 +79,25 @@ pub const PAGES: &[Page] = &[
     page("/items/{id}", "item", &["get_item"]),
     page("/recurrences", "recurrences", &["list_recurrences"]),
     page("/recurrences/new", "recurrence_new", &["list_templates", "list_clients"]),
-    page("/recurrences/{id}", "recurrence", &["get_recurrence"]),
+    page("/recurrences/{id}", "recurrence", &["get_recurrence", "list_templates"]),
     page("/batches", "batches", &["list_batches"]),
     page("/batches/{id}", "batch", &["get_batch"]),
     page("/templates", "templates", &["list_templates"]),
     page("/templates/new", "template_new", &["get_tenant", "list_items"]),
     page("/templates/{id}", "template", &["get_template", "list_clients", "list_items"]),
     page("/deliveries", "deliveries", &["list_deliveries"]),
+    page("/postal-items", "postal_items", &["list_postal_items"]),
+    Page {
+        narrows: &[("list_events", "object")],
+        ..page("/postal-items/{id}", "postal_item", &["get_postal_item", "list_events"])
+    },
+    page("/print-station", "print_station", &["get_print_queue"]),
+    page("/print-station/returns", "postal_returns", &["get_handed_over"]),
+    Page {
+        narrows: &[("list_events", "object")],
+        ..page("/deliveries/{id}", "delivery", &["get_delivery", "list_events"])
+    },
+    page("/inbox", "inbox", &["list_inbox"]),
     page("/visits", "visits", &["list_visits"]),
     page("/visits/new", "visit_new", &["list_members"]),
     page("/visits/{id}", "visit", &["get_visit", "list_members"]),
@@ -91,6 +109,13 @@ pub const PAGES: &[Page] = &[
         narrows: &[("list_authorizations", "application_id")],
         ..page("/applications/{id}", "application", &["get_application", "list_authorizations"])
     },
+    page("/webhooks", "webhooks", &["list_webhooks"]),
+    page("/webhooks/new", "webhook_new", &[]),
+    Page {
+        narrows: &[("list_webhook_deliveries", "webhook_id")],
+        ..page("/webhooks/{id}", "webhook", &["get_webhook", "list_webhook_deliveries"])
+    },
+    page("/webhook_deliveries", "webhook_deliveries", &["list_webhook_deliveries"]),
     page("/outbox", "outbox", &["list_mails"]),
     page("/outbox/{id}", "mail", &["get_mail"]),
     page("/audit", "audit", &["list_events", "list_members"]),
@@ -109,11 +134,18 @@ pub const PAGES: &[Page] = &[
     ),
 ];
 
-/// Lists from which a form chooses, on other pages than their own: what is in use, as much as a page holds.
-const CHOICES: &[(&str, &[(&str, &str)])] = &[
-    ("list_clients", &[("limit", "200")]),
-    ("list_items", &[("limit", "200"), ("status", "active")]),
-    ("list_templates", &[("limit", "200"), ("status", "active")]),
+/// A list from which a form chooses, on another page than its own: as much as a page holds.
+struct Choice {
+    query: &'static str,
+    asked: &'static [(&'static str, &'static str)],
+    /// The page's parameter by which the list is searched where that is not all.
+    search: &'static str,
+}
+
+const CHOICES: &[Choice] = &[
+    Choice { query: "list_clients", asked: &[("limit", "200")], search: "client_q" },
+    Choice { query: "list_items", asked: &[("limit", "200"), ("status", "active")], search: "item_q" },
+    Choice { query: "list_templates", asked: &[("limit", "200"), ("status", "active")], search: "template_q" },
 ];
 
 /// The page of one's own login: the only one for somebody who must set a second factor up.
@@ -155,6 +187,9 @@ async fn show(
     if principal.must_enrol && page.path != ACCOUNT {
         return Err(Problem::new("access.second_factor_required"));
     }
+    if principal.actor.role == Role::Recipient && page.path == "/" {
+        return Ok(redirect("/inbox", false));
+    }
     let params = query_string(head.uri.query().unwrap_or(""))?;
     let peer = Peer::of(&head);
     let mut context = common(app, head.uri.path(), peer, Some(&principal)).await?;
@@ -189,11 +224,12 @@ async fn load(
         let narrowed = narrowed.filter_map(|(_, param)| Some(((*param).to_owned(), path.get("id")?.clone())));
         // Only the page's own subject is filtered by its query string.
         let given = params.iter().filter(|_| at == 0).chain(path).filter(|(name, _)| knows(name));
-        let choices = CHOICES
-            .iter()
-            .filter(|(query, _)| query == name && !entry.path.ends_with(page.path))
-            .flat_map(|(_, asked)| *asked);
-        let choices = choices.map(|(param, value)| ((*param).to_owned(), (*value).to_owned()));
+        let choices = CHOICES.iter().filter(|choice| choice.query == *name && !entry.path.ends_with(page.path));
+        let choices = choices.flat_map(|choice| {
+            let searched = params.get(choice.search).map(|text| ("q", text.as_str()));
+            choice.asked.iter().copied().chain(searched)
+        });
+        let choices = choices.map(|(param, value)| (param.to_owned(), value.to_owned()));
         let asked = given.map(|(a, b)| (a.clone(), b.clone())).chain(narrowed).chain(choices).collect();
         context[*name] = app.queries.run(app, principal, name, asked, call).await?;
     }
@@ -281,7 +317,14 @@ async fn form(app: &App, entry: &Entry, path: BTreeMap<String, String>, request:
     let call = Call { target, if_match: version.filter(|_| entry.needs_version()), key, ..call };
     let next = hidden("_next").unwrap_or("/").to_owned();
     let seen = call.clone();
-    let done = match nested(&fields) {
+    let body = match hidden("_matching") {
+        // All that a list's filters let through, not only what it shows.
+        Some(filters) if entry.name == OrderBatch::NAME => {
+            batch::matching(app, principal, filters).await.map(|documents| json!({ "documents": documents }))
+        }
+        _ => nested(&fields),
+    };
+    let done = match body {
         Ok(body) => api::run(app, entry, principal, call, body).await,
         Err(problem) => Err(problem),
     };
@@ -426,49 +469,4 @@ fn lists(value: Value) -> Result<Value, Problem> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_has_an_end() {
-        let field = |depth: usize| vec![(format!("x{}", ".x".repeat(depth - 1)), "1".to_owned())];
-        assert!(nested(&field(MAX_DEPTH)).is_ok());
-        assert_eq!(nested(&field(MAX_DEPTH + 1)).unwrap_err().code, "request.bad_field");
-        assert!(nested(&field(100_000)).is_err());
-    }
-
-    #[test]
-    fn forms_become_the_json_of_the_api() {
-        let fields = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
-            pairs.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
-        };
-        let json = nested(&fields(&[
-            ("_key", "x"),
-            ("title", "11月分"),
-            ("note", ""),
-            ("lines.0.description", "部品"),
-            ("lines.0.quantity", "2"),
-            ("lines.3.description", "送料"),
-            ("lines.4.description", ""),
-            ("expires_in_days:int", "7"),
-            ("tax:bool", "true"),
-        ]));
-        let wanted = json!({
-            "title": "11月分", "expires_in_days": 7, "tax": true,
-            "lines": [{ "description": "部品", "quantity": "2" }, { "description": "送料" }],
-        });
-        assert_eq!(json.unwrap(), wanted);
-        assert!(nested(&fields(&[("a", "1"), ("a.b", "2")])).is_err());
-        assert!(nested(&fields(&[("a:int", "x")])).is_err());
-    }
-
-    #[test]
-    fn only_our_own_paths_are_gone_to() {
-        for good in ["/", "/documents/1?x=2"] {
-            assert!(is_local(good), "{good}");
-        }
-        for bad in ["", "documents", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb"] {
-            assert!(!is_local(bad), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::command::Command;
-use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, DownloadDocument, OpenLink, RefuseOpen};
+use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, DownloadDocument, Downloaded, OpenLink, RefuseOpen};
 use keiin_domain::document::Printed;
 use keiin_domain::event::Event;
 use keiin_domain::member::Member;
@@ -55,11 +55,24 @@ pub fn router() -> Router<Arc<App>> {
         .route("/l/{token}/file", post(download_form))
 }
 
-/// The documents behind a link that was just opened; nothing else of the company.
+/// The documents behind a link that was just opened.
 pub async fn opened(app: &App, holder: &Principal, done: &Done) -> Result<Value, Problem> {
     happened(app, holder, done).await?;
-    let server = Principal::system(holder.ledger);
-    let delivery = view(app, &server, "delivery", holder.actor.id).await?;
+    content(app, holder.ledger, holder.actor.id).await
+}
+
+/// The account that was just made with a link.
+pub async fn registered(app: &App, holder: &Principal, done: &Done) -> Result<Value, Problem> {
+    match happened(app, holder, done).await? {
+        DeliveryEvent::RecipientRegistered(e) => Ok(json!({ "id": e.member_id, "status": "active" })),
+        _ => Err(Problem::failed("a registration that is none")),
+    }
+}
+
+/// What a recipient is shown of a delivery: its documents, and nothing else of the company.
+pub async fn content(app: &App, ledger: Uuid, delivery: Uuid) -> Result<Value, Problem> {
+    let server = Principal::system(ledger);
+    let delivery = view(app, &server, "delivery", delivery).await?;
     let mut documents = vec![];
     for one in delivery["documents"].as_array().into_iter().flatten() {
         let id = one["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
@@ -69,8 +82,12 @@ pub async fn opened(app: &App, holder: &Principal, done: &Done) -> Result<Value,
         }
         documents.push(document);
     }
-    let mut answer = json!({ "id": holder.actor.id, "documents": documents });
-    for field in ["to", "message", "expires_at", "views", "view_limit", "has_passcode", "status"] {
+    let mut answer = json!({ "id": delivery["id"], "documents": documents });
+    let shown = [
+        "to", "message", "expires_at", "views", "view_limit", "has_passcode", "status", "recipient_id", "issued_at",
+        "replies",
+    ];
+    for field in shown {
         if let Some(value) = delivery.get(field) {
             answer[field] = value.clone();
         }
@@ -78,7 +95,7 @@ pub async fn opened(app: &App, holder: &Principal, done: &Done) -> Result<Value,
     Ok(answer)
 }
 
-/// What an opening or a download came to. A wrong passcode is an event, too, so that no guess is free.
+/// What was asked for with a link came to. A wrong passcode is an event, too, so that no guess is free.
 async fn happened(app: &App, holder: &Principal, done: &Done) -> Result<DeliveryEvent, Problem> {
     let span = done.span.ok_or_else(|| Problem::failed("an opening without a record"))?;
     let record = app.log.read(holder.ledger, span.first, 1).await?.pop().ok_or_else(Problem::not_found)?;
@@ -164,6 +181,7 @@ async fn open(State(app): State<Arc<App>>, Path(path): PathParams, request: Requ
     context["documents"] = opened["documents"].clone();
     context["delivery"] = opened;
     context["passcode"] = json!(passcode);
+    context["token"] = json!(path.get("token"));
     context["tenant"] = tenant(&app, holder.ledger).await?;
     render(&app, peer.lang, "link_document", &context, StatusCode::OK)
 }
@@ -200,7 +218,6 @@ async fn post_download(
 /// Hands a file out, after the record that it was handed out.
 async fn take(app: &App, holder: &Principal, call: &Call, command: DownloadDocument) -> Result<Response, Problem> {
     let allowed = holder.allow::<DownloadDocument>()?;
-    let document = command.document_id;
     // Each time is a download of its own.
     let call = Call { target: Some(holder.actor.id), key: None, ..call.clone() };
     let done = match execute(app, &allowed, command, &call).await {
@@ -213,9 +230,14 @@ async fn take(app: &App, holder: &Principal, call: &Call, command: DownloadDocum
     let DeliveryEvent::Downloaded(taken) = happened(app, holder, &done).await? else {
         return Err(Problem::failed("a download that is none"));
     };
+    let (name, bytes) = file(app, holder.ledger, &taken).await?;
+    Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}\"")))
+}
+
+/// The file that a record says was handed out, and what it is called.
+pub async fn file(app: &App, ledger: Uuid, taken: &Downloaded) -> Result<(String, Vec<u8>), Problem> {
     let bytes = paper::kept(app, &taken.sha256)?;
-    let printed = principal::load::<Printed>(app, holder.ledger, document).await?;
+    let printed = principal::load::<Printed>(app, ledger, taken.document_id).await?;
     let issued = printed.issued.as_ref().ok_or_else(Problem::not_found)?;
-    let name = paper::file_name(&issued.number, taken.revision);
-    Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}.pdf\"")))
+    Ok((format!("{}.pdf", paper::file_name(&issued.number, taken.revision)), bytes))
 }

@@ -13,6 +13,7 @@ use keiin_projections::query::Beside;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::bounce::Which;
 use crate::clock;
 use crate::device::Kept;
 use crate::execute::{Call, by_server};
@@ -122,7 +123,10 @@ impl Desk {
             "visit_pass" => ("pas", "pass"),
             "password_reset" | "password_required" => ("rst", "reset"),
             "new_device" => ("nme", "alert"),
+            "inbox" => return Some(format!("{}/inbox/{}", self.public_url, letter.object_id)),
+            "reply" | "acceptance" => return Some(format!("{}/deliveries/{}", self.public_url, letter.object_id)),
             "support_access" => return Some(format!("{}/grants", self.public_url)),
+            "webhook_disabled" => return Some(format!("{}/webhooks", self.public_url)),
             "secretary_confirm" => ("sec", "secretary/confirm"),
             "secretary_confirmed" => ("srv", "secretary/refuse"),
             _ => return None,
@@ -202,7 +206,9 @@ impl Carrier<'_> {
         if self.away {
             return None;
         }
-        match smtp.send(&mut self.line, letter, app.desk.render(letter), now_us).await {
+        let which = Which { ledger: letter.ledger, position: letter.position, n: letter.n };
+        let back = which.token(&app.vault).and_then(|token| app.config.mail.back_to(&token));
+        match smtp.send(&mut self.line, letter, app.desk.render(letter), back, now_us).await {
             Ok(()) => Some(Ok(())),
             Err(Trouble::Refused(failure)) => Some(Err(failure)),
             Err(Trouble::Later(why)) => {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::Command;
-use keiin_domain::delivery::DownloadDocument;
+use keiin_domain::delivery::{DownloadDocument, TakeFile, TakeFiles};
 use keiin_domain::sign_up::{AcceptFirstTerms, RequestSignUp, VerifyEmailCode};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Kind, PAGING, Param, Query};
@@ -46,12 +46,14 @@ pub const OPERATIONS: &[&[Operation]] = &[
     ledger::OPERATIONS,
     paper::OPERATIONS,
     check::OPERATIONS,
+    crate::inbox::OPERATIONS,
     crate::link::OPERATIONS,
     document_files::OPERATIONS,
     oauth::OPERATIONS,
     totals::OPERATIONS,
     client_import::OPERATIONS,
     audit_archive::OPERATIONS,
+    crate::post::OPERATIONS,
     trust::OPERATIONS,
 ];
 
@@ -103,6 +105,7 @@ pub fn build() -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": document.paths,
+        "webhooks": { "record": crate::webhook::text::described() },
         "components": {
             "schemas": components,
             "securitySchemes": { "token": { "type": "http", "scheme": "bearer" }, "oauth": oauth::security_scheme() },
@@ -145,7 +148,12 @@ impl Document {
             ("begin_phone", self.schema::<NewPhone>()),
             ("register_phone", self.schema::<PhoneCode>()),
             ("download_document", self.schema::<DownloadDocument>()),
+            ("take_file", self.schema::<TakeFile>()),
+            ("take_files", self.schema::<TakeFiles>()),
             ("compute_totals", self.schema::<totals::ComputeTotals>()),
+            ("make_print_job", self.schema::<crate::post::ItemSelection>()),
+            ("make_label_sheet", self.schema::<crate::post::LabelSheet>()),
+            ("make_manifest", self.schema::<crate::post::ItemSelection>()),
         ];
         for operation in OPERATIONS.iter().copied().flatten() {
             let Operation { name, method, path, .. } = *operation;

@@ -20,6 +20,7 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use crate::assets::Assets;
+use crate::carrier;
 use crate::locale::{Lang, Texts};
 
 pub mod format;
@@ -135,6 +136,10 @@ fn environment(lang: Lang, texts: &Arc<Texts>, assets: &Arc<Assets>) -> anyhow::
     env.add_function("asset", move |name: &str| {
         let path = held.path(name).map(str::to_owned);
         path.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, format!("no asset {name}")))
+    });
+
+    env.add_function("tracking_page", |carrier: &str, number: &str| {
+        Value::from(carrier::of(carrier).and_then(|carrier| carrier.tracking_page(number)))
     });
 
     for (name, style) in [

@@ -308,6 +308,8 @@ pub async fn active(app: &App, ledger: Uuid, member: Uuid) -> Result<Option<Acto
 /// ledger, like everything else that may have changed a moment ago.
 async fn acting(app: &App, ledger: Uuid, member: &Member, kind: u8, id: Uuid) -> Result<Option<Actor>, Problem> {
     let Some(role) = member.role.filter(|_| member.status == Some(MemberStatus::Active)) else { return Ok(None) };
+    // A customer with an account is written down as one who holds a link, which is how they came.
+    let kind = if role == Role::Recipient && kind == actor_kind::MEMBER { actor_kind::LINK_HOLDER } else { kind };
     let own = match member.permission_set {
         Some(set) => Some(load::<PermissionSet>(app, ledger, set).await?.rights()),
         None => None,

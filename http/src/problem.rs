@@ -56,6 +56,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("document.unprintable", 422),
     ("document.not_pint", 422),
     ("document.too_many", 422),
+    ("postal_item.bad_selection", 422),
+    ("postal_item.bad_layout", 422),
     ("client.bad_honorific", 422),
     ("grant.no_company", 422),
     ("import.unreadable", 422),
@@ -174,6 +176,8 @@ impl From<VaultError> for Problem {
         match error {
             VaultError::Sql(error) => error.into(),
             VaultError::Stopped(_) => Problem::unavailable(error),
+            // Somebody erased the person while this was decided.
+            VaultError::Erased(_) => Problem::new("request.conflict"),
             error => Problem::failed(error),
         }
     }
@@ -203,6 +207,7 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         match refusal {
             Refusal::NotFound => Problem::not_found(),
+            Refusal::Forbidden(code) => Problem::new(code),
             Refusal::BadParameter(name) => Problem::at("request.bad_parameter", format!("/{name}")),
             Refusal::Failed(error) => error.into(),
         }

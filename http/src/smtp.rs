@@ -14,6 +14,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use keiin_domain::mail::MailFailure;
 use keiin_projections::mail::{Letter, Rendered};
+use lettre::address::Envelope;
 use lettre::message::dkim::{
     DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
 };
@@ -133,13 +134,24 @@ impl Smtp {
     }
 
     /// Hands one mail over. Whatever goes wrong, the connection is not used again.
-    pub async fn send(&self, line: &mut Line, letter: &Letter, text: Rendered, now_us: i64) -> Result<(), Trouble> {
+    /// `back` says where it comes back to, where that is not the address that it comes from.
+    pub async fn send(
+        &self,
+        line: &mut Line,
+        letter: &Letter,
+        text: Rendered,
+        back: Option<String>,
+        now_us: i64,
+    ) -> Result<(), Trouble> {
         let message = self.message(letter, text, now_us)?;
+        let from = back.and_then(|back| back.parse().ok()).or_else(|| message.envelope().from().cloned());
+        let envelope = Envelope::new(from, message.envelope().to().to_vec());
+        let envelope = envelope.map_err(|error| undeliverable("5.1.3", &error.to_string()))?;
         if line.0.as_ref().is_none_or(AsyncSmtpConnection::has_broken) {
             *line = self.connect().await?;
         }
         let Some(connection) = &mut line.0 else { return Err(Trouble::Away("no connection".into())) };
-        let sent = tokio::time::timeout(PATIENCE, connection.send(message.envelope(), &message.formatted())).await;
+        let sent = tokio::time::timeout(PATIENCE, connection.send(&envelope, &message.formatted())).await;
         let error = match sent {
             Ok(Ok(_)) => return Ok(()),
             Ok(Err(error)) => error,

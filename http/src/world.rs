@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use keiin_domain::context::World;
 use keiin_domain::terms::Text;
+use keiin_domain::webhook::{SigningKeys, WebhookKind};
 use keiin_domain::{access_token, authorization};
 use keiin_eventlog::seal::{self, Key, SubjectKeyId};
 use keiin_eventlog::vault::{Entry, NewSubjectKey, Vault, VaultError};
@@ -14,8 +15,10 @@ use crate::app::App;
 use crate::config::Passwords;
 use crate::legal::Legal;
 use crate::oauth::held;
+use crate::outbound::Outbound;
 use crate::password::{self, PASSWORD};
 use crate::signup::CODE;
+use crate::webhook::sign::{KEYS, Keys};
 use crate::{factor, random};
 
 /// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
@@ -35,6 +38,7 @@ fn lifetime_us(kind: &str) -> Option<i64> {
 pub struct Minted<'a> {
     vault: &'a Vault,
     legal: &'a Legal,
+    outbound: &'a Outbound,
     passwords: Passwords,
     ledger: Uuid,
     now_us: i64,
@@ -42,7 +46,7 @@ pub struct Minted<'a> {
     new_keys: Vec<NewSubjectKey>,
     entries: Vec<Entry>,
     /// Kind and lookup of the secrets that are stored.
-    stored: Vec<(&'static str, [u8; 32])>,
+    stored: Vec<(&'static str, Vec<u8>)>,
     /// The secrets of this command, for its answer: kind and text.
     pub secrets: Vec<(&'static str, String)>,
     /// `World` cannot fail, so the first failure waits here.
@@ -52,11 +56,13 @@ pub struct Minted<'a> {
 impl<'a> Minted<'a> {
     /// An empty one.
     pub fn new(app: &'a App, ledger: Uuid, now_us: i64) -> Minted<'a> {
-        let (vault, legal, passwords) = (&*app.vault, &app.legal, app.config.passwords);
+        let (vault, legal, outbound) = (&*app.vault, &app.legal, &*app.outbound);
+        let passwords = app.config.passwords;
         let (subject_keys, new_keys, entries, stored, secrets) = Default::default();
         Minted {
             vault,
             legal,
+            outbound,
             passwords,
             ledger,
             now_us,
@@ -135,6 +141,11 @@ impl World for Minted<'_> {
         self.or_fail(subject, Uuid::nil())
     }
 
+    fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid> {
+        let subject = self.vault.find_subject(self.ledger, namespace, fact);
+        self.or_fail(subject, None)
+    }
+
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
         let id = self.vault.fingerprint(self.ledger, namespace, fact);
         self.or_fail(id, Uuid::nil())
@@ -152,7 +163,7 @@ impl World for Minted<'_> {
         let expires_us = lifetime_us(kind).map(|us| self.now_us + us);
         self.entries.push(Entry { expires_us, ..self.entry(kind, hash.to_vec(), owner, kept) });
         self.secrets.push((kind, text));
-        self.stored.push((kind, hash));
+        self.stored.push((kind, hash.to_vec()));
         hash
     }
 
@@ -223,11 +234,44 @@ impl World for Minted<'_> {
             .is_some_and(|hash| password::matches(&hash, password))
     }
 
+    fn signing_keys(&mut self, webhook: Uuid) -> SigningKeys {
+        let (id, keys) = (random::id_at(self.now_us), Keys::new());
+        self.entries.push(self.entry(KEYS, id.as_bytes().to_vec(), webhook, keys.to_bytes()));
+        self.stored.push((KEYS, id.as_bytes().to_vec()));
+        self.secrets.push((KEYS, keys.secret_text()));
+        SigningKeys { id, public_key: keys.public() }
+    }
+
+    fn keep(&mut self, kind: &'static str, owner: Uuid, text: &str) -> Uuid {
+        let id = random::id_at(self.now_us);
+        self.entries.push(self.entry(kind, id.as_bytes().to_vec(), owner, text.as_bytes().to_vec()));
+        self.stored.push((kind, id.as_bytes().to_vec()));
+        id
+    }
+
+    fn may_send_to(&mut self, kind: WebhookKind, url: &str) -> bool {
+        match kind {
+            WebhookKind::Standard => self.outbound.permits(url),
+            WebhookKind::Slack => self.outbound.is_slack(url) && self.outbound.permits(url),
+        }
+    }
+
+    fn pages(&mut self, sha256: &[u8; 32]) -> Option<u32> {
+        let found = self.vault.get(crate::paper::FILE, sha256);
+        let entry = self.or_fail(found, None).filter(|entry| entry.ledger == self.ledger)?;
+        keiin_formats::pdf::pages(entry.value)
+    }
+
     fn open(&mut self, subject: Uuid, key_version: u16, sealed: &[u8]) -> Option<Vec<u8>> {
         let id = SubjectKeyId { ledger: self.ledger, subject, version: key_version };
         let key = self.vault.subject_key(id.ledger, subject, key_version);
         let key = self.or_fail(key, None)?;
         seal::open_value(&key, id, sealed).ok()
+    }
+
+    fn is_erased(&mut self, subject: Uuid) -> bool {
+        let erased = self.vault.is_erased(self.ledger, subject);
+        self.or_fail(erased, false)
     }
 }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
 use crate::view::{Named, Row, Seen, col, filled};
 
@@ -33,6 +34,8 @@ pub static CLIENTS: Table = Table {
         text("reading"),
         blob("subject"),
         personal("person_reading"),
+        personal("person_search"),
+        text("search"),
         text("overridden"),
         text("override_reason"),
         text("status"),
@@ -55,13 +58,14 @@ pub static CONTACTS: Table = Table {
         personal("department"),
         personal("email"),
         personal("phone"),
+        personal("search"),
     ],
     indexes: &[],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "client", revision: 2, tables: &[&CLIENTS, &CONTACTS], fold };
+pub const PROJECTION: Projection = Projection { name: "client", revision: 3, tables: &[&CLIENTS, &CONTACTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Client::STREAM {
@@ -90,7 +94,11 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
 }
 
 fn columns(profile: Profile, reading: String, person: Option<Sealed<Person>>, keys: &Opener) -> Columns {
+    let kana = person.as_ref().and_then(|person| person.open(keys)).map(|person| person.kana);
     vec![
+        ("search", cell(search::lines(&[&profile.name, &reading, &profile.registration_number]))),
+        ("person_search", cell(kana.as_deref().map(search::folded))),
+        ("person_reading", cell(kana)),
         ("name", cell(profile.name)),
         ("honorific", cell(profile.honorific.name())),
         ("registration_number", cell(profile.registration_number)),
@@ -100,8 +108,7 @@ fn columns(profile: Profile, reading: String, person: Option<Sealed<Person>>, ke
         ("street_address", cell(profile.street_address)),
         ("extended_address", cell(profile.extended_address)),
         ("reading", cell(reading)),
-        ("subject", cell(person.as_ref().map(|person| person.subject))),
-        ("person_reading", cell(person.and_then(|person| person.open(keys)).map(|person| person.kana))),
+        ("subject", cell(person.map(|person| person.subject))),
     ]
 }
 
@@ -109,7 +116,9 @@ fn contacts(fact: &Fact, contacts: Vec<Sealed<Contact>>, keys: &Opener, out: &mu
     for (place, contact) in contacts.into_iter().enumerate() {
         let mut columns = vec![("subject", cell(contact.subject))];
         if let Some(contact) = contact.open(keys) {
+            let Contact { name, reading, email, phone, department } = &contact;
             columns.extend([
+                ("search", cell(search::lines(&[name, reading, email, phone, department]))),
                 ("name", cell(contact.name)),
                 ("reading", cell(contact.reading)),
                 ("department", cell(contact.department)),
@@ -237,15 +246,13 @@ impl Recipient {
     }
 }
 
-/// Clients with their main contact, everybody's names and addresses (`people`), the number of their `documents` and what is
+/// Clients with their main contact, the number of their `documents` and what is
 /// `open`.
 pub const FROM: &str = "(SELECT c.*, m.subject AS main, m.name AS contact_name, m.email AS contact_email,
-        (SELECT string_agg(k.name || ' ' || k.reading || ' ' || k.email, ' ') FROM client_contacts k
-         WHERE k.ledger = c.ledger AND k.id = c.id) AS people,
         (SELECT count(*) FROM documents d WHERE d.ledger = c.ledger AND d.client_id = c.id) AS documents,
         (SELECT CAST(coalesce(sum(d.total - d.withheld - d.paid), 0) AS BIGINT) FROM documents d
-         WHERE d.ledger = c.ledger AND d.client_id = c.id AND d.document_type = 'invoice' AND d.number IS NOT NULL
-           AND d.cancelled_reason IS NULL AND d.paid < d.total - d.withheld) AS open
+         WHERE d.ledger = c.ledger AND d.client_id = c.id AND d.document_type = 'invoice' AND d.revision > 0
+           AND d.cancelled = 0 AND d.paid < d.total - d.withheld) AS open
       FROM clients c LEFT JOIN client_contacts m ON m.ledger = c.ledger AND m.id = c.id AND m.place = 0)";
 
 /// Text, if there is any.
@@ -294,8 +301,11 @@ impl Query for ListClients {
     const LIST: bool = true;
     type Answer = Listing<ClientView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let searched = ["name", "reading", "person_reading", "registration_number", "people"];
-        let filter = Filter::new().and("t.status = ?", params.text("status")).like(&searched, params.text("q"));
+        let [name, person, contact] = ["t.search", "t.person_search", "k.search"].map(search::has);
+        let people = format!("t.id IN (SELECT k.id FROM client_contacts k WHERE k.ledger = :ledger AND {contact})");
+        let filter = Filter::new()
+            .and("t.status = ?", params.text("status"))
+            .search(&format!("{name} OR {person} OR {people}"), params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
         Ok(Listing { counts: read.counts(who, "clients", Filter::new())?, ..page })
     }

@@ -1,12 +1,13 @@
-//! Deliveries: what went to whom by secure link, and what became of it. Whether its mail went out stands with the mails
+//! Deliveries: what went to whom by secure link or into an inbox, and what became of it. Whether its mail went out stands with the mails
 //! and is joined; whether time is up is computed when asked.
 
 use std::sync::LazyLock;
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
-use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, PASSCODE_TRIES};
+use keiin_domain::delivery::{Closed, Delivery, DeliveryEvent, Enclosed, PASSCODE_TRIES};
 use keiin_domain::role::Permission;
+use keiin_domain::sealed::{Person, Sealed};
 use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Value, Writes, blob, cell, int, personal};
+use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
 use crate::view::{Row, Seen, Time, col, filled};
 
 /// One row a delivery.
@@ -25,7 +26,10 @@ pub static DELIVERIES: Table = Table {
     name: "deliveries",
     key: &[blob("id")],
     columns: &[
+        text("channel"),
         blob("document_id"),
+        blob("member_id"),
+        blob("sent_by"),
         blob("subject"),
         personal("to_name"),
         personal("to_email"),
@@ -44,7 +48,16 @@ pub static DELIVERIES: Table = Table {
         int("version"),
         int("position"),
     ],
-    indexes: &["since"],
+    indexes: &["since", "member_id"],
+    only_grows: false,
+};
+
+/// One row an answer of a recipient.
+pub static REPLIES: Table = Table {
+    name: "delivery_replies",
+    key: &[blob("delivery_id"), int("n")],
+    columns: &[blob("subject"), personal("text"), int("replied_at")],
+    indexes: &[],
     only_grows: false,
 };
 
@@ -59,7 +72,7 @@ pub static ENCLOSED: Table = Table {
 
 /// The projection.
 pub const PROJECTION: Projection =
-    Projection { name: "delivery", revision: 2, tables: &[&DELIVERIES, &ENCLOSED], fold };
+    Projection { name: "delivery", revision: 3, tables: &[&DELIVERIES, &ENCLOSED, &REPLIES], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Delivery::STREAM {
@@ -67,29 +80,38 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     }
     match fact.read()? {
         DeliveryEvent::LinkIssued(e) => {
-            let to = e.recipient.open(keys);
-            for (n, one) in (0u32..).zip(&e.documents) {
-                let columns = [("n", cell(n)), ("revision", cell(one.revision)), ("downloads", cell(0u32))];
-                out.put(&ENCLOSED, [fact.id(), cell(one.document_id)], columns);
-            }
-            let columns = [
-                ("document_id", cell(e.documents.first().map(|one| one.document_id))),
-                ("subject", cell(e.recipient.subject)),
-                ("to_name", cell(to.as_ref().map(|p| p.name.as_str()))),
-                ("to_email", cell(to.as_ref().map(|p| p.email.as_str()))),
-                ("message", cell(to.as_ref().map(|p| p.note.as_str()))),
+            let mut columns = sent(fact, &e.documents, &e.recipient, e.sent_by, keys, out);
+            columns.extend([
+                ("channel", cell("secure_link")),
                 ("expires_at", cell(e.expires_at_us)),
                 ("view_limit", cell(e.view_limit)),
                 ("has_passcode", cell(e.has_passcode)),
-                ("views", cell(0u32)),
-                ("wrong", cell(0u32)),
-                ("issued_at", cell(fact.time_us())),
-                ("mailed", cell(fact.leaf.position)),
-                ("expired", cell(false)),
-                ("revoked", cell(false)),
-            ];
+            ]);
             out.born(&DELIVERIES, fact, columns);
         }
+        DeliveryEvent::InboxDelivered(e) => {
+            let mut columns = sent(fact, &e.documents, &e.recipient, e.sent_by, keys, out);
+            columns.extend([
+                ("channel", cell("inbox")),
+                ("member_id", cell(e.member_id)),
+                ("has_passcode", cell(false)),
+            ]);
+            out.born(&DELIVERIES, fact, columns);
+        }
+        DeliveryEvent::RecipientRegistered(e) => {
+            out.changed(&DELIVERIES, fact, [("member_id", cell(e.member_id))]);
+        }
+        DeliveryEvent::Opened(e) => {
+            out.changed(&DELIVERIES, fact, [("views", cell(e.view)), ("last_opened_at", cell(fact.time_us()))]);
+        }
+        DeliveryEvent::Replied(e) => {
+            let text = e.reply.open(keys).map(|reply| reply.note);
+            let columns =
+                [("subject", cell(e.reply.subject)), ("text", cell(text)), ("replied_at", cell(fact.time_us()))];
+            out.put(&REPLIES, [fact.id(), cell(fact.leaf.position)], columns);
+            out.changed(&DELIVERIES, fact, []);
+        }
+        DeliveryEvent::Withdrawn(_) => out.changed(&DELIVERIES, fact, [("revoked", cell(true))]),
         DeliveryEvent::LinkReissued(e) => {
             let columns = [
                 ("expires_at", cell(e.expires_at_us)),
@@ -118,6 +140,36 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     Ok(())
 }
 
+/// What every delivery begins with; its documents have rows of their own.
+fn sent(
+    fact: &Fact,
+    documents: &[Enclosed],
+    recipient: &Sealed<Person>,
+    sent_by: Option<Uuid>,
+    keys: &Opener,
+    out: &mut Writes,
+) -> Columns {
+    for (n, one) in (0u32..).zip(documents) {
+        let columns = [("n", cell(n)), ("revision", cell(one.revision)), ("downloads", cell(0u32))];
+        out.put(&ENCLOSED, [fact.id(), cell(one.document_id)], columns);
+    }
+    let to = recipient.open(keys);
+    vec![
+        ("document_id", cell(documents.first().map(|one| one.document_id))),
+        ("sent_by", cell(sent_by)),
+        ("subject", cell(recipient.subject)),
+        ("to_name", cell(to.as_ref().map(|p| p.name.as_str()))),
+        ("to_email", cell(to.as_ref().map(|p| p.email.as_str()))),
+        ("message", cell(to.as_ref().map(|p| p.note.as_str()))),
+        ("views", cell(0u32)),
+        ("wrong", cell(0u32)),
+        ("issued_at", cell(fact.time_us())),
+        ("mailed", cell(fact.leaf.position)),
+        ("expired", cell(false)),
+        ("revoked", cell(false)),
+    ]
+}
+
 /// Links whose time is up and whose expiry is not written yet: company and delivery, the longest overdue first.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<(Uuid, Uuid)>, Refusal> {
     let sql = "SELECT ledger, id FROM deliveries WHERE expired = 0 AND revoked = 0 AND expires_at <= $1
@@ -135,6 +187,8 @@ pub struct DeliveryView {
     pub version: u64,
     /// Last record about it.
     pub position: u64,
+    /// `secure_link` or `inbox`.
+    pub channel: String,
     /// What, in the order of the sender.
     pub documents: Vec<DocumentOf>,
     /// To whom.
@@ -142,10 +196,18 @@ pub struct DeliveryView {
     /// What was written in the mail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// `revoked` or `locked`; else `opened` if it ever was; else `failed`, `expired`, `sent` or `sending`.
+    /// The recipient's account, where they have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recipient_id: Option<Uuid>,
+    /// What they answered, the oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replies: Vec<ReplyView>,
+    /// `revoked` or `locked`; else `opened` if it ever was; else `delivered` into an inbox, `failed`, `expired`, `sent` or
+    /// `sending`.
     pub status: String,
-    /// Until when the link works.
-    pub expires_at: Time,
+    /// Until when the link works, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
     /// How often it was opened.
     pub views: u32,
     /// How often it may be.
@@ -161,6 +223,16 @@ pub struct DeliveryView {
     /// What the mail server said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// An answer of a recipient.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReplyView {
+    /// Absent once they were erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// When.
+    pub replied_at: Time,
 }
 
 /// A delivery's document.
@@ -181,6 +253,9 @@ pub struct DocumentOf {
     /// When they took it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_downloaded_at: Option<Time>,
+    /// When they accepted it, where it is a quote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Time>,
 }
 
 /// Deliveries with what is derived: `status`, `failure`, and the numbers and titles of their documents, to be searched.
@@ -189,9 +264,10 @@ pub static FROM: LazyLock<String> = LazyLock::new(|| {
         "(SELECT d.*, (SELECT string_agg(coalesce(o.number, '') || ' ' || o.title, ' ') FROM delivery_documents x
              JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
              WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS papers,
-        CASE WHEN m.state IN ('failed', 'dead') THEN trim(CAST(m.code AS TEXT) || ' ' || m.diagnostic) END AS failure,
+        CASE WHEN m.state IN ('failed', 'dead', 'bounced') THEN trim(coalesce(CAST(m.code AS TEXT), '') || ' ' || m.diagnostic) END AS failure,
         CASE WHEN d.revoked = 1 THEN 'revoked' WHEN d.wrong >= {PASSCODE_TRIES} THEN 'locked'
-             WHEN d.views > 0 THEN 'opened' WHEN m.state IN ('failed', 'dead') THEN 'failed'
+             WHEN d.views > 0 THEN 'opened' WHEN d.channel = 'inbox' THEN 'delivered'
+             WHEN m.state IN ('failed', 'dead', 'bounced') THEN 'failed'
              WHEN d.expired = 1 OR d.expires_at <= :now THEN 'expired'
              WHEN m.state = 'sent' THEN 'sent' ELSE 'sending' END AS status
       FROM deliveries d
@@ -204,7 +280,10 @@ fn view(row: &Row) -> Seen<DeliveryView> {
         id: col(row, "id")?,
         version: col(row, "version")?,
         position: col(row, "position")?,
+        channel: col(row, "channel")?,
         documents: vec![],
+        recipient_id: col(row, "member_id")?,
+        replies: vec![],
         to: Recipient::read(row, "to_name", "to_email")?,
         message: col::<Option<_>>(row, "message")?.and_then(filled),
         status: col(row, "status")?,
@@ -218,19 +297,22 @@ fn view(row: &Row) -> Seen<DeliveryView> {
     })
 }
 
-/// Fills the documents in.
-fn enclosed(read: &Read, who: &Who, mut deliveries: Vec<DeliveryView>) -> Result<Vec<DeliveryView>, Refusal> {
+/// Documents and answers of some deliveries, each with the delivery's id.
+pub(crate) type Beside = (Vec<(Uuid, DocumentOf)>, Vec<(Uuid, ReplyView)>);
+
+/// What stands beside some deliveries.
+pub(crate) fn beside(read: &Read, who: &Who, deliveries: &[Uuid]) -> Result<Beside, Refusal> {
     if deliveries.is_empty() {
-        return Ok(deliveries);
+        return Ok((vec![], vec![]));
     }
-    let ids: Vec<Value> = deliveries.iter().map(|one| cell(one.id)).collect();
+    let ids = || deliveries.iter().map(|id| cell(*id)).collect::<Vec<Value>>();
+    let places = vec!["?"; deliveries.len()].join(", ");
     let sql = format!(
-        "SELECT x.*, o.document_type, o.number, o.title FROM delivery_documents x
+        "SELECT x.*, o.document_type, o.number, o.title, o.accepted_at FROM delivery_documents x
          JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
-         WHERE x.ledger = :ledger AND x.delivery_id IN ({}) ORDER BY x.n",
-        vec!["?"; ids.len()].join(", ")
+         WHERE x.ledger = :ledger AND x.delivery_id IN ({places}) ORDER BY x.n"
     );
-    let found = read.rows(who, &sql, ids, |row| {
+    let documents = read.rows(who, &sql, ids(), |row| {
         let document = DocumentOf {
             id: col(row, "document_id")?,
             document_type: col(row, "document_type")?,
@@ -239,18 +321,38 @@ fn enclosed(read: &Read, who: &Who, mut deliveries: Vec<DeliveryView>) -> Result
             revision: col(row, "revision")?,
             downloads: col(row, "downloads")?,
             last_downloaded_at: col(row, "last_downloaded_at")?,
+            accepted_at: col(row, "accepted_at")?,
         };
         Ok((col::<Uuid>(row, "delivery_id")?, document))
     })?;
-    for (delivery, document) in found {
-        let of = deliveries.iter_mut().find(|one| one.id == delivery);
-        of.into_iter().for_each(|one| one.documents.push(document.clone()));
+    let sql = format!(
+        "SELECT * FROM delivery_replies WHERE ledger = :ledger AND delivery_id IN ({places}) ORDER BY delivery_id, n"
+    );
+    let replies = read.rows(who, &sql, ids(), |row| {
+        let reply = ReplyView { text: col(row, "text")?, replied_at: col(row, "replied_at")? };
+        Ok((col::<Uuid>(row, "delivery_id")?, reply))
+    })?;
+    Ok((documents, replies))
+}
+
+/// Fills in what stands beside.
+fn enclosed(read: &Read, who: &Who, mut deliveries: Vec<DeliveryView>) -> Result<Vec<DeliveryView>, Refusal> {
+    let ids: Vec<Uuid> = deliveries.iter().map(|one| one.id).collect();
+    let (documents, replies) = beside(read, who, &ids)?;
+    for one in &mut deliveries {
+        one.documents = of(one.id, &documents);
+        one.replies = of(one.id, &replies);
     }
     Ok(deliveries)
 }
 
+/// What is of this delivery.
+pub(crate) fn of<T: Clone>(delivery: Uuid, all: &[(Uuid, T)]) -> Vec<T> {
+    all.iter().filter(|(id, _)| *id == delivery).map(|(_, one)| one.clone()).collect()
+}
+
 /// What becomes of a delivery.
-const STATUS: &[&str] = &["sending", "sent", "failed", "opened", "expired", "locked", "revoked"];
+const STATUS: &[&str] = &["sending", "sent", "failed", "delivered", "opened", "expired", "locked", "revoked"];
 
 /// All deliveries, newest first. `from` and `to` are days on which they were ordered.
 pub struct ListDeliveries;
@@ -262,6 +364,7 @@ impl Query for ListDeliveries {
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
         Param { name: "status", kind: Kind::OneOf(STATUS) },
+        Param { name: "channel", kind: Kind::OneOf(&["secure_link", "inbox"]) },
         Param { name: "document_id", kind: Kind::Id },
         Param { name: "from", kind: Kind::Day },
         Param { name: "to", kind: Kind::Day },
@@ -272,6 +375,7 @@ impl Query for ListDeliveries {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter = Filter::new()
             .and("t.status = ?", params.text("status"))
+            .and("t.channel = ?", params.text("channel"))
             .and(
                 "t.id IN (SELECT x.delivery_id FROM delivery_documents x WHERE x.ledger = t.ledger AND x.document_id = ?)",
                 params.id("document_id"),

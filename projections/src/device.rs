@@ -115,12 +115,12 @@ impl Query for ListDevices {
     type Answer = Listing<DeviceView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let known = Filter::new().and("t.member_id = ?", Some(who.person())).and("t.known = ?", Some(true));
-        let Listing { items, next, counts } = read.list(who, FROM, known, params, view)?;
+        let Listing { items, next, counts, figures } = read.list(who, FROM, known, params, view)?;
         let mut devices = vec![];
         for found in items {
             devices.push(with_origin(read, who, found).await?);
         }
-        Ok(Listing { items: devices, next, counts })
+        Ok(Listing { items: devices, next, counts, figures })
     }
 }
 

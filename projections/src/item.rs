@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Writes, blob, cell, int, text};
 use crate::view::{Row, Seen, col, filled};
 
@@ -26,6 +27,7 @@ pub static ITEMS: Table = Table {
         text("tax_rate"),
         int("tax_inclusive"),
         int("has_jp_withholding_tax"),
+        text("search"),
         text("status"),
         int("since"),
         int("version"),
@@ -36,7 +38,7 @@ pub static ITEMS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "item", revision: 1, tables: &[&ITEMS], fold };
+pub const PROJECTION: Projection = Projection { name: "item", revision: 2, tables: &[&ITEMS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Item::STREAM {
@@ -56,6 +58,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
 
 fn columns(details: Details) -> Columns {
     vec![
+        ("search", cell(search::lines(&[&details.code, &details.description]))),
         ("code", cell(details.code)),
         ("description", cell(details.description)),
         ("unit", cell(details.unit)),
@@ -128,7 +131,7 @@ impl Query for ListItems {
     type Answer = Listing<ItemView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter = Filter::new().and("t.status = ?", params.text("status"));
-        let page = read.list(who, FROM, filter.like(&["code", "description"], params.text("q")), params, view)?;
+        let page = read.list(who, FROM, filter.search(&search::has("t.search"), params.text("q")), params, view)?;
         Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }

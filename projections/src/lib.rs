@@ -18,6 +18,7 @@ pub mod event;
 pub mod fact;
 pub mod factor;
 pub mod grant;
+pub mod inbox;
 pub mod item;
 pub mod kiosk;
 pub mod lifecycle;
@@ -27,9 +28,11 @@ pub mod operator;
 pub mod passkey;
 pub mod permission_set;
 pub mod phone;
+pub mod postal_item;
 pub mod query;
 pub mod recurrence;
 pub mod runner;
+pub mod search;
 pub mod secretary;
 pub mod security;
 pub mod session;
@@ -41,6 +44,7 @@ pub mod tenant;
 pub mod token;
 pub mod view;
 pub mod visit;
+pub mod webhook;
 
 /// Every projection, in one visible list; folded in this order.
 pub static PROJECTIONS: &[runner::Projection] = &[
@@ -55,6 +59,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     recurrence::PROJECTION,
     batch::PROJECTION,
     delivery::PROJECTION,
+    postal_item::PROJECTION,
     visit::PROJECTION,
     kiosk::PROJECTION,
     token::PROJECTION,
@@ -70,6 +75,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     operator::PROJECTION,
     grant::PROJECTION,
     sign_up::PROJECTION,
+    webhook::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];
@@ -99,6 +105,11 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<batch::GetBatch>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
+    v.query::<postal_item::ListPostalItems>();
+    v.query::<postal_item::GetPostalItem>();
+    v.query::<postal_item::GetPrintQueue>();
+    v.query::<postal_item::GetHandedOver>();
+    v.query::<inbox::ListInbox>();
     v.query::<visit::ListVisits>();
     v.query::<visit::GetVisit>();
     v.query::<kiosk::ListKiosks>();
@@ -125,6 +136,10 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<device::GetDevice>();
     v.query::<mail::ListMails>();
     v.query::<mail::GetMail>();
+    v.query::<webhook::ListWebhooks>();
+    v.query::<webhook::GetWebhook>();
+    v.query::<webhook::delivery::ListWebhookDeliveries>();
+    v.query::<webhook::delivery::GetWebhookDelivery>();
     v.query::<event::ListEvents>();
     v.query::<event::GetEvent>();
 }

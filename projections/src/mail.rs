@@ -4,11 +4,14 @@
 //! An outcome is a record of its own, so even the outbox comes back by a rebuild. Only leases and attempts without an
 //! outcome are kept beside, in `effect_attempts`, which a rebuild leaves alone.
 
+mod letter;
+
 use keiin_domain::command::Aggregate;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::data::DataClass;
 use keiin_domain::delivery::{Delivery, DeliveryEvent};
 use keiin_domain::device::{Device, DeviceEvent};
+use keiin_domain::document::{Document, DocumentEvent};
 use keiin_domain::grant::{Grant, GrantEvent};
 use keiin_domain::mail::{Mail, MailEvent};
 use keiin_domain::member::{Member, MemberEvent};
@@ -16,18 +19,21 @@ use keiin_domain::role::{Permission, Role};
 use keiin_domain::secretary::{Secretary, SecretaryEvent};
 use keiin_domain::sign_up::{SignUp, SignUpEvent};
 use keiin_domain::visit::{Visit, VisitEvent};
+use keiin_domain::webhook::{Webhook, WebhookEvent};
 use keiin_eventlog::sql::{Scope, Tx};
 use keiin_eventlog::values;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::letter::*;
+use self::letter::{is_private, letter};
 use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, OURS, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Table, Value, Writes, blob, cell, int, text};
-use crate::view::{Row, Seen, SqlError, Time, col, filled};
+use crate::view::{Row, Seen, SqlError, Time, col};
 
 /// One row a mail: the record that asked for it, and which of that record's mails it is.
 pub static EFFECTS: Table = Table {
@@ -48,15 +54,28 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 5, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 8, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() == Grant::STREAM {
         // To each owner of the company: their account is what the mail's address and name are found by.
-        if let GrantEvent::Approved(e) = fact.read()? {
-            for (n, owner) in (0u16..).zip(e.mail_to) {
-                queue(fact, n, "support_access", Member::STREAM, cell(owner), out);
-            }
+        let GrantEvent::Approved(e) = fact.read()? else { return Ok(()) };
+        for (n, owner) in (0u16..).zip(e.mail_to) {
+            queue(fact, n, "support_access", Member::STREAM, cell(owner), out);
+        }
+        return Ok(());
+    }
+    if fact.stream() == Webhook::STREAM {
+        let WebhookEvent::Disabled(e) = fact.read()? else { return Ok(()) };
+        for (n, owner) in (0u16..).zip(e.mail_to) {
+            queue(fact, n, "webhook_disabled", Member::STREAM, cell(owner), out);
+        }
+        return Ok(());
+    }
+    if fact.stream() == Document::STREAM {
+        // To whoever sent it.
+        if let DocumentEvent::Accepted(e) = fact.read()? {
+            queue(fact, 0, "acceptance", Delivery::STREAM, cell(e.delivery_id), out);
         }
         return Ok(());
     }
@@ -70,6 +89,8 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         },
         Delivery::STREAM => match fact.read()? {
             DeliveryEvent::LinkIssued(_) | DeliveryEvent::LinkReissued(_) => Some("delivery"),
+            DeliveryEvent::InboxDelivered(_) => Some("inbox"),
+            DeliveryEvent::Replied(_) => Some("reply"),
             _ => None,
         },
         Device::STREAM => match fact.read()? {
@@ -114,173 +135,41 @@ fn queue(fact: &Fact, n: u16, template: &str, object_kind: &str, object_id: Valu
 
 /// A refusal (5xx, RFC 5321) is final; with any other code the server gave up.
 fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
-    match fact.read()? {
+    let said = |state: &str, code: Option<u16>, text: Option<String>| {
+        vec![("state", cell(state)), ("code", cell(code)), ("diagnostic", cell(text))]
+    };
+    let (position, n, columns) = match fact.read()? {
         MailEvent::Sent(e) => {
-            let columns = [("state", cell("sent")), ("sent_at", cell(fact.time_us()))];
-            out.set(&EFFECTS, [cell(e.effect_position), cell(e.n)], columns);
+            (e.effect_position, e.n, vec![("state", cell("sent")), ("sent_at", cell(fact.time_us()))])
         }
         MailEvent::Failed(e) => {
             let state = if e.code >= 500 { "failed" } else { "dead" };
-            let columns = [("state", cell(state)), ("code", cell(e.code)), ("diagnostic", cell(e.diagnostic))];
-            out.set(&EFFECTS, [cell(e.effect_position), cell(e.n)], columns);
+            (e.effect_position, e.n, said(state, Some(e.code), Some(e.diagnostic)))
         }
-    }
+        MailEvent::Bounced(e) => {
+            let text = format!("{} {}", e.status, e.diagnostic).trim().to_owned();
+            (e.effect_position, e.n, said("bounced", None, Some(text)))
+        }
+        MailEvent::Complained(e) => (e.effect_position, e.n, said("complained", None, Some(e.feedback))),
+        MailEvent::Requeued(e) => (e.effect_position, e.n, said("queued", None, None)),
+    };
+    out.set(&EFFECTS, [cell(position), cell(n)], columns);
     Ok(())
 }
 
-/// Texts of mails.
-pub const TEMPLATES: &[&str] = &[
-    "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
-    "new_device", "email_code", "welcome", "support_access", "secretary_confirm", "secretary_confirmed",
-];
-
-/// Is the link in it for its reader's eyes alone, whoever may read mails?
-fn is_private(template: &str) -> bool {
-    ["password_", "secretary_"].iter().any(|kind| template.starts_with(kind)) || template == "new_device"
+/// Name of a mail's text; `None` if there is no such mail.
+pub fn template_of(read: &Read, ledger: Uuid, position: u64, n: u16) -> Result<Option<String>, Refusal> {
+    let sql = "SELECT template FROM effects WHERE ledger = $1 AND position = $2 AND n = $3";
+    let row =
+        read.sql(|connection| Ok(connection.row(Scope::Ledger(ledger), sql, &values![ledger, position, n])?))?;
+    Ok(row.map(|row| row.get(0)).transpose()?)
 }
 
-/// Everything that a mail's text may need; which fields are there depends on the template.
-#[derive(Clone, Debug, Serialize)]
-pub struct Letter {
-    /// Whose mail.
-    pub ledger: Uuid,
-    /// The record that asked for it.
-    pub position: u64,
-    /// Which of that record's mails.
-    pub n: u16,
-    /// One of [`TEMPLATES`].
-    pub template: String,
-    /// When it was asked for.
-    pub queued_at: Time,
-    /// `member`, `delivery`, `visit`, `device`, `sign_up` or `secretary`.
-    pub object_kind: String,
-    /// The invited member, the delivery, the visit, the device, the sign-up: whose secret a link needs.
-    pub object_id: Uuid,
-    /// To whom.
-    pub to: Recipient,
-    /// Who writes.
-    pub company: Option<String>,
-    /// Short name of a company that has just signed up.
-    pub slug: Option<String>,
-    /// Role of an invited member.
-    pub role: Option<String>,
-    /// Of a delivered document.
-    pub document_number: Option<String>,
-    /// Of a delivered document.
-    pub document_title: Option<String>,
-    /// Written by the sender of a delivery.
-    pub message: Option<String>,
-    /// Of an invitation or a link.
-    pub expires_at: Option<Time>,
-    /// Who comes or came.
-    pub visitor_name: Option<String>,
-    /// From where.
-    pub visitor_company: Option<String>,
-    /// Who is visited.
-    pub host_name: Option<String>,
-    /// Where.
-    pub location: Option<String>,
-    /// From when.
-    pub starts_at: Option<Time>,
-    /// Until when.
-    pub ends_at: Option<Time>,
-    /// When they came.
-    pub arrived_at: Option<Time>,
-    /// Who logged in by a device.
-    pub member_id: Option<Uuid>,
-}
-
-/// A mail's text in one language.
-#[derive(Clone, Debug, Default)]
-pub struct Rendered {
-    /// Subject line.
-    pub subject: String,
-    /// Plain text.
-    pub body: String,
-    /// The link in it.
-    pub link: Option<String>,
-}
-
-/// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
-/// more (withdrawn, cancelled, erased) is dead.
-pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
-        CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
-      FROM (SELECT e.*, coalesce(a.attempts, 0) AS attempts, coalesce(a.next_at, 0) AS next_at, c.name AS company,
-          s.slug, m.role, (SELECT string_agg(o.number, ', ' ORDER BY x.n) FROM delivery_documents x JOIN documents o ON o.ledger = x.ledger
-            AND o.id = x.document_id WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS document_number,
-          o.title AS document_title, d.message,
-          CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
-            WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
-            ELSE m.reset_expires_at END AS expires_at,
-          coalesce(v.visitor_name, ys.name) AS visitor_name, v.visitor_company, coalesce(h.name, yl.name) AS host_name,
-          v.location, v.starts_at, v.ends_at, v.arrived_at,
-          g.member_id, CASE e.object_kind WHEN 'member' THEN m.name WHEN 'delivery' THEN d.to_name
-            WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
-            WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name ELSE yl.name END
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
-          CASE e.object_kind WHEN 'member' THEN m.email WHEN 'delivery' THEN d.to_email
-            WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
-            WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
-          CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
-            WHEN 'password_changed' THEN m.email IS NOT NULL
-            WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
-            WHEN 'new_device' THEN gm.email IS NOT NULL
-            WHEN 'secretary_confirm' THEN y.ended = 0 AND y.expires_at > :now AND ys.email IS NOT NULL
-            WHEN 'secretary_confirmed' THEN yl.email IS NOT NULL
-            WHEN 'password_reset' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
-            WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
-            WHEN 'delivery' THEN d.mailed = e.position AND d.revoked = 0 AND d.expires_at > :now
-              AND d.to_email IS NOT NULL
-            WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
-            WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
-            WHEN 'welcome' THEN s.email IS NOT NULL
-            ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
-          CASE WHEN EXISTS (SELECT 1 FROM delivery_documents x JOIN documents u ON u.ledger = x.ledger
-            AND u.id = x.document_id AND u.unprinted = 1 WHERE x.ledger = d.ledger AND x.delivery_id = d.id)
-            THEN 0 ELSE 1 END AS printed
-        FROM effects e
-        LEFT JOIN effect_attempts a ON a.ledger = e.ledger AND a.position = e.position AND a.n = e.n
-        LEFT JOIN tenants c ON c.ledger = e.ledger AND c.id = e.ledger
-        LEFT JOIN members m ON m.ledger = e.ledger AND m.id = e.object_id
-        LEFT JOIN deliveries d ON d.ledger = e.ledger AND d.id = e.object_id
-        LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
-        LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
-        LEFT JOIN sign_ups s ON s.ledger = e.ledger AND s.id = e.object_id
-        LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id
-        LEFT JOIN secretaries y ON y.ledger = e.ledger AND y.id = e.object_id
-        LEFT JOIN members ys ON ys.ledger = y.ledger AND ys.id = y.secretary
-        LEFT JOIN members yl ON yl.ledger = y.ledger AND yl.id = y.lawyer
-        LEFT JOIN devices g ON g.ledger = e.ledger AND g.id = e.object_id
-        LEFT JOIN members gm ON gm.ledger = g.ledger AND gm.id = g.member_id) f
-      WHERE f.to_email IS NULL OR f.to_email <> '')";
-
-fn letter(row: &Row) -> Seen<Letter> {
-    Ok(Letter {
-        ledger: col(row, "ledger")?,
-        position: col(row, "position")?,
-        n: col(row, "n")?,
-        template: col(row, "template")?,
-        queued_at: col(row, "queued_at")?,
-        object_kind: col(row, "object_kind")?,
-        object_id: col(row, "object_id")?,
-        to: Recipient::read(row, "to_name", "to_email")?,
-        company: col(row, "company")?,
-        slug: col(row, "slug")?,
-        role: col(row, "role")?,
-        document_number: col(row, "document_number")?,
-        document_title: col(row, "document_title")?,
-        message: col::<Option<_>>(row, "message")?.and_then(filled),
-        expires_at: col(row, "expires_at")?,
-        visitor_name: col(row, "visitor_name")?,
-        visitor_company: col::<Option<_>>(row, "visitor_company")?.and_then(filled),
-        host_name: col(row, "host_name")?,
-        location: col(row, "location")?,
-        starts_at: col(row, "starts_at")?,
-        ends_at: col(row, "ends_at")?,
-        arrived_at: col(row, "arrived_at")?,
-        member_id: col(row, "member_id")?,
-    })
+/// A mail that is sent once more is tried as often as a new one.
+pub fn anew(read: &Read, ledger: Uuid, position: u64, n: u16) -> Result<(), Refusal> {
+    let sql = "DELETE FROM effect_attempts WHERE ledger = $1 AND position = $2 AND n = $3";
+    let forget = |tx: &mut Tx<'_>| tx.execute(sql, &values![ledger, position, n]).map(|_| ());
+    read.sql(|connection| Ok(connection.write(Scope::Ledger(ledger), forget)?))
 }
 
 /// A mail to be sent now.
@@ -367,7 +256,8 @@ pub struct MailView {
     /// The link in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
-    /// `queued`, `sent`, `failed` (refused for good) or `dead` (given up, or nothing to send any more).
+    /// `queued`, `sent`, `failed` (refused for good), `dead` (given up, or nothing to send any more), `bounced` (came back) or
+    /// `complained` (called abuse by whoever got it).
     pub status: String,
     /// How often it was tried.
     pub attempts: u32,
@@ -430,7 +320,7 @@ impl Query for ListMails {
     const PERMISSION: Permission = Permission("mail.read");
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["queued", "sent", "failed", "dead"]) },
+        Param { name: "status", kind: Kind::OneOf(&["queued", "sent", "failed", "dead", "bounced", "complained"]) },
         Param { name: "template", kind: Kind::OneOf(TEMPLATES) },
         Param { name: "q", kind: Kind::Text },
     ];

@@ -232,7 +232,7 @@ fn view(row: &Row) -> Seen<MemberView> {
     })
 }
 
-/// All members, newest first.
+/// All members, newest first; customers with an inbox only where `kind` asks for them.
 pub struct ListMembers;
 
 impl Query for ListMembers {
@@ -245,15 +245,20 @@ impl Query for ListMembers {
             name: "status",
             kind: Kind::OneOf(&["invited", "active", "suspended", "removed", "revoked", "expired"]),
         },
+        Param { name: "kind", kind: Kind::OneOf(&["colleague", "recipient"]) },
         Param { name: "q", kind: Kind::Text },
     ];
     const LIST: bool = true;
     type Answer = Listing<MemberView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let filter =
-            Filter::new().and("t.status = ?", params.text("status")).like(&["name", "email"], params.text("q"));
+        let recipients = params.text("kind") == Some("recipient");
+        let of_kind = || {
+            let role = Some(Role::Recipient.name());
+            Filter::new().and(if recipients { "t.role = ?" } else { "t.role <> ?" }, role)
+        };
+        let filter = of_kind().and("t.status = ?", params.text("status")).like(&["name", "email"], params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
+        Ok(Listing { counts: read.counts(who, FROM, of_kind())?, ..page })
     }
 }
 

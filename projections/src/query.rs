@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use keiin_domain::context::Actor;
 use keiin_domain::data::DataClass;
 use keiin_domain::date::{DAY_US, Date, ZONE_S};
+use keiin_domain::money::Money;
 use keiin_domain::role::Permission;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::sql::{Connection, Row, Scope, SqlError};
@@ -21,8 +22,11 @@ pub use keiin_domain::date::instant as rfc3339;
 use crate::database::Database;
 use crate::mail::{Letter, Rendered};
 use crate::runner;
-use crate::table::{Cell, Value, cell};
+use crate::table::{Value, cell};
 pub use crate::view::ActorView;
+
+mod filter;
+pub use filter::Filter;
 
 /// Most items on a page.
 pub const MAX_LIMIT: usize = 200;
@@ -56,6 +60,9 @@ pub enum Refusal {
     /// There is no such thing in this company; a stranger's thing looks the same.
     #[error("not found")]
     NotFound,
+    /// Not with this role any more; the code says why.
+    #[error("{0}")]
+    Forbidden(&'static str),
     /// A parameter cannot be read.
     #[error("parameter {0}")]
     BadParameter(&'static str),
@@ -204,53 +211,18 @@ pub struct Listing<T> {
     /// How many there are by status, where the list has statuses; not narrowed by the filters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<BTreeMap<String, u64>>,
+    /// What some of them come to, where the list has amounts; not narrowed by the filters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub figures: Option<BTreeMap<String, Figure>>,
 }
 
-/// Conditions of one list, in SQL and values. The list's rows are called `t`.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Filter {
-    /// Every row of the company.
-    pub fn new() -> Filter {
-        Filter::default()
-    }
-
-    /// Narrows by a condition with one `?`, if there is a value.
-    pub fn and(mut self, condition: &str, value: Option<impl Cell>) -> Filter {
-        if let Some(value) = value {
-            self.sql.push_str(" AND ");
-            self.sql.push_str(condition);
-            self.values.push(cell(value));
-        }
-        self
-    }
-
-    /// Only rows whose column is one of these; `None` = all.
-    pub fn among(mut self, column: &str, ids: Option<Vec<Uuid>>) -> Filter {
-        if let Some(ids) = ids {
-            let places = vec!["?"; ids.len()].join(", ");
-            self.sql.push_str(&if ids.is_empty() {
-                " AND 1 = 0".into()
-            } else {
-                format!(" AND {column} IN ({places})")
-            });
-            self.values.extend(ids.into_iter().map(cell));
-        }
-        self
-    }
-
-    /// Narrows to rows that have the text in one of these columns.
-    pub fn like(self, columns: &[&str], text: Option<&str>) -> Filter {
-        let pattern = |text: &str| format!("%{}%", text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"));
-        let joined: Vec<String> = columns.iter().map(|c| format!("coalesce(t.{c}, '')")).collect();
-        let joined = joined.join(" || '\n' || ");
-        // Engines differ in which letters they fold by themselves: here it is A to Z.
-        self.and(&format!("lower({joined}) LIKE ? ESCAPE '\\'"), text.map(|text| pattern(&text.to_ascii_lowercase())))
-    }
+/// Some rows of a list and what they come to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Figure {
+    /// How many.
+    pub count: u64,
+    /// Together.
+    pub amount: Money,
 }
 
 /// Whose rows `t` a query sees. The special build that tests row-level security leaves the companies apart to PostgreSQL.
@@ -456,7 +428,7 @@ impl Read {
         found.truncate(limit);
         let next =
             found.last().filter(|_| more).map(|((since, id), _)| crate::cursor::seal(&self.cursor_key, *since, id));
-        Ok(Listing { items: found.into_iter().map(|(_, item)| item).collect(), next, counts: None })
+        Ok(Listing { items: found.into_iter().map(|(_, item)| item).collect(), next, counts: None, figures: None })
     }
 
     /// How many rows of `from` there are by its column `status`.

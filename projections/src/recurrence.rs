@@ -56,7 +56,7 @@ pub static DATES: Table = Table {
 
 /// The projection.
 pub const PROJECTION: Projection =
-    Projection { name: "recurrence", revision: 1, tables: &[&RECURRENCES, &DATES], fold };
+    Projection { name: "recurrence", revision: 2, tables: &[&RECURRENCES, &DATES], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Recurrence::STREAM {
@@ -86,6 +86,20 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
                 ("status", cell("active")),
             ];
             out.born(&RECURRENCES, fact, columns);
+        }
+        RecurrenceEvent::Changed(e) => {
+            let columns = [
+                ("set_up_by", cell(e.by)),
+                ("template_id", cell(e.template_id)),
+                ("document_type", cell(e.document_type.name())),
+                ("every_months", cell(e.cadence.every_months)),
+                ("day", cell(e.cadence.day)),
+                ("starts_on", cell(e.cadence.starts_on)),
+                ("ends_on", cell(e.cadence.ends_on)),
+                ("mode", cell(e.mode.name())),
+                ("next_on", cell(e.next_on)),
+            ];
+            out.changed(&RECURRENCES, fact, columns);
         }
         RecurrenceEvent::Paused(_) => out.changed(&RECURRENCES, fact, [("status", cell("paused"))]),
         RecurrenceEvent::Resumed(e) => out.changed(&RECURRENCES, fact, then(e.next_on)),
@@ -145,7 +159,7 @@ pub struct RecurrenceView {
     pub version: u64,
     /// Last record about it.
     pub position: u64,
-    /// Who set it up, on whose behalf the server acts: a member, or a program.
+    /// Who set it up or changed it last, on whose behalf the server acts: a member, or a program.
     pub set_up_by: Uuid,
     /// From which template, as it is called today.
     pub template: Named,

@@ -133,12 +133,12 @@ impl Query for ListSessions {
             .and("t.member_id = ?", Some(who.person()))
             .and("t.ended = ?", Some(false))
             .and("t.started_at > ?", Some(who.now_us - LONGEST_US));
-        let Listing { items, next, counts } = read.list(who, FROM, live, params, view)?;
+        let Listing { items, next, counts, figures } = read.list(who, FROM, live, params, view)?;
         let mut sessions = vec![];
         for found in items {
             sessions.push(with_origin(read, who, found).await?);
         }
-        Ok(Listing { items: sessions, next, counts })
+        Ok(Listing { items: sessions, next, counts, figures })
     }
 }
 

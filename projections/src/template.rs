@@ -12,6 +12,7 @@ use crate::document::LineView;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Writes, blob, cell, int, text};
 use crate::view::{Json, Row, Seen, col, json};
 
@@ -30,6 +31,7 @@ pub static TEMPLATES: Table = Table {
         int("due_days"),
         text("tax_rounding"),
         text("lines"),
+        text("search"),
         text("status"),
         int("since"),
         int("version"),
@@ -40,7 +42,7 @@ pub static TEMPLATES: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "template", revision: 1, tables: &[&TEMPLATES], fold };
+pub const PROJECTION: Projection = Projection { name: "template", revision: 2, tables: &[&TEMPLATES], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Template::STREAM {
@@ -60,6 +62,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
 
 fn columns(preset: Preset) -> Columns {
     vec![
+        ("search", cell(search::lines(&[&preset.name, &preset.title]))),
         ("name", cell(preset.name)),
         ("document_type", cell(preset.document_type.name())),
         ("title", cell(preset.title)),
@@ -145,7 +148,7 @@ impl Query for ListTemplates {
     type Answer = Listing<TemplateView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter = Filter::new().and("t.status = ?", params.text("status"));
-        let page = read.list(who, FROM, filter.like(&["name", "title"], params.text("q")), params, view)?;
+        let page = read.list(who, FROM, filter.search(&search::has("t.search"), params.text("q")), params, view)?;
         Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }
 }

@@ -10,8 +10,9 @@ use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::batch::{IssueInBatch, OrderBatch};
 use keiin_domain::client::RegisterClient;
 use keiin_domain::data::RecordVendorView;
-use keiin_domain::delivery::SendDocument;
+use keiin_domain::delivery::{DeliveryEvent, Replied, SendDocument};
 use keiin_domain::document::{DraftDocument, IssueDocument};
+use keiin_domain::event::Event;
 use keiin_domain::factor::EnrolTotp;
 use keiin_domain::factor::account::LinkAccount;
 use keiin_domain::factor::passkey::AddPasskey;
@@ -22,7 +23,9 @@ use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
 use keiin_domain::permission_set::DefinePermissionSet;
+use keiin_domain::postal_item::QueuePostalItem;
 use keiin_domain::recurrence::{FireRecurrence, SetUpRecurrence};
+use keiin_domain::sealed::Sealed;
 use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
 use keiin_domain::session::StartSession;
@@ -31,13 +34,16 @@ use keiin_domain::template::SaveAsTemplate;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
 use keiin_domain::visit::RegisterVisit;
+use keiin_domain::webhook::{RegisterWebhook, ReplayWebhook};
+use keiin_eventlog::record::Stream;
 use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
     account, application, authorization, batch, client, delivery, device, document, event, grant, item, kiosk, mail,
-    member, passkey, permission_set, phone, recurrence, secretary, session, sign_up, template, token, visit,
+    member, passkey, permission_set, phone, postal_item, recurrence, secretary, session, sign_up, template, token,
+    visit, webhook,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -64,9 +70,14 @@ async fn everything(house: &House, owner: Person) {
     let batch = house.run::<OrderBatch>(owner, None, json!({ "documents": [paper] })).await;
     house.run::<IssueInBatch>(owner.system(), Some(paper), json!({ "batch": batch })).await;
     let to = json!({ "document_ids": [paper], "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
-    house.run::<SendDocument>(owner, None, to).await;
+    let sent = house.run::<SendDocument>(owner, None, to).await;
+    let reply = DeliveryEvent::Replied(Replied { reply: Sealed::new(owner.actor.id, 1, vec![0; 8]) });
+    house.append(owner, None, vec![(Stream::new("delivery", sent), reply.store())], vec![]).await;
     let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
     house.run::<RecordRendering>(owner.system(), Some(paper), file).await;
+    let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
+        "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
+    house.run::<QueuePostalItem>(owner, None, by_post).await;
     let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
         "location": "本社", "starts_at": starts, "ends_at": ends });
@@ -104,6 +115,9 @@ async fn everything(house: &House, owner: Person) {
     house.run::<RegisterOperator>(operator, None, account).await;
     house.run::<IssueToken>(owner, None, json!({ "name": "会計", "scopes": ["documents:read"] })).await;
     connected(house, owner).await;
+    let webhook = json!({ "url": "https://app.example/hook", "events": ["*"] });
+    let webhook = house.run::<RegisterWebhook>(owner, None, webhook).await;
+    house.run::<ReplayWebhook>(owner, Some(webhook), json!({ "first": 0 })).await;
 }
 
 /// An application, and an authorization of the owner to it.
@@ -126,10 +140,15 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     runner.catch_up().await.unwrap();
     let read = house.read();
     assert_eq!(sign_up::over(&read, i64::MAX, 10).unwrap().len(), 2);
-    assert_eq!(mail::due(&read, house.now(), 20).unwrap().len(), 12, "the deployment's own work sees every company");
+    assert_eq!(mail::due(&read, house.now(), 20).unwrap().len(), 14, "the deployment's own work sees every company");
+
+    for endpoint in webhook::endpoints(&read).unwrap() {
+        webhook::delivery::pass(&read, &endpoint, 0, house.now()).unwrap();
+        assert!(!webhook::delivery::take(&read, &endpoint, house.now(), 100).unwrap().is_empty());
+    }
 
     let mut tables: Vec<&str> = PROJECTIONS.iter().flat_map(|p| p.tables).map(|table| table.name).collect();
-    tables.extend(["positions", "effect_attempts"]);
+    tables.extend(["positions", "effect_attempts", "webhook_cursors", "webhook_deliveries"]);
     let mut connection = house.database.connect().unwrap();
     for table in tables {
         let mut count = |scope, condition: &str| -> u64 {
@@ -155,7 +174,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 24] = [
+    let lists: [(&str, &str); 28] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
@@ -166,6 +185,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_documents", &document::FROM),
         ("list_events", event::FROM),
         ("list_grants", grant::FROM),
+        ("list_inbox", &delivery::FROM),
         ("list_items", item::FROM),
         ("list_kiosks", kiosk::FROM),
         ("list_mails", mail::FROM),
@@ -174,12 +194,15 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_passkeys", passkey::FROM),
         ("list_permission_sets", permission_set::FROM),
         ("list_phones", phone::FROM),
+        ("list_postal_items", postal_item::FROM),
         ("list_recurrences", recurrence::FROM),
         ("list_secretaries", secretary::FROM),
         ("list_sessions", session::FROM),
         ("list_templates", template::FROM),
         ("list_tokens", token::FROM),
         ("list_visits", &visits),
+        ("list_webhook_deliveries", webhook::delivery::FROM),
+        ("list_webhooks", webhook::FROM),
     ];
     struct Lists(Vec<&'static str>);
     impl VisitQueries for Lists {

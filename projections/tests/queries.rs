@@ -9,6 +9,7 @@ use keiin_domain::kiosk::PairKiosk;
 use keiin_domain::mail::RecordMail;
 use keiin_domain::member::{ChangeRole, InviteMember};
 use keiin_domain::paper::RecordRendering;
+use keiin_domain::postal_item::QueuePostalItem;
 use keiin_domain::role::Role;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
@@ -16,8 +17,8 @@ use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVis
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
 use keiin_projections::{
-    batch, client, delivery, document, event, grant, item, kiosk, mail, member, recurrence, template, tenant, token,
-    visit,
+    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, recurrence, template,
+    tenant, token, visit,
 };
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
@@ -86,6 +87,8 @@ async fn documents_with_what_is_derived(house: House) {
     assert_eq!(column(&list, "/title"), ["取り消し", "50%_引き", "払われた", "下書き"], "newest first");
     assert_eq!(column(&list, "/status"), ["cancelled", "issued", "paid", "draft"]);
     assert_eq!(list["counts"], json!({ "cancelled": 1, "draft": 1, "issued": 1, "paid": 1 }));
+    let money = |count: u64, amount: i64| json!({ "count": count, "amount": { "amount": amount, "currency": "JPY" } });
+    assert_eq!(list["figures"], json!({ "open": money(1, 3_300), "overdue": money(0, 0) }));
     assert!(list["items"][0].get("lines").is_none());
     let corrected = ask::<document::GetDocument>(&house, owner, &[("id", &id(late))]).await.unwrap();
     assert_eq!(corrected["number"], "INV-2026-0002");
@@ -103,6 +106,10 @@ async fn documents_with_what_is_derived(house: House) {
         (vec![("q", "_")], vec![late]),
         (vec![("q", "INV-2026-0001")], vec![paid]),
         (vec![("q", "山田"), ("status", "draft")], vec![drafted]),
+        (vec![("q", "ＩＮＶ－２０２６－０００１")], vec![paid]),
+        (vec![("q", "¥3,300")], vec![late]),
+        (vec![("q", "はらわれた")], vec![]),
+        (vec![("q", "払ワレタ")], vec![paid]),
         (vec![("document_type", "quote")], vec![]),
         (vec![("from", "2026-11-03")], vec![]),
         (vec![("from", "2026-11-02"), ("to", "2026-11-02"), ("status", "paid")], vec![paid]),
@@ -119,6 +126,9 @@ async fn documents_with_what_is_derived(house: House) {
     let overdue = ask::<document::ListDocuments>(&house, owner, &[("status", "overdue")]).await.unwrap();
     assert_eq!(column(&overdue, "/id"), [id(late)]);
     assert_eq!((&overdue["items"][0]["overdue"], &overdue["counts"]["overdue"]), (&json!(true), &json!(1)));
+    assert_eq!(overdue["figures"]["overdue"], money(1, 3_300));
+    let quotes = ask::<document::ListDocuments>(&house, owner, &[("document_type", "quote")]).await.unwrap();
+    assert_eq!((&quotes["counts"], &quotes["figures"]), (&json!({}), &json!({})));
 
     let buyers = ask::<client::ListClients>(&house, owner, &[("q", "suzuki@")]).await.unwrap();
     assert_eq!(buyers["items"][0]["documents"], 4);
@@ -130,7 +140,7 @@ async fn documents_with_what_is_derived(house: House) {
     let found = ask::<client::GetClient>(&house, owner, &[("id", &id(twin))]).await.unwrap();
     assert_eq!(found["duplicates"], json!([{ "id": buyer, "name": "山田商事" }]));
     assert_eq!((&found["reading"], &found["contacts"][1]["phone"]), (&json!("ヤマダショウジ"), &json!("03-1234-5678")));
-    for q in ["ヤマダ", "keiri@"] {
+    for q in ["ヤマダ", "ﾔﾏﾀﾞ", "やまだ しょうじ", "KEIRI@", "03-1234"] {
         let found = ask::<client::ListClients>(&house, owner, &[("q", q)]).await.unwrap();
         assert_eq!(column(&found, "/id"), [id(twin)], "{q}");
     }
@@ -385,6 +395,11 @@ async fn companies_see_nothing_of_each_other(house: House) {
     house.run::<IssueDocument>(owner, Some(paper), json!({})).await;
     let to = json!({ "document_ids": [paper], "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" });
     let sent = house.run::<SendDocument>(owner, None, to).await;
+    let file = json!({ "revision": 1, "sha256": vec![8; 32], "size": 1 });
+    house.run::<RecordRendering>(owner.system(), Some(paper), file).await;
+    let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
+        "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
+    let by_post = house.run::<QueuePostalItem>(owner, None, by_post).await;
     let (start, end) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes =
         house.run::<RegisterVisit>(owner, None, visit(owner.actor.id, "来る 人", start, end, "k@example.jp")).await;
@@ -397,8 +412,9 @@ async fn companies_see_nothing_of_each_other(house: House) {
             let ours = ask::<$list>(&house, owner, &[]).await.unwrap();
             assert_eq!(ours["items"].as_array().unwrap().len(), 1, "{ours}");
             let mut one = ask::<$get>(&house, owner, &[("id", &$id)]).await.unwrap();
-            let only_in_the_detail = ["contacts", "duplicates"].map(|name| one.as_object_mut().unwrap().remove(name));
-            assert_eq!((one, only_in_the_detail.len()), (ours["items"][0].clone(), 2));
+            let only_in_the_detail =
+                ["contacts", "duplicates", "address"].map(|name| one.as_object_mut().unwrap().remove(name));
+            assert_eq!((one, only_in_the_detail.len()), (ours["items"][0].clone(), 3));
             let theirs = ask::<$list>(&house, stranger, &[]).await.unwrap();
             assert!(!column(&theirs, "/id").contains(&&*$id));
             assert!(matches!(ask::<$get>(&house, stranger, &[("id", &$id)]).await, Err(Refusal::NotFound)));
@@ -406,6 +422,7 @@ async fn companies_see_nothing_of_each_other(house: House) {
     }
     only_ours!(client::ListClients, client::GetClient, id(buyer));
     only_ours!(delivery::ListDeliveries, delivery::GetDelivery, id(sent));
+    only_ours!(postal_item::ListPostalItems, postal_item::GetPostalItem, id(by_post));
     only_ours!(visit::ListVisits, visit::GetVisit, id(comes));
     only_ours!(kiosk::ListKiosks, kiosk::GetKiosk, id(kiosk));
     only_ours!(token::ListTokens, token::GetToken, id(token));
@@ -432,7 +449,10 @@ async fn nothing_there_is_no_error(house: House) {
     struct Names(Vec<(&'static str, bool)>);
     impl VisitQueries for Names {
         fn query<Q: Query>(&mut self) {
-            let one_of_each = ["get_tenant", "get_my_factor", "get_security", "get_support", "get_number_series"];
+            let one_of_each = [
+                "get_tenant", "get_my_factor", "get_security", "get_support", "get_number_series", "get_print_queue",
+                "get_handed_over",
+            ];
             let listed = Q::PATH.contains('{') != Q::LIST || one_of_each.contains(&Q::NAME);
             self.0.push((Q::NAME, listed));
         }
@@ -448,6 +468,9 @@ async fn nothing_there_is_no_error(house: House) {
         ask::<recurrence::ListRecurrences>(&house, who, &[("status", "active")]).await,
         ask::<batch::ListBatches>(&house, who, &[("status", "running")]).await,
         ask::<delivery::ListDeliveries>(&house, who, &[("q", "a")]).await,
+        ask::<postal_item::ListPostalItems>(&house, who, &[("q", "a")]).await,
+        ask::<postal_item::GetPrintQueue>(&house, who, &[("service", "letter")]).await,
+        ask::<postal_item::GetHandedOver>(&house, who, &[("code", "a")]).await,
         ask::<visit::ListVisits>(&house, who, &[("q", "a")]).await,
         ask::<kiosk::ListKiosks>(&house, who, &[("q", "a")]).await,
         ask::<token::ListTokens>(&house, who, &[("status", "active")]).await,

@@ -11,9 +11,12 @@ pub const OPERATIONS: &[&str] = &[
     "draft_document", "set_lines", "change_document", "request_approval", "approve_document", "reject_document",
     "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
     "register_item", "change_item", "archive_item", "add_line", "define_template", "change_template",
-    "archive_template", "save_as_template", "draft_from_template", "set_up_recurrence", "pause_recurrence",
-    "resume_recurrence", "end_recurrence", "order_batch", "cancel_batch", "compute_totals", "get_document_pdf",
-    "get_document_pint", "get_number_series", "check_file",
+    "archive_template", "save_as_template", "draft_from_template", "set_up_recurrence", "change_recurrence",
+    "pause_recurrence", "resume_recurrence", "end_recurrence", "order_batch", "cancel_batch", "compute_totals",
+    "get_document_pdf", "get_document_pint", "get_number_series", "check_file", "queue_postal_item",
+    "print_postal_item", "dispatch_postal_item", "return_postal_item", "cancel_postal_item", "requeue_postal_item",
+    "get_print_queue", "get_handed_over", "get_postal_item_pdf", "get_postal_item_label", "make_print_job",
+    "make_label_sheet", "make_manifest",
 ];
 
 /// The object that an operation is about, made for it.
@@ -22,9 +25,19 @@ pub fn object(company: &Company, name: &str) -> Option<String> {
         "get_document" | "set_lines" | "change_document" | "issue_document" | "request_approval" | "add_line" => {
             Some(company.new_draft())
         }
-        "get_recurrence" | "pause_recurrence" | "end_recurrence" => Some(company.new_recurrence(false)),
+        "get_recurrence" | "change_recurrence" | "pause_recurrence" | "end_recurrence" => {
+            Some(company.new_recurrence(false))
+        }
         "resume_recurrence" => Some(company.new_recurrence(true)),
         "get_batch" | "cancel_batch" => Some(company.new_batch()),
+        "get_postal_item"
+        | "print_postal_item"
+        | "cancel_postal_item"
+        | "get_postal_item_pdf"
+        | "get_postal_item_label" => Some(company.new_postal_item("queued")),
+        "dispatch_postal_item" => Some(company.new_postal_item("printed")),
+        "return_postal_item" => Some(company.new_postal_item("dispatched")),
+        "requeue_postal_item" => Some(company.new_postal_item("returned")),
         "get_item" | "change_item" | "archive_item" => Some(company.new_item()),
         "get_template" | "change_template" | "archive_template" => Some(company.new_template()),
         "approve_document" | "reject_document" => Some(requested(company)),
@@ -46,7 +59,18 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         "register_item" | "change_item" => example.body = Some(company.item_body()),
         "define_template" | "change_template" => example.body = Some(company.template_body()),
         "set_up_recurrence" => example.body = Some(company.recurrence_body()),
+        "change_recurrence" => {
+            let mut body = company.recurrence_body();
+            body.as_object_mut().expect("fields").remove("client_id");
+            example.body = Some(body);
+        }
         "order_batch" => example.body = Some(json!({ "documents": [company.new_draft()] })),
+        "make_print_job" | "make_label_sheet" | "make_manifest" => {
+            example.body = Some(json!({ "item_ids": [company.new_postal_item("queued")] }));
+        }
+        "queue_postal_item" => example.body = Some(company.postal_item_body()),
+        "return_postal_item" => example.body = Some(json!({ "reason": "moved" })),
+        "requeue_postal_item" => example.body = Some(json!({ "to": company.address_body() })),
         "add_line" => example.body = Some(json!({ "item_id": company.new_item() })),
         "save_as_template" => {
             let name = format!("Saved by {}", company.slug);

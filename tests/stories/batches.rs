@@ -185,3 +185,30 @@ fn a_batch_that_is_stopped_leaves_the_rest_as_drafts() {
     let series = &company.get("/v1/documents/numbers")["items"][0];
     assert_eq!((&series["documents"], &series["missing"], &series["doubled"]), (&json!(80), &json!(0), &json!(0)));
 }
+
+/// The console orders what a list's filters let through, also what its first page does not show.
+#[test]
+fn all_that_match_are_ordered_at_once() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = qualified(&server, "matching");
+    let [mine, other] = [company.new_client(), company.new_client()];
+    let (drafts_of_mine, _) = (drafts(&company, &mine, 5), drafts(&company, &other, 2));
+    let order = |filters: &str| {
+        let encoded = filters.replace('?', "%3F").replace('&', "%26").replace('=', "%3D");
+        let body = format!("_key={}&_next=/batches/{{id}}&_matching={encoded}", filters.len());
+        let call = Call::new("POST", "/do/v1/batches").bytes("application/x-www-form-urlencoded", body);
+        company.client.send(&company.login.on(call))
+    };
+    let sent = order(&format!("?client_id={mine}&status=draft&limit=1"));
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    let id = company.get("/v1/batches")["items"][0]["id"].as_str().expect("an id").to_owned();
+    let batch = wait(&company, &id, |batch| batch["status"] == "finished");
+    assert_eq!((&batch["total"], &batch["issued"]), (&json!(5), &json!(5)));
+    let numbers: Vec<String> =
+        drafts_of_mine.iter().map(|id| text(&company.get(&format!("/v1/documents/{id}")), "number")).collect();
+    assert!(numbers.is_sorted(), "the oldest has the first number: {numbers:?}");
+    let nothing = order(&format!("?client_id={mine}"));
+    assert_eq!(nothing.status, 422);
+    assert_eq!(company.get("/v1/documents?status=draft")["items"].as_array().map(Vec::len), Some(2));
+}

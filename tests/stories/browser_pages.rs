@@ -67,6 +67,11 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     client.post("/v1/recurrences", &monthly).expect(201);
     let chosen = ids(client, "documents", |d| d["status"] == "issued").swap_remove(0);
     client.post("/v1/batches", &json!({ "documents": [chosen] })).expect(201);
+    let paper = client.get(&format!("/v1/documents/{chosen}")).expect(200).json();
+    let order = json!({ "document_ids": [chosen], "client_id": paper["client"]["id"] });
+    client.send(&keiin_tests::Call::new("POST", "/v1/postal-items").key("post").json(&order)).expect(201);
+    let hook = json!({ "url": "https://hooks.example/keiin", "events": ["document.*", "delivery.opened"] });
+    client.post("/v1/webhooks", &hook).expect(201);
     let first = |list: &str| ids(client, list, |_| true).swap_remove(0);
     let of = |list: &str, field: &str, value: &str| ids(client, list, |item| item[field] == value).swap_remove(0);
     let mut looks = Vec::new();
@@ -83,6 +88,8 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
                 let id = of("documents", "status", "draft");
                 looks.push(look("document_edit", format!("/documents/{id}/edit")));
             }
+            // Of recipients: `inbox.rs`.
+            "/inbox" => {}
             "/outbox/{id}" => looks.push(look("mail", format!("/outbox/{}", first("mails")))),
             "/visits/{id}" => {
                 for status in ["expected", "left"] {

@@ -82,6 +82,34 @@ fn a_file_is_checked_row_by_row_and_its_good_rows_are_taken() {
     report!("import rows=7 good=4 bad=3 encodings=utf8,cp932");
 }
 
+/// A row that is wrong in several places says all of them at once, and each once.
+#[test]
+fn every_fault_of_a_row_is_told() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "faults");
+    let file = "取引先名,ふりがな,敬称,登録番号,郵便番号,担当者,メールアドレス,電話番号\r\n\
+        ,漢字,殿,T1,12,,nobody,内線\r\n\
+        よい会社,,,,,,,\r\n\
+        番号違い,,御中,T8000012050002,105-0011,鈴木,x,\r\n";
+    let report = import(&company, "?check=true", "a", file.as_bytes()).expect(200).json();
+    let codes = |line: u64| -> Vec<String> {
+        let all = faults(&report, "errors").into_iter();
+        let mut found: Vec<String> = all.filter(|(at, _)| *at == line).map(|(_, code)| code).collect();
+        found.sort();
+        found
+    };
+    let first = [
+        "client.bad_email", "client.bad_honorific", "client.bad_phone", "client.bad_postal_code",
+        "registration_number.bad_format", "text.not_kana", "text.required",
+    ];
+    assert_eq!(codes(2), first, "{report}");
+    assert_eq!(codes(4), ["client.bad_email", "registration_number.wrong_check_digit"]);
+    assert_eq!((&report["rows"], &report["good"]), (&json!(3), &json!(1)));
+    let rejected = report["rejected"].as_str().expect("rows that were not taken");
+    assert_eq!(rejected.matches(" / ").count(), 6 + 1, "{rejected}");
+}
+
 #[test]
 fn what_is_no_list_of_clients_is_refused() {
     let deployment = Deployment::new();

@@ -85,6 +85,12 @@ fn every_state_can_be_seen() {
     assert!(grants["items"].as_array().expect("a list").iter().any(|grant| grant["looks"] == 2), "{grants}");
     assert_eq!(list("/v1/trust")["operators"]["accounts"].as_array().map(Vec::len), Some(2));
 
+    // A batch of which one document could not be issued, and what recurs.
+    let batches = list("/v1/batches");
+    let batch = &batches["items"][0];
+    assert_eq!((&batch["status"], &batch["issued"], &batch["failed"]), (&"finished".into(), &2.into(), &1.into()));
+    assert_eq!(list("/v1/recurrences")["items"][0]["status"], "active");
+
     let mails = list("/v1/mails?limit=200");
     let failed: Vec<&Value> =
         mails["items"].as_array().expect("a list").iter().filter(|m| m["status"] == "failed").collect();
@@ -117,7 +123,7 @@ fn the_trail_is_two_weeks_in_the_order_of_time() {
     let (first, last) = (time(&events[0]), time(&events[events.len() - 1]));
     let day_us = 86_400_000_000;
     assert!(last - first > 13 * day_us && last - first <= 14 * day_us, "{} to {}", events[0], events[events.len() - 1]);
-    report!("demo events={} members=5 clients=6 documents=26 visits=20", events.len());
+    report!("demo events={} members=5 clients=6 documents=29 visits=20", events.len());
 }
 
 #[test]

@@ -194,3 +194,50 @@ fn an_erased_member_cannot_log_in_and_what_they_did_stays() {
     company.checkpoint();
     verify(&deployment.export("former", "former.keiin", &[]), &company.key());
 }
+
+/// What is searched is kept a second time, in another spelling: that goes too. And whoever was erased comes back only as
+/// somebody new.
+#[test]
+fn an_erased_contact_is_not_found_and_not_written_again() {
+    let deployment = Deployment::new();
+    let data = deployment.data();
+    let mut server = deployment.serve();
+    let mut company = Company::sign_up(&server, "contact");
+    let client = |contact: Value| json!({ "name": "Plain KK", "honorific": "onchu", "contacts": [contact] });
+    let made = company.ok(Call::new("POST", "/v1/clients").json(&client(json!({ "name": "Zanzibar Quill" }))));
+    let (path, contact) = (format!("/v1/clients/{}", text(&made, "id")), text(&made["contacts"][0], "id"));
+    let found =
+        |company: &Company| company.get("/v1/clients?q=ZANZIBAR%E3%80%80quill")["items"].as_array().map(Vec::len);
+    assert_eq!(found(&company), Some(1));
+    server.kill();
+    assert_present(&data, "zanzibarquill");
+    let erase = ["erase-subject", "--data", deployment.data_arg(), "--tenant", "contact", "--subject", &contact];
+    keiin(&erase).expect(0);
+    assert_absent(deployment.folder(), "zanzibarquill", |_| false);
+    server = deployment.serve();
+    company = company.at(&server);
+    assert_eq!(found(&company), Some(0));
+
+    let change = |body: &Value| company.send(Call::new("PUT", &path).if_match(&company.etag(&path)).json(body));
+    let refused = change(&client(json!({ "id": contact, "name": "Zanzibar Quill" }))).expect(422).json();
+    assert_eq!(refused["code"], "client.erased_contact");
+    assert_eq!(refused["errors"][0]["pointer"], "/contacts/0/id");
+    assert_eq!(change(&client(json!({ "id": contact }))).expect(200).json()["contacts"], json!([]));
+    let anew = change(&client(json!({ "name": "Zanzibar Quill" }))).expect(200).json();
+    assert_ne!(text(&anew["contacts"][0], "id"), contact);
+
+    // The same where the client is a person: how their name is read is theirs.
+    let person = json!({ "name": "木村 花", "honorific": "sama", "reading": "きむら はな" });
+    let made = company.ok(Call::new("POST", "/v1/clients").json(&person));
+    let trail = company.get(&format!("/v1/events?object={}", text(&made, "id")))["items"][0]["position"].clone();
+    let subject = company.get(&format!("/v1/events/{trail}"))["event"]["person"]["subject"].clone();
+    let subject = subject.as_str().expect("whose the reading is").to_owned();
+    server.kill();
+    keiin(&["erase-subject", "--data", deployment.data_arg(), "--tenant", "contact", "--subject", &subject]).expect(0);
+    server = deployment.serve();
+    let company = company.at(&server);
+    let path = format!("/v1/clients/{}", text(&made, "id"));
+    assert_eq!(company.get(&path).get("reading"), None);
+    let again = Call::new("PUT", &path).if_match(&company.etag(&path)).json(&person);
+    assert_eq!(company.ok(again)["reading"], "キムラ ハナ");
+}

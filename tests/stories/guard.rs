@@ -25,13 +25,19 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     (&["member", "viewer", "lawyer"], &["get_visit"], "request.not_found"),
     // Others' sessions and devices.
     (
-        &["member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary", "custom"],
+        &[
+            "member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary", "postal_clerk",
+            "recipient", "custom",
+        ],
         &["get_session", "revoke_session", "get_device", "forget_device"],
         "request.not_found",
     ),
     // Others' consents.
     (
-        &["member", "viewer", "accountant", "receptionist", "auditor", "custom", "lawyer", "secretary"],
+        &[
+            "member", "viewer", "accountant", "receptionist", "auditor", "custom", "lawyer", "secretary",
+            "postal_clerk", "recipient",
+        ],
         &["get_authorization", "revoke_authorization"],
         "request.not_found",
     ),
@@ -44,15 +50,23 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     (ROLES, &["remove_totp", "issue_recovery_codes"], "factor.none"),
     // Others' actions: as if they were not there.
     (
-        &["member", "viewer", "accountant", "receptionist", "lawyer", "secretary", "custom"],
+        &["member", "viewer", "accountant", "receptionist", "lawyer", "secretary", "postal_clerk", "custom"],
         &["get_event", "get_lifecycle", "get_lifecycle_csv"],
+        "request.not_found",
+    ),
+    // Others' inboxes.
+    (
+        &["recipient"],
+        &["open_delivery", "take_file", "take_files", "reply_to_delivery", "accept_quote"],
         "request.not_found",
     ),
     // Others' secretaries.
     (&["lawyer"], &["get_secretary", "end_secretary"], "request.not_found"),
 ];
-const ROLES: &[&str] =
-    &["owner", "admin", "member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary", "custom"];
+const ROLES: &[&str] = &[
+    "owner", "admin", "member", "viewer", "accountant", "receptionist", "auditor", "lawyer", "secretary",
+    "postal_clerk", "custom", "recipient",
+];
 /// What the company's own set says in the sweep.
 const SET: &[&str] =
     &["client.read", "document.read", "document.draft", "delivery.read", "visit.read", "visit.register", "log.export"];
@@ -114,7 +128,11 @@ fn everybody_may_what_the_matrix_says_and_nothing_else() {
     let set = company.new_permission_set(SET);
     people.extend(ROLES.iter().skip(1).map(|role| {
         let given = if *role == "custom" { set.as_str() } else { role };
-        let login = if *role == "secretary" { company.new_secretary().1 } else { company.new_member(given).1 };
+        let login = match *role {
+            "secretary" => company.new_secretary().1,
+            "recipient" => company.new_recipient().1,
+            _ => company.new_member(given).1,
+        };
         (*role, login)
     }));
     people.push(("device", company.new_kiosk().1));

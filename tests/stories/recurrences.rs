@@ -49,6 +49,20 @@ fn each_date_has_its_document_also_after_a_stop_of_months() {
     let issued = set_up(&company, &json!({ "mode": "issue", "ends_on": "2027-02-28" }));
     let drafted = set_up(&company, &json!({ "day": 2, "every_months": 2 }));
     let paused = set_up(&company, &json!({ "day": 10 }));
+    // A terms' change: the next date moves, what the trail tells is both.
+    let path = format!("/v1/recurrences/{issued}");
+    let terms = |template: &Value, day: u8| json!({ "template_id": template["id"], "every_months": 1, "day": day, "mode": "issue", "ends_on": "2027-02-28" });
+    let template = company.get(&path)["template"].clone();
+    for (day, next_on) in [(20, "2026-11-20"), (31, "2026-11-30")] {
+        let change = Call::new("PUT", &path).if_match(&company.etag(&path)).json(&terms(&template, day));
+        assert_eq!(company.ok(change)["next_on"], next_on);
+    }
+    let told =
+        company.get(&format!("/v1/events?object={issued}&kind=recurrence.changed"))["items"][0]["position"].clone();
+    let changes = company.get(&format!("/v1/events/{told}"))["changes"].clone();
+    let next =
+        changes.as_array().expect("a list").iter().find(|change| change["field"] == "next_on").expect("it moved");
+    assert_eq!((&next["before"], &next["after"]), (&json!("2026-11-20"), &json!("2026-11-30")));
     let path = format!("/v1/recurrences/{paused}");
     company.ok(Call::new("POST", &format!("{path}/pause")).if_match(&company.etag(&path)));
     // What is due today comes today.

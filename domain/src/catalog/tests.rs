@@ -270,6 +270,16 @@ fn codes_in_stored_events_never_change() {
         crate::factor::account::Provider,
         crate::factor::account::LinkedBy,
         crate::recurrence::Mode,
+        crate::webhook::WebhookKind,
+        crate::webhook::WebhookLanguage,
+        crate::webhook::WebhookOff,
+        crate::postage::Service,
+        crate::postage::Extra,
+        crate::postage::Envelope,
+        crate::postal_item::PostalStatus,
+        crate::postal_item::Carrier,
+        crate::postal_item::ReturnReason,
+        crate::postal_item::PostalPurpose,
     ];
     let held = include_str!("../../golden/codes.txt");
     assert_eq!(lines.concat(), held, "a code that was written once keeps its meaning; new ones are added at the end");

@@ -97,6 +97,9 @@ pub fn seal_all(inputs: &[ContactInput], known: &[Uuid], ctx: &mut Context) -> R
         if contact == Contact::default() {
             continue;
         }
+        if input.id.is_some_and(|id| ctx.world.is_erased(id)) {
+            return Err(Rejection::at("client.erased_contact", format!("{at}/id")));
+        }
         let subject = input.id.unwrap_or_else(|| ctx.fresh_id());
         sealed.push(ctx.seal(subject, &contact));
     }

@@ -188,6 +188,11 @@ fn every_refusal() {
     let s = s.when(CLIENT, one(contact("", "x"))).refused_at("client.bad_email", "/contacts/0/email");
     let s = s.when(CLIENT, one(phone("x"))).refused_at("client.bad_phone", "/contacts/0/phone");
     let s = s.when(CLIENT, one(known(ANNA, "鈴木", ""))).refused_at("client.unknown_contact", "/contacts/0/id");
+    let mut s = s.when(CLIENT, one(contact("鈴木", ""))).accepted();
+    let erased = s.now::<Client>(CLIENT).contacts[0];
+    s.world.erased.push(erased);
+    let s = s.when(CLIENT, one(known(erased, "鈴木", ""))).refused_at("client.erased_contact", "/contacts/0/id");
+    let s = s.when(CLIENT, one(known(erased, "", ""))).accepted();
     let contacts = vec![contact("鈴木", ""); CONTACTS_MOST + 1];
     let s = s.when(CLIENT, ChangeClient(RegisterClient { contacts, ..register() }));
     let s = s.refused_at("client.too_many_contacts", "/contacts");

@@ -5,23 +5,24 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    Closed, Delivery, Downloaded, EXPIRES_IN_DAYS, EXPIRES_IN_DAYS_MAX, Enclosed, LinkExpired, LinkIssued, LinkOpened,
-    LinkReissued, LinkRevoked, MAX_DOCUMENTS, OpenRefused, VIEW_LIMIT_MAX,
+    Closed, Delivery, EXPIRES_IN_DAYS, EXPIRES_IN_DAYS_MAX, Enclosed, InboxDelivered, LinkExpired, LinkIssued,
+    LinkOpened, LinkReissued, LinkRevoked, MAX_DOCUMENTS, OpenRefused, VIEW_LIMIT_MAX, Withdrawn,
 };
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::date::DAY_US;
 use crate::document::{Document, DocumentStatus};
-use crate::member::Member;
+use crate::member::{Member, MemberStatus};
 use crate::paper::Paper;
-use crate::role::Permission;
+use crate::role::{Permission, Role};
 use crate::sealed::Person;
 use crate::text;
 
 /// Most characters of a passcode.
 const PASSCODE_LENGTH: usize = 40;
 
-/// Mails somebody a link to issued documents.
+/// Sends somebody issued documents: into their inbox, if they have an account with this company; else by a link that is
+/// mailed to them. Expiry, view limit and passcode are the link's; who has an account logs in.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SendDocument {
@@ -57,17 +58,18 @@ fn expiry(days: Option<u32>, now_us: i64) -> Result<i64, Rejection> {
 }
 
 impl Command for SendDocument {
-    type On = (On<Delivery>, Vec<(On<Document>, On<Paper>)>);
+    type On = (On<Delivery>, On<Member>, Vec<(On<Document>, On<Paper>)>);
     const NAME: &'static str = "send_document";
     const ROUTE: Route = Route::create("/v1/deliveries");
     const PERMISSION: Permission = Permission("delivery.send");
     const REJECTS: &'static [&'static str] = &[
         "delivery.no_document", "delivery.too_many_documents", "delivery.document_twice", "delivery.unknown_document",
         "delivery.not_issued", "delivery.unprintable", "delivery.bad_email", "delivery.bad_expiry",
-        "delivery.bad_view_limit", "delivery.bad_passcode", "text.required", "text.too_long", "text.control_character",
+        "delivery.bad_view_limit", "delivery.bad_passcode", "delivery.recipient_suspended", "text.required",
+        "text.too_long", "text.control_character",
     ];
     const NEEDS_KEY: bool = true;
-    fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+    fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         if self.document_ids.is_empty() {
             return Err(Rejection::at("delivery.no_document", "/document_ids"));
         }
@@ -79,9 +81,11 @@ impl Command for SendDocument {
         {
             return Err(Rejection::at("delivery.document_twice", format!("/document_ids/{twice}")));
         }
-        Ok([target].into_iter().chain(self.document_ids.iter().flat_map(|id| [*id, *id])).collect())
+        let email = text::email(&self.to_email).ok_or(Rejection::at("delivery.bad_email", "/to_email"))?;
+        let member = ctx.world.known_subject("member", &email).unwrap_or_default();
+        Ok([target, member].into_iter().chain(self.document_ids.iter().flat_map(|id| [*id, *id])).collect())
     }
-    fn decide(self, (delivery, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (delivery, member, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let mut documents = vec![];
         for (i, (document, paper)) in papers.iter().enumerate() {
             let at = |code| Err(Rejection::at(code, format!("/document_ids/{i}")));
@@ -109,6 +113,14 @@ impl Command for SendDocument {
             ..Person::default()
         };
         let expires_at_us = expiry(self.expires_in_days, ctx.now_us)?;
+        if member.role == Some(Role::Recipient) && member.status == Some(MemberStatus::Suspended) {
+            return Err(Rejection::at("delivery.recipient_suspended", "/to_email"));
+        }
+        if member.role == Some(Role::Recipient) && member.status == Some(MemberStatus::Active) {
+            let recipient = ctx.seal(member.id, &recipient);
+            let (member_id, sent_by) = (member.id, ctx.member);
+            return Ok(vec![delivery.emit(InboxDelivered { documents, recipient, member_id, sent_by })]);
+        }
         let subject = ctx.fresh_id();
         if !passcode.is_empty() {
             ctx.world.set_password(delivery.id, delivery.id, &passcode);
@@ -139,14 +151,18 @@ pub struct ResendLink {
 impl Command for ResendLink {
     type On = On<Delivery>;
     const NAME: &'static str = "resend_link";
-    const ROUTE: Route = Route::post("/v1/deliveries/{id}/resend");
+    const ROUTE: Route = Route::anytime("/v1/deliveries/{id}/resend");
     const PERMISSION: Permission = Permission("delivery.send");
-    const REJECTS: &'static [&'static str] = &["delivery.unknown", "delivery.already_revoked", "delivery.bad_expiry"];
+    const REJECTS: &'static [&'static str] =
+        &["delivery.unknown", "delivery.already_revoked", "delivery.in_inbox", "delivery.bad_expiry"];
     const NEEDS_KEY: bool = true;
     fn decide(self, delivery: &On<Delivery>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_exist()?;
         if delivery.revoked {
             return Err(Rejection::new("delivery.already_revoked"));
+        }
+        if delivery.is_in_inbox {
+            return Err(Rejection::new("delivery.in_inbox"));
         }
         let expires_at_us = expiry(self.expires_in_days, ctx.now_us)?;
         let secret_hash = ctx.world.secret("lnk", delivery.id);
@@ -154,7 +170,7 @@ impl Command for ResendLink {
     }
 }
 
-/// Withdraws a link.
+/// Withdraws what was sent: its link opens nothing any more, and it is in no inbox.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeLink {
@@ -166,7 +182,7 @@ pub struct RevokeLink {
 impl Command for RevokeLink {
     type On = On<Delivery>;
     const NAME: &'static str = "revoke_link";
-    const ROUTE: Route = Route::post("/v1/deliveries/{id}/revoke");
+    const ROUTE: Route = Route::anytime("/v1/deliveries/{id}/revoke");
     const PERMISSION: Permission = Permission("delivery.send");
     const REJECTS: &'static [&'static str] = &[
         "delivery.unknown", "delivery.already_revoked", "delivery.already_expired", "text.too_long",
@@ -176,17 +192,24 @@ impl Command for RevokeLink {
         delivery.must_exist()?;
         match delivery.closed(ctx.now_us) {
             Some(Closed::Revoked) => return Err(Rejection::new("delivery.already_revoked")),
-            Some(Closed::Expired) => return Err(Rejection::new("delivery.already_expired")),
+            // What is in an inbox is there longer than its link.
+            Some(Closed::Expired) if delivery.member.is_none() => {
+                return Err(Rejection::new("delivery.already_expired"));
+            }
             _ => {}
         }
-        Ok(vec![delivery.emit(LinkRevoked { reason: text::optional_line(&self.reason, "/reason", 400)? })])
+        let reason = text::optional_line(&self.reason, "/reason", 400)?;
+        Ok(vec![match delivery.is_in_inbox {
+            true => delivery.emit(Withdrawn { reason }),
+            false => delivery.emit(LinkRevoked { reason }),
+        }])
     }
 }
 
 impl On<Delivery> {
     /// Is this the passcode, where one is asked for? A wrong one is an event, so that two guesses at once are two guesses;
     /// none at all is no guess.
-    fn wrong_passcode(&self, given: &str, ctx: &mut Context) -> Result<Option<Emit>, Rejection> {
+    pub(super) fn wrong_passcode(&self, given: &str, ctx: &mut Context) -> Result<Option<Emit>, Rejection> {
         let given = text::optional_line(given, "/passcode", PASSCODE_LENGTH)?;
         if !self.has_passcode {
             return Ok(None);
@@ -263,9 +286,7 @@ impl Command for DownloadDocument {
             Some(closed) => return Err(closed.rejection()),
         }
         let document_id = self.document_id;
-        if !delivery.documents.iter().any(|one| one.document_id == document_id) {
-            return Err(Rejection::at("delivery.unknown_document", "/document_id"));
-        }
+        delivery.must_hold(document_id)?;
         if delivery.views == delivery.views_before {
             return Err(Rejection::new("delivery.not_opened"));
         }
@@ -276,12 +297,7 @@ impl Command for DownloadDocument {
         if let Some(wrong) = delivery.wrong_passcode(&self.passcode, ctx)? {
             return Ok(vec![wrong]);
         }
-        match paper.files.last() {
-            Some((revision, Some(sha256))) => {
-                Ok(vec![delivery.emit(Downloaded { document_id, revision: *revision, sha256: *sha256 })])
-            }
-            _ => Err(Rejection::new("delivery.not_printed")),
-        }
+        Ok(vec![delivery.taken(paper)?])
     }
 }
 

@@ -9,10 +9,10 @@ use crate::role::Role;
 use crate::tax::Totals;
 use crate::testing::*;
 
-const DELIVERY: Uuid = Uuid::from_u128(0xde);
-const DOCUMENT: Uuid = Uuid::from_u128(0xd1);
+pub(super) const DELIVERY: Uuid = Uuid::from_u128(0xde);
+pub(super) const DOCUMENT: Uuid = Uuid::from_u128(0xd1);
 
-fn drafted() -> Drafted {
+pub(super) fn drafted() -> Drafted {
     let head = Head {
         client_id: ANNA,
         title: "見積".into(),
@@ -27,7 +27,7 @@ fn drafted() -> Drafted {
     Drafted { document_type, origin: None, head, tax_rounding, body: Body::default() }
 }
 
-fn issued() -> Issued {
+pub(super) fn issued() -> Issued {
     Issued {
         number: "QUO-2026-0001".into(),
         issued_on: Date::of(2026, 11, 2),
@@ -39,11 +39,11 @@ fn issued() -> Issued {
 }
 
 /// A document is out.
-fn ready() -> Scene {
+pub(super) fn ready() -> Scene {
     scene().given::<Document>(DOCUMENT, drafted()).given::<Document>(DOCUMENT, issued())
 }
 
-fn send() -> SendDocument {
+pub(super) fn send() -> SendDocument {
     SendDocument {
         document_ids: vec![DOCUMENT],
         to_name: "吉田 一郎".into(),
@@ -56,11 +56,11 @@ fn send() -> SendDocument {
 }
 
 /// With the passcode `0423`.
-fn guarded() -> SendDocument {
+pub(super) fn guarded() -> SendDocument {
     SendDocument { passcode: " 0423 ".into(), ..send() }
 }
 
-fn open() -> OpenLink {
+pub(super) fn open() -> OpenLink {
     OpenLink::default()
 }
 
@@ -72,23 +72,23 @@ fn take(passcode: &str) -> DownloadDocument {
     DownloadDocument { document_id: DOCUMENT, passcode: passcode.into() }
 }
 
-fn printed(scene: Scene) -> Scene {
+pub(super) fn printed(scene: Scene) -> Scene {
     scene.given::<Paper>(DOCUMENT, Rendered { revision: 1, sha256: [7; 32], size: 9 })
 }
 
-fn taken() -> Emit {
+pub(super) fn taken() -> Emit {
     emit::<Delivery>(DELIVERY, Downloaded { document_id: DOCUMENT, revision: 1, sha256: [7; 32] })
 }
 
-fn refusal(reason: Closed) -> Emit {
+pub(super) fn refusal(reason: Closed) -> Emit {
     emit::<Delivery>(DELIVERY, OpenRefused { reason })
 }
 
-fn sent(command: SendDocument) -> Scene {
+pub(super) fn sent(command: SendDocument) -> Scene {
     ready().when(DELIVERY, command).accepted()
 }
 
-fn revoke() -> RevokeLink {
+pub(super) fn revoke() -> RevokeLink {
     RevokeLink { reason: "誤送付".into() }
 }
 
@@ -165,7 +165,7 @@ fn fm_29_what_a_suspended_member_sent_does_not_open_until_they_are_back() {
     scene.given::<Member>(ME, Reinstated {}).when(DELIVERY, open()).accepted();
 }
 
-fn resend() -> ResendLink {
+pub(super) fn resend() -> ResendLink {
     ResendLink { expires_in_days: None }
 }
 
@@ -249,6 +249,13 @@ fn every_refusal() {
     }
     let s = refuses_bad_text(s, DELIVERY, "/to_name", true, 80, |to_name| SendDocument { to_name, ..send() });
     let s = refuses_bad_text(s, DELIVERY, "/message", false, 1_000, |message| SendDocument { message, ..send() });
+    let mut s = s;
+    let member = s.world.subject_of("member", "yoshida@example.jp");
+    let customer = Registered { person: somebody(), role: Role::Recipient };
+    let suspended = Suspended { reason: "退職".into(), emergency: false };
+    let held = s.clone().given::<Member>(member, customer.clone()).given::<Member>(member, suspended);
+    held.when(DELIVERY, send()).refused_at("delivery.recipient_suspended", "/to_email");
+    let inside = s.clone().given::<Member>(member, customer).when(DELIVERY, send()).accepted();
     let failed = RenderingFailed { revision: 1, missing: vec!["note: 𠮷".into()] };
     let unprintable = s.clone().given::<Paper>(DOCUMENT, failed);
     unprintable.when(DELIVERY, send()).refused_at("delivery.unprintable", "/document_ids/0");
@@ -308,6 +315,7 @@ fn every_refusal() {
     let never = ResendLink { expires_in_days: Some(0) };
     let s = s.when(DELIVERY, never).refused_at("delivery.bad_expiry", "/expires_in_days");
     s.when(DELIVERY, revoke()).accepted().when(DELIVERY, resend()).refused("delivery.already_revoked");
+    inside.when(DELIVERY, resend()).refused("delivery.in_inbox");
     covered::<ResendLink>();
     covered::<RefuseOpen>();
     covered::<ExpireLink>();
@@ -332,5 +340,16 @@ pub fn samples() -> Vec<DeliveryEvent> {
         LinkExpired {}.into(),
         LinkRevoked { reason: "誤送付".into() }.into(),
         OpenRefused { reason: Closed::ViewLimit }.into(),
+        RecipientRegistered { member_id: SAMPLE_ID }.into(),
+        InboxDelivered {
+            documents: vec![Enclosed { document_id: SAMPLE_ID, revision: 1 }],
+            recipient: somebody(),
+            member_id: SAMPLE_ID,
+            sent_by: Some(SAMPLE_ID),
+        }
+        .into(),
+        Opened { view: 2 }.into(),
+        Replied { reply: somebody() }.into(),
+        Withdrawn { reason: "誤送付".into() }.into(),
     ]
 }

@@ -38,6 +38,7 @@ pub fn samples() -> Vec<DocumentEvent> {
         Converted { to: SAMPLE_ID, document_type: DocumentType::Receipt }.into(),
         Cancelled { reason: "重複".into() }.into(),
         PaymentRecorded { amount: Money::yen(109_978), date: SAMPLE_DAY }.into(),
+        Accepted { revision: 2, delivery_id: SAMPLE_ID }.into(),
     ]
 }
 

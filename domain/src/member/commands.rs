@@ -173,8 +173,8 @@ impl Command for ChangeRole {
     const ROUTE: Route = Route::put("/v1/members/{id}/role");
     const PERMISSION: Permission = Permission("member.change_role");
     const REJECTS: &'static [&'static str] = &[
-        "access.confirm_first", "member.unknown", "member.wrong_state", "member.bad_role", "member.owner_only",
-        "member.last_owner", "permission_set.beyond_own",
+        "access.confirm_first", "member.unknown", "member.wrong_state", "member.bad_role", "member.is_recipient",
+        "member.owner_only", "member.last_owner", "permission_set.beyond_own",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant, ctx.tenant, self.role.set().unwrap_or_default()])
@@ -182,6 +182,10 @@ impl Command for ChangeRole {
     fn decide(self, (member, owners, sets, set): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         member.must_be(&[MemberStatus::Active, MemberStatus::Suspended, MemberStatus::Invited])?;
         self.role.check(set, ctx)?;
+        // A customer's account never turns into a colleague's: whoever joins is invited.
+        if member.role == Some(Role::Recipient) {
+            return Err(Rejection::at("member.is_recipient", "/role"));
+        }
         let from = member.role.ok_or(Rejection::new("member.unknown"))?;
         let (to, to_permission_set) = (self.role.role(), self.role.set());
         if (from, member.permission_set) == (to, to_permission_set) {

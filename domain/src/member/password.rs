@@ -15,7 +15,7 @@ use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::password;
 use crate::role::Permission;
-use crate::sealed::{Open, Sealed};
+use crate::sealed::Person;
 use crate::tenant::Tenant;
 
 /// A link for a new password that somebody else asked for works for this long, like an invitation.
@@ -54,24 +54,11 @@ pub fn check(
     names: &[&str],
     ctx: &mut Context,
 ) -> Result<(), Rejection> {
-    let open = |person: &Sealed<_>| {
-        let bytes = ctx.world.open(person.subject, person.key_version, &person.sealed);
-        person.open(&Opened(bytes))
-    };
-    let people: Vec<crate::sealed::Person> = member.people.iter().filter_map(open).collect();
+    let people: Vec<Person> = member.people.iter().filter_map(|person| ctx.open(person)).collect();
     let people = people.iter().flat_map(|person| [person.name.as_str(), person.kana.as_str(), person.email.as_str()]);
     let about: Vec<&str> =
         people.chain([tenant.name.as_str(), tenant.slug.as_str()]).chain(names.iter().copied()).collect();
     password::check(password, &about)
-}
-
-/// One box that is open already.
-struct Opened(Option<Vec<u8>>);
-
-impl Open for Opened {
-    fn open(&self, _: Uuid, _: u16, _: &[u8]) -> Option<Vec<u8>> {
-        self.0.clone()
-    }
 }
 
 /// Changes one's own password. All other logins end.

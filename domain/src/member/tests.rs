@@ -255,6 +255,8 @@ fn every_refusal_of_what_is_done_to_a_member() {
     let s = s.when(ANNA, RemoveMember {}).refused("member.wrong_state");
     let s = s.when(ANNA, ChangeRole { role: Role::Owner.into() }).refused("member.wrong_state");
     let s = s.when(ANNA, ChangeRole { role: Role::System.into() }).refused_at("member.bad_role", "/role");
+    let customer = scene().given::<Member>(ANNA, active(Role::Recipient));
+    customer.when(ANNA, ChangeRole { role: Role::Member.into() }).refused_at("member.is_recipient", "/role");
     let s = s.when(ANNA, RevokeInvitation {}).accepted();
     let s = s.when(ANNA, RevokeInvitation {}).refused("member.wrong_state");
     s.when(ANNA, ChangeRole { role: Role::Admin.into() }).refused("member.wrong_state");

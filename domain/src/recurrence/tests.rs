@@ -187,6 +187,72 @@ fn it_ends_by_itself_after_its_last_date() {
     _ = s.when(RECURRENCE, PauseRecurrence {}).refused("recurrence.over");
 }
 
+fn change(mode: Mode) -> ChangeRecurrence {
+    ChangeRecurrence { template_id: TEMPLATE, every_months: 1, day: LAST_DAY, starts_on: None, ends_on: None, mode }
+}
+
+fn next(s: &Scene) -> Option<Date> {
+    s.now::<Recurrence>(RECURRENCE).next_on
+}
+
+#[test]
+fn other_terms_hold_from_the_next_date_on() {
+    // Quarterly from November on; one date has come.
+    let s = ready().when(RECURRENCE, SetUpRecurrence { every_months: 3, ..set_up(Mode::Draft) }).accepted();
+    let s = s.at("2026-11-30T09:00:00+09:00").when(RECURRENCE, fire(Date::of(2026, 11, 30))).accepted();
+    assert_eq!(next(&s), Some(Date::of(2027, 2, 28)));
+    let to = |change: ChangeRecurrence| next(&s.clone().when(RECURRENCE, change).accepted());
+    // Another day stays in the month; another interval counts from it.
+    let quarterly = ChangeRecurrence { every_months: 3, ..change(Mode::Draft) };
+    assert_eq!(to(ChangeRecurrence { day: 10, ..quarterly.clone() }), Some(Date::of(2027, 2, 10)));
+    assert_eq!(to(ChangeRecurrence { every_months: 12, ..quarterly.clone() }), Some(Date::of(2027, 2, 28)));
+    let from = ChangeRecurrence { starts_on: Some(Date::of(2026, 12, 1)), ..quarterly.clone() };
+    assert_eq!(to(from), Some(Date::of(2026, 12, 31)), "sooner, where that is asked for");
+    let same_day = ChangeRecurrence { starts_on: Some(Date::of(2026, 11, 30)), ..quarterly.clone() };
+    assert_eq!(to(same_day), Some(Date::of(2026, 12, 31)), "the date that has come does not come again");
+    let over = ChangeRecurrence { ends_on: Some(Date::of(2027, 2, 27)), ..quarterly.clone() };
+    s.clone().when(RECURRENCE, over).refused_at("recurrence.no_date", "/ends_on");
+
+    // The month's day has passed: the first one after it, and the months count from there.
+    let late = s.clone().at("2027-02-20T09:00:00+09:00");
+    let late = late.when(RECURRENCE, ChangeRecurrence { day: 10, ..quarterly.clone() }).accepted();
+    assert_eq!(next(&late), Some(Date::of(2027, 3, 10)));
+    let late = late.at("2027-03-10T09:00:00+09:00").when(RECURRENCE, fire(Date::of(2027, 3, 10))).accepted();
+    assert_eq!(next(&late), Some(Date::of(2027, 6, 10)));
+
+    // A paused one stays so; whoever changed it last is whose order it is.
+    let paused = s.when(RECURRENCE, PauseRecurrence {}).accepted().when(RECURRENCE, change(Mode::Issue)).accepted();
+    let state = paused.now::<Recurrence>(RECURRENCE);
+    assert!(
+        state.paused && state.plan.as_ref().is_some_and(|plan| plan.client_id == CLIENT && plan.mode == Mode::Issue)
+    );
+    paused.when(RECURRENCE, fire(Date::of(2027, 2, 28))).then([]);
+}
+
+#[test]
+fn every_refusal_of_a_change() {
+    let s = ready().when(RECURRENCE, change(Mode::Draft)).refused("recurrence.unknown");
+    let s = s.when(RECURRENCE, set_up(Mode::Draft)).accepted();
+    let with = |s: Scene, change: ChangeRecurrence, code: &'static str, at: &str| {
+        s.when(RECURRENCE, change).refused_at(code, at)
+    };
+    let draft = || change(Mode::Draft);
+    let s = with(s, ChangeRecurrence { every_months: 0, ..draft() }, "recurrence.bad_interval", "/every_months");
+    let s = with(s, ChangeRecurrence { day: 29, ..draft() }, "recurrence.bad_day", "/day");
+    let past = ChangeRecurrence { starts_on: Some(TODAY.plus(-1)), ..draft() };
+    let s = with(s, past, "recurrence.starts_in_past", "/starts_on");
+    let s = with(s, ChangeRecurrence { ends_on: Some(TODAY), ..draft() }, "recurrence.no_date", "/ends_on");
+    let s = with(s, ChangeRecurrence { template_id: CLIENT, ..draft() }, "document.unknown_template", "/template_id");
+    let gone = s.clone().given::<Template>(TEMPLATE, template::Archived {});
+    with(gone, draft(), "document.template_archived", "/template_id");
+    let s = with(s.by(Role::Custom), change(Mode::Issue), "recurrence.may_not_issue", "/mode");
+    let s = s.by(Role::Owner).when(RECURRENCE, change(Mode::Issue)).accepted();
+    let s = with(s.by(Role::Custom), draft(), "recurrence.may_not_issue", "/mode");
+    let s = s.when(RECURRENCE, EndRecurrence {}).accepted();
+    s.when(RECURRENCE, draft()).refused("recurrence.over");
+    covered::<ChangeRecurrence>();
+}
+
 #[test]
 fn every_refusal() {
     let s = ready().when(RECURRENCE, SetUpRecurrence { every_months: 0, ..set_up(Mode::Draft) });
@@ -245,6 +311,15 @@ pub fn samples() -> Vec<RecurrenceEvent> {
             client_id: SAMPLE_ID,
             cadence,
             mode: Mode::Issue,
+            next_on: date,
+        }
+        .into(),
+        Changed {
+            by: SAMPLE_ID,
+            template_id: SAMPLE_ID,
+            document_type: DocumentType::Quote,
+            cadence,
+            mode: Mode::Draft,
             next_on: date,
         }
         .into(),

@@ -11,7 +11,7 @@ document-types = Document types
 document-figures = Documents at a glance
 document-list = Documents, newest first
 document-search = Search documents
-document-search-hint = Client, number, subject
+document-search-hint = Client, number, subject, amount
 document-filters = Narrow down by date, amount, client or approval
 document-filters-hint = Date, amount and client can be combined, as the Electronic Books Preservation Act asks of a search.
 document-export = Download for a tax inspection
@@ -25,12 +25,14 @@ date-until = Date, to
 range-to = to
 document-none = No documents yet
 document-none-hint = Start with a draft. Issuing gives it its number and seals its content in the ledger.
+figure-open = To be paid
+figure-requested = To be approved
 figure-draft = Drafts
 figure-issued = Unpaid
 figure-overdue = Overdue
 figure-paid = Paid
 figure-cancelled = Cancelled
-unit-documents = docs
+unit-documents = {" "}documents
 
 ## Editing
 document-head = Client and dates
@@ -162,7 +164,7 @@ sheet-amount-other = Total, tax included
 sheet-reduced-rate = ※ Reduced tax rate (8%).
 
 ### Secure sending.
-deliveries-lead = Documents sent by links that expire. Opening and expiry are recorded in the ledger.
+deliveries-lead = Documents sent by links that expire, or into the inboxes of recipients who have an account. Every opening is recorded in the ledger.
 delivery-list = Deliveries, newest first
 delivery-document = Document
 delivery-to = Recipient

@@ -85,3 +85,23 @@ mail-new-device-body =
     { $link }
 
 sms-text = { $code } is your Keiin code. It is good for 5 minutes. Give it to nobody.
+mail-webhook-disabled-subject = A webhook of { $company } was switched off
+mail-webhook-disabled-body =
+    Dear { $to },
+
+    An endpoint of a webhook of { $company } took nothing for days, or answered that it is gone, and was switched off.
+    What was sent, and how to switch it on again:
+
+    { $link }
+mail-status-bounced = Came back
+mail-status-complained = Called abuse
+mail-send-again = Send again
+mail-send-again-hint = Set right what kept it from arriving, then send it again.
+kind-mail-bounced = Mail came back
+kind-mail-complained = Mail called abuse
+kind-mail-requeued = Mail sent again
+done-mail-requeued = It is sent again
+scope-mails-write = Send mails again
+field-feedback = Kind of complaint
+problem-mail-not-failed = This mail has not failed
+problem-mail-not-failed-detail = Only a mail that did not arrive can be sent again.

@@ -39,4 +39,7 @@ encoding-utf8-bom = UTF-8 (for Excel)
 encoding-cp932 = Shift_JIS (CP932)
 encoding-utf8 = UTF-8 (for programs)
 documents-export-numbers = Numbers without gaps
-numbers-line = { $documents } documents, last number { $last }, missing { $missing }, given twice { $doubled }
+numbers-line = { $documents ->
+    [one] 1 document
+   *[other] { $documents } documents
+}, last number { $last }, missing { $missing }, given twice { $doubled }

@@ -155,6 +155,8 @@ problem-client-too-many-contacts = Too many contacts
 problem-client-too-many-contacts-detail = A client has at most ten contact people.
 problem-client-unknown = No such client
 problem-client-unknown-detail = Choose one from the list of clients.
+problem-client-erased-contact = This contact was erased
+problem-client-erased-contact-detail = Enter them as somebody new, without an id.
 problem-client-unknown-contact = There is no such contact
 problem-client-unknown-contact-detail = Read the client again. Somebody new has no id.
 

@@ -51,6 +51,7 @@ permission-visit-change = Change visits
 permission-visit-cancel = Cancel visits
 permission-visit-receive = Check visitors in and out
 permission-mail-read = See sent mails
+permission-mail-send = Send failed mails again
 permission-device-read = See kiosks
 permission-device-pair = Pair and revoke kiosks
 permission-token-read = See own access tokens

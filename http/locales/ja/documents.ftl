@@ -11,7 +11,7 @@ document-types = 書類の種類
 document-figures = 書類のまとめ
 document-list = 書類、新しい順
 document-search = 書類を検索
-document-search-hint = 取引先、番号、件名
+document-search-hint = 取引先、番号、件名、金額
 document-filters = 日付・金額・取引先・承認で絞り込む
 document-filters-hint = 日付・金額・取引先を組み合わせて検索できます（電子帳簿保存法の求める検索）。
 document-export = 税務調査用にダウンロード
@@ -25,6 +25,8 @@ date-until = 発行日（終わり）
 range-to = 〜
 document-none = 書類はまだありません
 document-none-hint = 下書きから始めて、発行すると番号がつき、内容は台帳に封印されます。
+figure-open = 未入金
+figure-requested = 承認待ち
 figure-draft = 下書き
 figure-issued = 未入金
 figure-overdue = 期限超過
@@ -162,7 +164,7 @@ sheet-amount-other = 合計金額（税込）
 sheet-reduced-rate = ※は軽減税率（8%）の対象です。
 
 ### Secure sending.
-deliveries-lead = 書類を期限つきのリンクで送り、開封と失効を台帳に記録します。
+deliveries-lead = 期限つきのリンク、またはアカウントのある宛先の受信箱へ送った書類です。開封も期限切れも台帳に記録されます。
 delivery-list = 送付、新しい順
 delivery-document = 書類
 delivery-to = 宛先

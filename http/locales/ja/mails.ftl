@@ -87,3 +87,23 @@ mail-new-device-body =
 sms-text =
     Keiinの確認コード: { $code }
     5分間有効です。人に教えないでください。
+mail-webhook-disabled-subject = Webhookの送信先が止まりました（{ $company }）
+mail-webhook-disabled-body =
+    { $to } 様
+
+    { $company } のWebhookの送信先に届かない状態が続いたか、相手がもう受け取らないと答えたため、送信を止めました。
+    記録と再開はこちらから:
+
+    { $link }
+mail-status-bounced = 戻ってきた
+mail-status-complained = 迷惑メール扱い
+mail-send-again = もう一度送る
+mail-send-again-hint = 相手に届かなかった理由を直してから、送り直してください。
+kind-mail-bounced = メールが戻ってきた
+kind-mail-complained = メールが迷惑扱いされた
+kind-mail-requeued = メールの再送
+done-mail-requeued = 再送します
+scope-mails-write = メールを送り直す
+field-feedback = 苦情の種類
+problem-mail-not-failed = このメールは失敗していません
+problem-mail-not-failed-detail = 送り直せるのは、届かなかったメールだけです。

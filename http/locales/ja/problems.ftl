@@ -155,6 +155,8 @@ problem-client-too-many-contacts = 担当者が多すぎます
 problem-client-too-many-contacts-detail = 担当者は10人までです。
 problem-client-unknown = この取引先は見つかりません
 problem-client-unknown-detail = 取引先の一覧から選び直してください。
+problem-client-erased-contact = この担当者の情報は消去されています
+problem-client-erased-contact-detail = idを付けずに、新しい担当者として入力してください。
 problem-client-unknown-contact = この担当者は見つかりません
 problem-client-unknown-contact-detail = 取引先を読み直してください。新しい担当者にはidを付けません。
 

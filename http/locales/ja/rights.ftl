@@ -50,6 +50,7 @@ permission-visit-change = 来訪を変更する
 permission-visit-cancel = 来訪を取り消す
 permission-visit-receive = 来訪者の入館・退館を記録する
 permission-mail-read = 送信したメールを見る
+permission-mail-send = 届かなかったメールをもう一度送る
 permission-device-read = 受付端末を見る
 permission-device-pair = 受付端末を登録・停止する
 permission-token-read = 自分のアクセストークンを見る

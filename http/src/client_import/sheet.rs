@@ -109,16 +109,17 @@ impl Clients {
         self.columns.iter().position(|column| column.is_some_and(|column| column.field == field)).map(|at| at + 1)
     }
 
-    /// A row as the API takes it; an honorific that is none is refused at its field.
-    pub fn client(&self, row: &Record) -> Result<RegisterClient, &'static str> {
+    /// A row as the API takes it, and its honorific: none, if it is neither of the two. Then it is taken for a person's, whose
+    /// rules are the milder ones.
+    pub fn client(&self, row: &Record) -> (RegisterClient, Option<Honorific>) {
         let text = |field: &str| {
             let cell = self.place(field).and_then(|at| row.cells.get(at - 1));
             cell.map_or(String::new(), |cell| plain(cell))
         };
         let honorific = match text("honorific").trim() {
-            "" | "御中" | "onchu" => Honorific::Onchu,
-            "様" | "sama" => Honorific::Sama,
-            _ => return Err("honorific"),
+            "" | "御中" | "onchu" => Some(Honorific::Onchu),
+            "様" | "sama" => Some(Honorific::Sama),
+            _ => None,
         };
         let contact = ContactInput {
             id: None,
@@ -128,9 +129,9 @@ impl Clients {
             email: text("contact_email"),
             phone: text("contact_phone"),
         };
-        Ok(RegisterClient {
+        let client = RegisterClient {
             name: text("name"),
-            honorific,
+            honorific: honorific.unwrap_or(Honorific::Sama),
             registration_number: text("registration_number"),
             postal_code: text("postal_code"),
             region: text("region"),
@@ -140,7 +141,8 @@ impl Clients {
             reading: text("reading"),
             registration_number_override: text("registration_number_override"),
             contacts: vec![contact],
-        })
+        };
+        (client, honorific)
     }
 }
 
@@ -149,6 +151,31 @@ fn plain(cell: &str) -> String {
     let text = cell.trim();
     let kept = text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']));
     kept.unwrap_or(text).to_owned()
+}
+
+/// Puts something that is right into a field, so that what else is wrong with the row shows. False if it is no column's.
+pub fn mend(client: &mut RegisterClient, field: &str) -> bool {
+    let RegisterClient { contacts, .. } = client;
+    let contact = contacts.first_mut();
+    let (text, right) = match (field, contact) {
+        ("name", _) => (&mut client.name, "x"),
+        ("registration_number", _) => (&mut client.registration_number, ""),
+        ("registration_number_override", _) => (&mut client.registration_number_override, ""),
+        ("postal_code", _) => (&mut client.postal_code, ""),
+        ("region", _) => (&mut client.region, ""),
+        ("locality", _) => (&mut client.locality, ""),
+        ("street_address", _) => (&mut client.street_address, ""),
+        ("extended_address", _) => (&mut client.extended_address, ""),
+        ("reading", _) => (&mut client.reading, ""),
+        ("contact_name", Some(contact)) => (&mut contact.name, "x"),
+        ("contact_reading", Some(contact)) => (&mut contact.reading, ""),
+        ("contact_department", Some(contact)) => (&mut contact.department, ""),
+        ("contact_email", Some(contact)) => (&mut contact.email, "x@example.jp"),
+        ("contact_phone", Some(contact)) => (&mut contact.phone, ""),
+        _ => return false,
+    };
+    *text = right.to_owned();
+    true
 }
 
 /// The field that a rule's pointer names: `/contacts/0/email` is `contact_email`.
@@ -166,14 +193,24 @@ mod tests {
         let file = "メール;社内番号;会社名;敬称\r\nA@b.jp;17;'=HYPERLINK(1);様\r\n;;B;殿\r\n".as_bytes();
         let clients = Clients::read(file).unwrap();
         assert_eq!((clients.place("name"), clients.place("region"), clients.rows.len()), (Some(3), None, 2));
-        let client = clients.client(&clients.rows[0]).unwrap();
+        let (client, known) = clients.client(&clients.rows[0]);
+        assert_eq!(known, Some(Honorific::Sama));
         assert_eq!((client.name.as_str(), client.honorific), ("=HYPERLINK(1)", Honorific::Sama));
         assert_eq!(client.contacts[0].email, "A@b.jp");
-        assert_eq!(clients.client(&clients.rows[1]).unwrap_err(), "honorific");
+        assert_eq!(clients.client(&clients.rows[1]).1, None);
         for lang in Lang::ALL {
             let file = template(lang).write(Encoding::Cp932).bytes;
             assert!(Clients::read(&file).unwrap().columns.iter().all(Option::is_some));
         }
+    }
+
+    #[test]
+    fn every_column_can_be_mended() {
+        let clients = Clients::read("name\nA\n".as_bytes()).unwrap();
+        let (mut client, _) = clients.client(&clients.rows[0]);
+        let mut columns = COLUMNS.iter().filter(|column| column.field != "honorific");
+        assert!(columns.all(|column| mend(&mut client, column.field)));
+        assert!(!mend(&mut client, "") && !mend(&mut client, "contacts"));
     }
 
     #[test]

@@ -28,6 +28,11 @@ pub struct Mail {
     pub dkim_selector: String,
     /// File with the RSA key as PEM, of 2,048 bits or more. Only its owner may read it.
     pub dkim_key_file: PathBuf,
+    /// Where mails come back to that could not be delivered, such as `bounces@example.jp`: mails leave as
+    /// `bounces+TOKEN@example.jp`, whose mail server puts them into `bounce_maildir`. Empty = they come back to `from`.
+    pub bounce_address: String,
+    /// A maildir that the mail server fills with what comes back. We read and remove what is in its `new`.
+    pub bounce_maildir: PathBuf,
     /// Seconds before the second try of a mail that the server did not take for now; each further wait is twice as long.
     pub retry_s: u32,
 }
@@ -55,6 +60,8 @@ impl Default for Mail {
             from_name: "Keiin".into(),
             dkim_selector: String::new(),
             dkim_key_file: PathBuf::new(),
+            bounce_address: String::new(),
+            bounce_maildir: PathBuf::new(),
             retry_s: 60,
         }
     }
@@ -71,6 +78,12 @@ impl Mail {
         let (host, port) = self.server.rsplit_once(':')?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         Some((host, port.parse().ok()?)).filter(|(host, port)| !host.is_empty() && *port > 0)
+    }
+
+    /// Where a mail with this token comes back to.
+    pub fn back_to(&self, token: &str) -> Option<String> {
+        let (local, domain) = self.bounce_address.split_once('@')?;
+        Some(format!("{local}+{token}@{domain}"))
     }
 
     /// What can be said without opening a file or a connection.
@@ -100,6 +113,20 @@ impl Mail {
         };
         if !self.dkim_selector.is_empty() && !self.dkim_selector.split('.').all(is_label) {
             return bad("mail.dkim_selector: a name in the DNS, such as keiin2026");
+        }
+        if self.bounce_address.is_empty() != self.bounce_maildir.as_os_str().is_empty() {
+            return bad(
+                "mail.bounce_address and mail.bounce_maildir belong together: where mails come back to, and the folder into \
+                 which the mail server puts them",
+            );
+        }
+        let back = self.back_to(&"a".repeat(crate::bounce::TOKEN_LETTERS));
+        let is_address = |back: String| back.parse::<lettre::Address>().is_ok();
+        let is_long = self.bounce_address.split('@').next().is_some_and(|local| local.len() > 13);
+        if !self.bounce_address.is_empty() && (is_long || !back.is_some_and(is_address)) {
+            return bad(
+                "mail.bounce_address: an address with at most 13 letters before the @, such as bounces@example.jp",
+            );
         }
         if self.user.is_empty() != self.password_file.as_os_str().is_empty() {
             return bad("mail.user and mail.password_file belong together: a name, and a file that holds its password");

@@ -1,14 +1,16 @@
 //! What repeats: the catalog, a template, and what is made from it at the end of each month.
 
+use keiin_domain::batch::OrderBatch;
 use keiin_domain::date::{Date, ZONE_S};
-use keiin_domain::document::{DocumentType, LineInput};
+use keiin_domain::document::{DocumentType, DraftFromTemplate, LineInput, SetLines};
 use keiin_domain::item::RegisterItem;
 use keiin_domain::recurrence::{LAST_DAY, Mode, SetUpRecurrence};
 use keiin_domain::tax::TaxRate;
 use keiin_domain::template::DefineTemplate;
 
 use super::content::{EMILY, MAKOTO};
-use super::stage::Stage;
+use super::stage::{Stage, refused};
+use crate::batch;
 
 /// Code, description, unit, price, tax.
 const ITEMS: [(&str, &str, &str, &str, TaxRate); 5] = [
@@ -37,7 +39,8 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// A template and its recurrence, from tomorrow on: nothing is due while the demonstration is looked at.
+    /// A template; a batch of what was drafted from it, with one that cannot be issued; and its recurrence, from tomorrow on:
+    /// nothing is due while the demonstration is looked at.
     pub async fn monthly(&mut self) -> anyhow::Result<()> {
         let line = LineInput {
             description: "設備保守 {year}年{month}月分".into(),
@@ -71,6 +74,16 @@ impl Stage<'_> {
             mode: Mode::Draft,
         };
         self.by(MAKOTO, monthly).await?;
-        Ok(())
+        let mut documents = vec![];
+        for client_id in [self.clients[1], self.clients[2], self.clients[4]] {
+            documents.push(self.by(MAKOTO, DraftFromTemplate { template_id, client_id, date: None }).await?.id);
+        }
+        // Somebody took its lines out again.
+        self.by_on(MAKOTO, documents[1], SetLines { lines: vec![], totals: None }).await?;
+        self.by(MAKOTO, OrderBatch { documents }).await?;
+        self.app.runner.catch_up().await?;
+        let now_us = self.call(1, "").now_us;
+        while batch::round(self.app, now_us).await.map_err(refused)? > 0 {}
+        self.mails().await
     }
 }

@@ -64,7 +64,7 @@ fn every_code_and_every_kind_of_record_has_words() {
     let roles = Role::OF_MEMBERS.map(Role::name).into_iter().map(|role| format!("role-{role}-hint"));
     let permissions = Permission::grantable().flat_map(|permission| {
         let text = format!("permission-{}", permission.0.replace(['.', '_'], "-"));
-        [text, format!("permission-noun-{}", permission.noun())]
+        [text, format!("permission-noun-{}", permission.noun().replace('_', "-"))]
     });
     let scopes = catalog::scopes().into_iter().map(|scope| format!("scope-{}", scope.replace([':', '_'], "-")));
     let all = problems.chain(kinds).chain(roles).chain(permissions).chain(scopes);

@@ -16,12 +16,21 @@ const CONNECTIONS: u32 = 16;
 /// How long a reader waits for an answer. A statement of a rebuild may take longer.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-const STATE: [&str; 2] = [
+const STATE: [&str; 4] = [
     "positions (projection TEXT COLLATE \"C\" NOT NULL, ledger BYTEA NOT NULL, next BIGINT NOT NULL,
         stopped TEXT COLLATE \"C\", PRIMARY KEY (projection, ledger))",
     "effect_attempts (ledger BYTEA NOT NULL, position BIGINT NOT NULL, n BIGINT NOT NULL, attempts BIGINT NOT NULL,
         next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n))",
+    "webhook_cursors (ledger BYTEA NOT NULL, webhook_id BYTEA NOT NULL, next BIGINT NOT NULL, failing_since BIGINT,
+        PRIMARY KEY (ledger, webhook_id))",
+    "webhook_deliveries (ledger BYTEA NOT NULL, id BYTEA NOT NULL, webhook_id BYTEA NOT NULL, position BIGINT NOT NULL,
+        kind TEXT COLLATE \"C\" NOT NULL, status TEXT COLLATE \"C\" NOT NULL, attempts BIGINT NOT NULL,
+        next_at BIGINT NOT NULL, queued_at BIGINT NOT NULL, done_at BIGINT, tries TEXT COLLATE \"C\" NOT NULL,
+        PRIMARY KEY (ledger, id))",
 ];
+
+/// Of what is kept beside.
+const INDEX: &str = "CREATE INDEX webhook_deliveries_0 ON webhook_deliveries (ledger, webhook_id, status, next_at);\n";
 
 /// Opens the schema; makes it if it is missing or of another version.
 pub fn open(address: &Address, projections: &[Projection]) -> Result<Client, OpenError> {
@@ -48,7 +57,7 @@ fn statements(projections: &[Projection]) -> String {
         let name = columns.split(' ').next().unwrap_or(columns);
         format!("CREATE TABLE {columns};\n{}", guarded(name))
     });
-    state.chain(tables).collect()
+    state.chain(tables).chain([INDEX.to_owned()]).collect()
 }
 
 fn made(table: &Table) -> String {

@@ -16,10 +16,18 @@ const STATE: &str = "
     CREATE TABLE IF NOT EXISTS revisions (projection TEXT PRIMARY KEY, revision BIGINT NOT NULL) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS effect_attempts (
         ledger BLOB NOT NULL, position BIGINT NOT NULL, n BIGINT NOT NULL, attempts BIGINT NOT NULL,
-        next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n)) WITHOUT ROWID;";
+        next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS webhook_cursors (
+        ledger BLOB NOT NULL, webhook_id BLOB NOT NULL, next BIGINT NOT NULL, failing_since BIGINT,
+        PRIMARY KEY (ledger, webhook_id)) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS webhook_deliveries (
+        ledger BLOB NOT NULL, id BLOB NOT NULL, webhook_id BLOB NOT NULL, position BIGINT NOT NULL, kind TEXT NOT NULL,
+        status TEXT NOT NULL, attempts BIGINT NOT NULL, next_at BIGINT NOT NULL, queued_at BIGINT NOT NULL,
+        done_at BIGINT, tries TEXT NOT NULL, PRIMARY KEY (ledger, id)) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS webhook_deliveries_0 ON webhook_deliveries (ledger, webhook_id, status, next_at);";
 
 /// Tables that are no projection's.
-const KEPT: [&str; 3] = ["positions", "revisions", "effect_attempts"];
+const KEPT: [&str; 5] = ["positions", "revisions", "effect_attempts", "webhook_cursors", "webhook_deliveries"];
 
 /// Opens the file with the settings that every connection to it needs.
 pub fn connect(path: &Path) -> Result<Connection, SqlError> {

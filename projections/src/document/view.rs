@@ -88,6 +88,12 @@ pub struct DocumentView {
     /// Why it is void.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_reason: Option<String>,
+    /// When the recipient of a quote accepted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Time>,
+    /// Which revision they accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted_revision: Option<u32>,
     /// What its newest delivery came to: `sending`, `sent`, `opened`, `failed`, `expired` or `revoked`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delivery_status: Option<String>,
@@ -214,6 +220,8 @@ pub(super) fn view(row: &Row) -> Seen<DocumentView> {
         missing: col::<Option<Json<_>>>(row, "missing")?.map(|json| json.0),
         retain_until: until(col(row, "date")?, col(row, "fiscal_year_end")?, col(row, "retention_years")?),
         cancelled_reason: col(row, "cancelled_reason")?,
+        accepted_at: col(row, "accepted_at")?,
+        accepted_revision: col(row, "accepted_revision")?,
         delivery_status: col(row, "delivery_status")?,
         overdue: col(row, "overdue")?,
     })

@@ -14,6 +14,7 @@ use keiin_domain::role::Role;
 use keiin_domain::sealed::{Origin, Sealed};
 use keiin_domain::tenant::OpenTenant;
 use keiin_domain::terms::Text;
+use keiin_domain::webhook::{SigningKeys, WebhookKind};
 use keiin_eventlog::checkpoint;
 use keiin_eventlog::clear::{self, Clear};
 use keiin_eventlog::keys::FileKek;
@@ -348,6 +349,9 @@ struct Minted<'a> {
 }
 
 impl World for Minted<'_> {
+    fn pages(&mut self, _: &[u8; 32]) -> Option<u32> {
+        Some(1)
+    }
     fn fresh_id(&mut self) -> Uuid {
         fresh()
     }
@@ -364,6 +368,9 @@ impl World for Minted<'_> {
     }
     fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid {
         self.vault.subject_for(self.ledger, namespace, fact).unwrap()
+    }
+    fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid> {
+        self.vault.find_subject(self.ledger, namespace, fact).unwrap()
     }
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
         self.vault.fingerprint(self.ledger, namespace, fact).unwrap()
@@ -397,7 +404,19 @@ impl World for Minted<'_> {
     fn is_password(&mut self, _: Uuid, _: &str) -> bool {
         false
     }
+    fn signing_keys(&mut self, webhook: Uuid) -> SigningKeys {
+        SigningKeys { id: fresh(), public_key: Hash::of(webhook.as_bytes()).0 }
+    }
+    fn keep(&mut self, _: &'static str, _: Uuid, _: &str) -> Uuid {
+        fresh()
+    }
+    fn may_send_to(&mut self, _: WebhookKind, _: &str) -> bool {
+        true
+    }
     fn open(&mut self, _: Uuid, _: u16, _: &[u8]) -> Option<Vec<u8>> {
         None
+    }
+    fn is_erased(&mut self, _: Uuid) -> bool {
+        false
     }
 }

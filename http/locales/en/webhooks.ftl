@@ -1,0 +1,125 @@
+### Webhooks: telling programs elsewhere and Slack.
+webhooks = Webhooks
+webhooks-lead = Tells programs elsewhere, or Slack, of what is recorded. Only when, what and which record are sent; nothing personal.
+webhook-register = Register an endpoint
+webhook-register-lead = The address of a program that listens, or of an incoming webhook of Slack.
+webhook-register-do = Register
+webhook-facts = Endpoint
+webhook-kind = Kind
+webhook-kind-hint = Signed messages follow Standard Webhooks.
+webhook-kind-standard = Signed messages
+webhook-kind-slack = Slack
+webhook-url = Address
+webhook-url-hint = Begins with https and can be reached from the internet. Slack's is a secret and not shown again.
+webhook-url-stays = Leave it empty to keep the present one.
+webhook-description = Name
+webhook-description-example = Accounting cloud
+webhook-events = Told of
+webhook-events-hint = Choose at least one.
+webhook-events-all = Everything
+webhook-events-of = { $noun }: everything
+webhook-events-other = Another operation { $n }
+webhook-more = More
+webhook-language = Language of sentences
+webhook-slack-only = For Slack.
+webhook-names-visitors = Sentences for Slack name visitors
+webhook-visitors = Visitors' names
+webhook-visitors-yes = Named
+webhook-visitors-no = Not named
+webhook-public-key = Public key (Ed25519)
+webhook-secret-at = Secret issued
+webhook-prior-until = the one before signs beside it until { $time }
+webhook-delivered-at = Last delivered
+webhook-failing-since = Nothing delivered since
+webhook-waiting = { $n ->
+    [one] { $n } message waits
+   *[other] { $n } messages wait
+}
+webhook-none = No endpoints yet
+webhook-none-hint = A registered endpoint is told whenever one of the chosen operations happens.
+webhook-do = What to do
+webhook-ping-hint = Sends one message to see whether it arrives.
+webhook-ping-do = Send a test
+webhook-replay-first = Send again from record
+webhook-replay-hint = Of up to 1,000 records from this one on, those that this endpoint is told of are sent again.
+webhook-replay-do = Send again
+webhook-rotate-hint = Issues a new secret and key. Those before sign beside them for 24 hours.
+webhook-rotate-do = Issue a new secret
+webhook-disable-hint = What happens meanwhile is not sent by itself later.
+webhook-disable-do = Switch off
+webhook-enable-hint = Sends what happens from now on, and what waits.
+webhook-enable-do = Switch on
+webhook-remove-do = Remove
+webhook-remove-ask = Remove this endpoint?
+webhook-remove-hint = Its secret and the messages that wait are gone as well. This cannot be undone.
+webhook-change = Change
+webhook-log = What was sent
+webhook-log-none = Nothing was sent yet
+webhook-log-none-hint = Messages appear here when something happens, or when you send a test.
+webhook-attempts = { $n ->
+    [one] { $n } try
+   *[other] { $n } tries
+}
+webhook-next-at = next at { $time }
+webhook-tries = Each try
+webhook-send-again = Send again
+webhook-status-on = On
+webhook-status-trying = Trying again
+webhook-status-off = Off
+webhook-status-gone = Gone
+webhook-status-failing = Failing, off
+webhook-status-removed = Removed
+webhook-off-gone = Switched off: the endpoint answered that it is gone for good (410).
+webhook-off-failing = Switched off: it took nothing for five days.
+webhook-delivery-queued = Waiting
+webhook-delivery-delivered = Delivered
+webhook-delivery-dead = Given up
+webhook-sentence-open = Open the record
+done-webhook-registered = Endpoint registered
+done-webhook-pinged = A test is on its way
+done-webhook-replayed = Sending again
+done-webhook-secret-issued = New secret issued
+done-webhook-disabled = Switched off
+done-webhook-enabled = Switched on
+done-webhook-removed = Removed
+scope-webhooks-read = See webhooks and what was sent to them
+scope-webhooks-write = Register and change webhooks
+
+## Records
+kind-webhook-registered = Webhook registered
+kind-webhook-changed = Webhook changed
+kind-webhook-secret-issued = Webhook's secret issued
+kind-webhook-enabled = Webhook switched on
+kind-webhook-disabled = Webhook switched off
+kind-webhook-pinged = Webhook tested
+kind-webhook-replay-ordered = Webhook sent again
+kind-webhook-delivery-failed = Message to a webhook given up
+kind-webhook-removed = Webhook removed
+kind-webhooks-added = One webhook more
+kind-webhooks-dropped = One webhook fewer
+object-webhook = Webhook
+object-webhooks = Number of webhooks
+
+## Refusals
+problem-webhook-bad-url = This is no address for a webhook
+problem-webhook-bad-url-detail = Enter a URL that begins with https://, of at most 500 characters, without a user name or #.
+problem-webhook-forbidden-url = Nothing can be sent to this address
+problem-webhook-forbidden-url-detail = Use an address that the internet can reach, on port 443 or above 1024. For Slack only addresses of hooks.slack.com.
+problem-webhook-no-events = The endpoint is told of nothing
+problem-webhook-no-events-detail = Choose at least one kind of event.
+problem-webhook-too-many-events = Too many kinds of events
+problem-webhook-too-many-events-detail = At most 50. Name a whole noun as in "document.*".
+problem-webhook-unknown-event = There is no such kind of event
+problem-webhook-unknown-event-detail = Write "*", "document.*" or "document.issued".
+problem-webhook-too-many = Too many endpoints
+problem-webhook-too-many-detail = At most 20. Remove one that is not used.
+problem-webhook-unknown = There is no such endpoint
+problem-webhook-unknown-detail = Open the list again.
+problem-webhook-gone = This endpoint was removed
+problem-webhook-gone-detail = Register it anew if it is needed.
+problem-webhook-off = This endpoint is switched off
+problem-webhook-off-detail = Switch it on first.
+problem-webhook-unsigned = This endpoint has no secret
+problem-webhook-unsigned-detail = Slack's sentences are not signed. Change its address instead.
+problem-webhook-bad-range = These are not records that can be sent again
+problem-webhook-bad-range-detail = At most 1,000, beginning with the first.
