@@ -70,6 +70,28 @@ impl Company {
         text(&self.ok(Call::new("POST", "/v1/batches").json(&documents)), "id")
     }
 
+    /// What `place_sending_order` takes: an invoice that is printed, to somebody by mail and somewhere by post.
+    pub fn sending_order_body(&self, asks_approval: bool) -> Value {
+        let document = text(&self.printed(&self.new_document()), "id");
+        let (n, slug) = (self.next(), &self.slug);
+        json!({
+            "document_ids": [document], "message": format!("Message {n} of {slug}"), "asks_approval": asks_approval,
+            "by_mail": [{ "to_name": format!("Somebody {n} of {slug}"), "to_email": format!("somebody{n}@{slug}.example") }],
+            "by_post": [{ "to": self.address_body() }],
+        })
+    }
+
+    /// A sending order, not released. What asks for approval is a colleague's, so that the owner may give it.
+    pub fn new_sending_order(&self, asks_approval: bool) -> String {
+        let key = format!("sending {}", self.next());
+        let order = Call::new("POST", "/v1/sending-orders").key(&key).json(&self.sending_order_body(asks_approval));
+        if !asks_approval {
+            return text(&self.ok(order), "id");
+        }
+        let colleague = self.new_member("accountant").1;
+        text(&self.client.send(&colleague.on(order)).expect(201).json(), "id")
+    }
+
     /// Where something goes by post.
     pub fn address_body(&self) -> Value {
         json!({

@@ -255,6 +255,7 @@ macro_rules! and_pairs {
 and_pairs! {
     A;
     A B;
+    A B C D;
 }
 
 /// One aggregate and any number of another: [`Command::streams`] gives their ids after the object's.

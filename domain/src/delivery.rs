@@ -8,6 +8,7 @@
 mod before;
 mod commands;
 mod inbox;
+mod send;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use uuid::Uuid;
 use self::before::{LinkIssuedV1, LinkIssuedV2};
 pub use self::commands::*;
 pub use self::inbox::*;
+pub use self::send::*;
 use crate::command::{Aggregate, On, Rejection};
 use crate::event::hex32;
 use crate::member::Member;

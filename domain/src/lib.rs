@@ -46,6 +46,7 @@ pub mod role;
 pub mod sealed;
 pub mod secretary;
 pub mod security;
+pub mod sending_order;
 pub mod series;
 pub mod session;
 pub mod sign_up;
@@ -208,6 +209,15 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<delivery::TakeFiles>();
     v.command::<delivery::ReplyToDelivery>();
     v.command::<delivery::AcceptQuote>();
+
+    v.reading("sending_order.read");
+    v.aggregate::<sending_order::SendingOrder>();
+    v.command::<sending_order::PlaceSendingOrder>();
+    v.command::<sending_order::ApproveSendingOrder>();
+    v.command::<sending_order::RejectSendingOrder>();
+    v.command::<sending_order::ReleaseSendingOrder>();
+    v.command::<sending_order::CancelSendingOrder>();
+    v.command::<sending_order::HandOver>();
 
     v.reading("postal_item.read");
     v.aggregate::<postal_item::PostalItem>();

@@ -29,6 +29,7 @@ impl Permission {
                 "document.render"
                     | "recurrence.fire"
                     | "batch.run"
+                    | "sending_order.run"
                     | "mail.record"
                     | "webhook.give_up"
                     | "webhook.suspend"
@@ -112,7 +113,7 @@ codes! {
 const VENDOR_NOUNS: [&str; 8] = ["tenant", "member", "client", "document", "delivery", "visit", "device", "event"];
 
 /// Documents, and all the ways on which they go out.
-const DAILY: [&str; 5] = ["client", "document", "delivery", "postal_item", "mail"];
+const DAILY: [&str; 6] = ["client", "document", "delivery", "sending_order", "postal_item", "mail"];
 
 impl Role {
     /// Roles that a person with an account can have.
@@ -170,8 +171,8 @@ impl Role {
 /// Nouns over which a company's own permission sets can give rights. Rights over people, over rights and over security stay
 /// with owners and admins: whoever cannot be given them cannot pass them on either.
 const GRANTABLE: &[&str] = &[
-    "client", "document", "approval", "delivery", "postal_item", "visit", "mail", "device", "token", "event", "log",
-    "tenant",
+    "client", "document", "approval", "delivery", "sending_order", "postal_item", "visit", "mail", "device", "token",
+    "event", "log", "tenant",
 ];
 
 impl Permission {
@@ -264,7 +265,7 @@ mod tests {
                 &["document.read"],
                 &[],
             ),
-            ("sending", &["delivery.send"], &["delivery.read"], &[]),
+            ("sending", &["delivery.send", "sending_order.place"], &["delivery.read", "sending_order.read"], &[]),
             ("post", &["postal_item.queue"], &[], &["postal_item.read"]),
             ("visits", &["visit.register", "visit.cancel", "visit.receive"], &["visit.read"], &[]),
             ("log", &[], &["event.read"], &["event.read_own"]),
@@ -288,7 +289,7 @@ mod tests {
                 check(own, matches!(*cell, "W" | "R" | "o"));
             }
         }
-        assert_eq!(checked, 13 * 25, "rows × permissions");
+        assert_eq!(checked, 13 * 27, "rows × permissions");
     }
 
     #[test]

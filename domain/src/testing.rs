@@ -21,9 +21,12 @@ use crate::client::{Honorific, Profile};
 use crate::command::{Aggregate, Command, Emit, On, Rejection, State};
 use crate::context::{Actor, Context, actor_kind};
 use crate::date::{Date, ZONE_S, parse_instant};
+use crate::document::{Body, DocumentType, Drafted, Head, Issued};
 use crate::event::{Stored, encode};
+use crate::money::Rounding;
 use crate::role::Role;
 use crate::sealed::{Open, Person, Personal, Sealed};
+use crate::tax::Totals;
 
 mod world;
 pub use self::world::{TestWorld, hash, texts};
@@ -326,6 +329,33 @@ pub fn profile(name: &str) -> Profile {
 pub fn registered_client(name: &str) -> crate::client::Registered {
     let (reading, person, contacts) = Default::default();
     crate::client::Registered { profile: profile(name), reading, person, contacts }
+}
+
+/// A draft without lines for this client.
+pub fn drafted(document_type: DocumentType, client_id: Uuid) -> Drafted {
+    let head = Head {
+        client_id,
+        title: "11月分".into(),
+        date: SAMPLE_DAY,
+        date_due: None,
+        note: String::new(),
+        proviso: String::new(),
+        has_tax_stamp: false,
+        has_hanko: false,
+    };
+    Drafted { document_type, origin: None, head, tax_rounding: Rounding::Floor, body: Body::default() }
+}
+
+/// That such a draft got this number.
+pub fn issued(number: &str) -> Issued {
+    Issued {
+        number: number.into(),
+        issued_on: SAMPLE_DAY,
+        sender: Default::default(),
+        recipient: profile("国立印刷局"),
+        totals: Totals::default(),
+        secret_hash: [0; 32],
+    }
 }
 
 /// Stands for every id in samples.

@@ -190,6 +190,7 @@ impl App {
         tokio::spawn(crate::feed::run(self.clone()));
         tokio::spawn(crate::paper::run(self.clone()));
         tokio::spawn(crate::batch::run(self.clone()));
+        tokio::spawn(crate::sending_order::run(self.clone()));
         tokio::spawn(crate::webhook::run(self.clone()));
         tokio::spawn(crate::bounce::run(self.clone()));
         tokio::spawn(crate::mail::run(self.clone()))
@@ -202,6 +203,22 @@ impl App {
             tokio::select! { _ = changed.changed() => {}, _ = stopping.wait_for(|stops| *stops) => {} }
         })
         .await;
+    }
+
+    /// Does rounds of work that records ask for, until the server stops. Each says how much it did; after one that did nothing
+    /// the next comes with the next change, or after this long for what a restart or an error left.
+    pub async fn rounds(&self, waits: &str, quiet: Duration, round: impl AsyncFn(&App, i64) -> Result<usize, Problem>) {
+        let mut folded = self.runner.folded();
+        while !*self.stopping.borrow() {
+            match round(self, crate::clock::now_us()).await {
+                Ok(done) if done > 0 => continue,
+                Ok(_) => {}
+                Err(problem) => tracing::warn!(code = problem.code, "{waits}"),
+            }
+            self.rest(&mut folded, quiet).await;
+            // What comes in this moment is one round.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Opens a company's ledger: keys, then its first record. May be repeated.

@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::api::query_string;
 use crate::app::App;
-use crate::clock;
 use crate::execute::{Call, execute};
 use crate::principal::Principal;
 use crate::problem::Problem;
@@ -43,17 +42,7 @@ pub async fn matching(app: &App, principal: &Principal, filters: &str) -> Result
 
 /// Issues what batches order, until the server stops.
 pub async fn run(app: Arc<App>) {
-    let mut folded = app.runner.folded();
-    while !*app.stopping.borrow() {
-        match round(&app, clock::now_us()).await {
-            Ok(done) if done > 0 => continue,
-            Ok(_) => {}
-            Err(problem) => tracing::warn!(code = problem.code, "batches wait for another try"),
-        }
-        app.rest(&mut folded, QUIET).await;
-        // What comes in this moment is one round.
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    app.rounds("batches wait for another try", QUIET, round).await;
 }
 
 /// One round; returns how many documents it issued or noted as refused.

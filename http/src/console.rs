@@ -62,6 +62,10 @@ pub const PAGES: &[Page] = &[
         narrows: &[("list_documents", "client_id"), ("list_events", "object")],
         ..page("/clients/{id}", "client", &["get_client", "list_documents", "list_events"])
     },
+    Page {
+        narrows: &[("list_documents", "client_id")],
+        ..page("/clients/{id}/send", "sending_order_new", &["get_client", "list_documents"])
+    },
     page("/documents", "documents", &["list_documents", "list_clients"]),
     page("/documents/export", "documents_export", &["list_clients", "get_number_series"]),
     page("/documents/new", "document_new", &["list_clients", "get_tenant", "list_items"]),
@@ -96,6 +100,11 @@ pub const PAGES: &[Page] = &[
     Page {
         narrows: &[("list_events", "object")],
         ..page("/deliveries/{id}", "delivery", &["get_delivery", "list_events"])
+    },
+    page("/sending-orders", "sending_orders", &["list_sending_orders"]),
+    Page {
+        narrows: &[("list_events", "object")],
+        ..page("/sending-orders/{id}", "sending_order", &["get_sending_order", "list_events"])
     },
     page("/inbox", "inbox", &["list_inbox"]),
     page("/visits", "visits", &["list_visits"]),

@@ -62,6 +62,7 @@ pub mod public;
 pub mod query;
 pub mod random;
 pub mod scrub;
+pub mod sending_order;
 pub mod serve;
 pub mod session;
 pub mod session_api;

@@ -225,7 +225,7 @@ impl ContactView {
 }
 
 /// Somebody to write to; only `erased` once the person was erased.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct Recipient {
     /// May be empty for a contact of whom only the address is known.
     #[serde(skip_serializing_if = "Option::is_none")]

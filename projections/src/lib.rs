@@ -35,6 +35,7 @@ pub mod runner;
 pub mod search;
 pub mod secretary;
 pub mod security;
+pub mod sending_order;
 pub mod session;
 pub mod sign_up;
 mod sink;
@@ -58,6 +59,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     template::PROJECTION,
     recurrence::PROJECTION,
     batch::PROJECTION,
+    sending_order::PROJECTION,
     delivery::PROJECTION,
     postal_item::PROJECTION,
     visit::PROJECTION,
@@ -105,6 +107,8 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<batch::GetBatch>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
+    v.query::<sending_order::ListSendingOrders>();
+    v.query::<sending_order::GetSendingOrder>();
     v.query::<postal_item::ListPostalItems>();
     v.query::<postal_item::GetPostalItem>();
     v.query::<postal_item::GetPrintQueue>();

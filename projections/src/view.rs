@@ -75,7 +75,7 @@ pub fn filled(text: String) -> Option<String> {
 }
 
 /// Microseconds since 1970-01-01 UTC; RFC 3339 with `Z` in JSON.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Time(pub i64);
 
 impl Serialize for Time {

@@ -28,6 +28,7 @@ use keiin_domain::recurrence::{FireRecurrence, SetUpRecurrence};
 use keiin_domain::sealed::Sealed;
 use keiin_domain::secretary::AssignSecretary;
 use keiin_domain::security::ChangeSecurity;
+use keiin_domain::sending_order::{HandOver, PlaceSendingOrder, ReleaseSendingOrder};
 use keiin_domain::session::StartSession;
 use keiin_domain::sign_up::RequestSignUp;
 use keiin_domain::template::SaveAsTemplate;
@@ -42,8 +43,8 @@ use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
     account, application, authorization, batch, client, delivery, device, document, event, grant, item, kiosk, mail,
-    member, passkey, permission_set, phone, postal_item, recurrence, secretary, session, sign_up, template, token,
-    visit, webhook,
+    member, passkey, permission_set, phone, postal_item, recurrence, secretary, sending_order, session, sign_up,
+    template, token, visit, webhook,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -78,6 +79,10 @@ async fn everything(house: &House, owner: Person) {
     let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
         "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
     house.run::<QueuePostalItem>(owner, None, by_post).await;
+    let order = json!({ "document_ids": [paper], "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
+    let order = house.run::<PlaceSendingOrder>(owner, None, order).await;
+    house.run::<ReleaseSendingOrder>(owner, Some(order), json!({})).await;
+    house.run::<HandOver>(owner.system(), Some(order), json!({ "n": 0 })).await;
     let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
         "location": "本社", "starts_at": starts, "ends_at": ends });
@@ -174,7 +179,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let visits = visit::from();
-    let lists: [(&str, &str); 28] = [
+    let lists: [(&str, &str); 29] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
@@ -197,6 +202,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_postal_items", postal_item::FROM),
         ("list_recurrences", recurrence::FROM),
         ("list_secretaries", secretary::FROM),
+        ("list_sending_orders", sending_order::FROM),
         ("list_sessions", session::FROM),
         ("list_templates", template::FROM),
         ("list_tokens", token::FROM),

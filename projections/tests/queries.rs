@@ -11,14 +11,15 @@ use keiin_domain::member::{ChangeRole, InviteMember};
 use keiin_domain::paper::RecordRendering;
 use keiin_domain::postal_item::QueuePostalItem;
 use keiin_domain::role::Role;
+use keiin_domain::sending_order::PlaceSendingOrder;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
 use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVisitor, WalkIn};
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
 use keiin_projections::{
-    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, recurrence, template,
-    tenant, token, visit,
+    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, recurrence, sending_order,
+    template, tenant, token, visit,
 };
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
@@ -400,6 +401,8 @@ async fn companies_see_nothing_of_each_other(house: House) {
     let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
         "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
     let by_post = house.run::<QueuePostalItem>(owner, None, by_post).await;
+    let order = json!({ "document_ids": [paper], "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
+    let order = house.run::<PlaceSendingOrder>(owner, None, order).await;
     let (start, end) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes =
         house.run::<RegisterVisit>(owner, None, visit(owner.actor.id, "来る 人", start, end, "k@example.jp")).await;
@@ -412,9 +415,9 @@ async fn companies_see_nothing_of_each_other(house: House) {
             let ours = ask::<$list>(&house, owner, &[]).await.unwrap();
             assert_eq!(ours["items"].as_array().unwrap().len(), 1, "{ours}");
             let mut one = ask::<$get>(&house, owner, &[("id", &$id)]).await.unwrap();
-            let only_in_the_detail =
-                ["contacts", "duplicates", "address"].map(|name| one.as_object_mut().unwrap().remove(name));
-            assert_eq!((one, only_in_the_detail.len()), (ours["items"][0].clone(), 3));
+            let only_in_the_detail = ["contacts", "duplicates", "address", "recipients"]
+                .map(|name| one.as_object_mut().unwrap().remove(name));
+            assert_eq!((one, only_in_the_detail.len()), (ours["items"][0].clone(), 4));
             let theirs = ask::<$list>(&house, stranger, &[]).await.unwrap();
             assert!(!column(&theirs, "/id").contains(&&*$id));
             assert!(matches!(ask::<$get>(&house, stranger, &[("id", &$id)]).await, Err(Refusal::NotFound)));
@@ -423,6 +426,7 @@ async fn companies_see_nothing_of_each_other(house: House) {
     only_ours!(client::ListClients, client::GetClient, id(buyer));
     only_ours!(delivery::ListDeliveries, delivery::GetDelivery, id(sent));
     only_ours!(postal_item::ListPostalItems, postal_item::GetPostalItem, id(by_post));
+    only_ours!(sending_order::ListSendingOrders, sending_order::GetSendingOrder, id(order));
     only_ours!(visit::ListVisits, visit::GetVisit, id(comes));
     only_ours!(kiosk::ListKiosks, kiosk::GetKiosk, id(kiosk));
     only_ours!(token::ListTokens, token::GetToken, id(token));
@@ -468,6 +472,7 @@ async fn nothing_there_is_no_error(house: House) {
         ask::<recurrence::ListRecurrences>(&house, who, &[("status", "active")]).await,
         ask::<batch::ListBatches>(&house, who, &[("status", "running")]).await,
         ask::<delivery::ListDeliveries>(&house, who, &[("q", "a")]).await,
+        ask::<sending_order::ListSendingOrders>(&house, who, &[("status", "ready")]).await,
         ask::<postal_item::ListPostalItems>(&house, who, &[("q", "a")]).await,
         ask::<postal_item::GetPrintQueue>(&house, who, &[("service", "letter")]).await,
         ask::<postal_item::GetHandedOver>(&house, who, &[("code", "a")]).await,

@@ -12,7 +12,8 @@ pub const OPERATIONS: &[&str] = &[
     "issue_document", "correct_document", "convert_document", "cancel_document", "record_payment", "send_document",
     "register_item", "change_item", "archive_item", "add_line", "define_template", "change_template",
     "archive_template", "save_as_template", "draft_from_template", "set_up_recurrence", "change_recurrence",
-    "pause_recurrence", "resume_recurrence", "end_recurrence", "order_batch", "cancel_batch", "compute_totals",
+    "pause_recurrence", "resume_recurrence", "end_recurrence", "order_batch", "cancel_batch", "place_sending_order",
+    "approve_sending_order", "reject_sending_order", "release_sending_order", "cancel_sending_order", "compute_totals",
     "get_document_pdf", "get_document_pint", "get_number_series", "check_file", "queue_postal_item",
     "print_postal_item", "dispatch_postal_item", "return_postal_item", "cancel_postal_item", "requeue_postal_item",
     "get_print_queue", "get_handed_over", "get_postal_item_pdf", "get_postal_item_label", "make_print_job",
@@ -30,6 +31,10 @@ pub fn object(company: &Company, name: &str) -> Option<String> {
         }
         "resume_recurrence" => Some(company.new_recurrence(true)),
         "get_batch" | "cancel_batch" => Some(company.new_batch()),
+        "get_sending_order" | "release_sending_order" | "cancel_sending_order" => {
+            Some(company.new_sending_order(false))
+        }
+        "approve_sending_order" | "reject_sending_order" => Some(company.new_sending_order(true)),
         "get_postal_item"
         | "print_postal_item"
         | "cancel_postal_item"
@@ -84,7 +89,7 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
             example.body = Some(json!({ "title": title, "client_id": company.new_client() }));
         }
         // Only people approve, no program.
-        "approve_document" => example.sender = company.login.clone(),
+        "approve_document" | "approve_sending_order" => example.sender = company.login.clone(),
         "reject_document" => {
             example.sender = company.login.clone();
             example.body = Some(reason(company));
@@ -105,6 +110,12 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         "record_payment" => {
             example.body = Some(json!({ "amount": { "amount": 100, "currency": "JPY" }, "date": "2026-11-20" }));
         }
+        "place_sending_order" => example.body = Some(company.sending_order_body(false)),
+        "reject_sending_order" => {
+            example.sender = company.login.clone();
+            example.body = Some(reason(company));
+        }
+        "cancel_sending_order" => example.body = Some(reason(company)),
         "send_document" => {
             example.body = Some(json!({
                 "document_ids": [company.new_document()], "to_name": format!("Somebody of {}", company.slug),

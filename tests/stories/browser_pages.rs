@@ -70,6 +70,9 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     let paper = client.get(&format!("/v1/documents/{chosen}")).expect(200).json();
     let order = json!({ "document_ids": [chosen], "client_id": paper["client"]["id"] });
     client.send(&keiin_tests::Call::new("POST", "/v1/postal-items").key("post").json(&order)).expect(201);
+    let order = json!({ "document_ids": [chosen], "client_id": paper["client"]["id"], "by_post": [{}], "message": "ご確認ください。",
+        "by_mail": [{ "to_name": "経理ご担当者", "to_email": "keiri@client.example" }] });
+    client.send(&keiin_tests::Call::new("POST", "/v1/sending-orders").key("sending").json(&order)).expect(201);
     let hook = json!({ "url": "https://hooks.example/keiin", "events": ["document.*", "delivery.opened"] });
     client.post("/v1/webhooks", &hook).expect(201);
     let first = |list: &str| ids(client, list, |_| true).swap_remove(0);

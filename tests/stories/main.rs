@@ -63,6 +63,7 @@ mod sample_aggregate;
 mod secretaries;
 mod secrets;
 mod sending;
+mod sending_orders;
 mod sign_up;
 mod sign_up_between;
 mod slow_heads;

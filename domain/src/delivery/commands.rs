@@ -1,141 +1,17 @@
-//! What senders and recipients do with a delivery.
+//! What senders and recipients do with a delivery once it is there.
 
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Closed, Delivery, EXPIRES_IN_DAYS, EXPIRES_IN_DAYS_MAX, Enclosed, InboxDelivered, LinkExpired, LinkIssued,
-    LinkOpened, LinkReissued, LinkRevoked, MAX_DOCUMENTS, OpenRefused, VIEW_LIMIT_MAX, Withdrawn,
-};
+use super::send::{PASSCODE_LENGTH, expiry};
+use super::{Closed, Delivery, LinkExpired, LinkOpened, LinkReissued, LinkRevoked, OpenRefused, Withdrawn};
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
-use crate::date::DAY_US;
-use crate::document::{Document, DocumentStatus};
-use crate::member::{Member, MemberStatus};
+use crate::member::Member;
 use crate::paper::Paper;
-use crate::role::{Permission, Role};
-use crate::sealed::Person;
+use crate::role::Permission;
 use crate::text;
-
-/// Most characters of a passcode.
-const PASSCODE_LENGTH: usize = 40;
-
-/// Sends somebody issued documents: into their inbox, if they have an account with this company; else by a link that is
-/// mailed to them. Expiry, view limit and passcode are the link's; who has an account logs in.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SendDocument {
-    /// What, in this order: 1 to 20 documents, each issued and not cancelled.
-    pub document_ids: Vec<Uuid>,
-    /// To whom, at most 80 characters.
-    pub to_name: String,
-    /// Where the mail goes.
-    pub to_email: String,
-    /// In the mail, at most 1,000 characters.
-    #[serde(default)]
-    pub message: String,
-    /// 1 to 90; 14 if absent.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
-    pub expires_in_days: Option<u32>,
-    /// 1 to 1,000; no limit if absent.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false)]
-    pub view_limit: Option<u32>,
-    /// What the recipient must type beside the link, 4 to 40 characters; tell them by another way than this mail. None if
-    /// absent or empty.
-    #[serde(default)]
-    pub passcode: String,
-}
-
-fn expiry(days: Option<u32>, now_us: i64) -> Result<i64, Rejection> {
-    let days = days.unwrap_or(EXPIRES_IN_DAYS);
-    if !(1..=EXPIRES_IN_DAYS_MAX).contains(&days) {
-        return Err(Rejection::at("delivery.bad_expiry", "/expires_in_days"));
-    }
-    Ok(now_us + i64::from(days) * DAY_US)
-}
-
-impl Command for SendDocument {
-    type On = (On<Delivery>, On<Member>, Vec<(On<Document>, On<Paper>)>);
-    const NAME: &'static str = "send_document";
-    const ROUTE: Route = Route::create("/v1/deliveries");
-    const PERMISSION: Permission = Permission("delivery.send");
-    const REJECTS: &'static [&'static str] = &[
-        "delivery.no_document", "delivery.too_many_documents", "delivery.document_twice", "delivery.unknown_document",
-        "delivery.not_issued", "delivery.unprintable", "delivery.bad_email", "delivery.bad_expiry",
-        "delivery.bad_view_limit", "delivery.bad_passcode", "delivery.recipient_suspended", "text.required",
-        "text.too_long", "text.control_character",
-    ];
-    const NEEDS_KEY: bool = true;
-    fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        if self.document_ids.is_empty() {
-            return Err(Rejection::at("delivery.no_document", "/document_ids"));
-        }
-        if self.document_ids.len() > MAX_DOCUMENTS {
-            return Err(Rejection::at("delivery.too_many_documents", "/document_ids"));
-        }
-        if let Some(twice) =
-            (1..self.document_ids.len()).find(|i| self.document_ids[..*i].contains(&self.document_ids[*i]))
-        {
-            return Err(Rejection::at("delivery.document_twice", format!("/document_ids/{twice}")));
-        }
-        let email = text::email(&self.to_email).ok_or(Rejection::at("delivery.bad_email", "/to_email"))?;
-        let member = ctx.world.known_subject("member", &email).unwrap_or_default();
-        Ok([target, member].into_iter().chain(self.document_ids.iter().flat_map(|id| [*id, *id])).collect())
-    }
-    fn decide(self, (delivery, member, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let mut documents = vec![];
-        for (i, (document, paper)) in papers.iter().enumerate() {
-            let at = |code| Err(Rejection::at(code, format!("/document_ids/{i}")));
-            match document.status() {
-                None => return at("delivery.unknown_document"),
-                Some(DocumentStatus::Issued | DocumentStatus::Paid) => {}
-                Some(_) => return at("delivery.not_issued"),
-            }
-            if paper.lacks(document.revision) {
-                return at("delivery.unprintable");
-            }
-            documents.push(Enclosed { document_id: document.id, revision: document.revision });
-        }
-        if self.view_limit.is_some_and(|limit| !(1..=VIEW_LIMIT_MAX).contains(&limit)) {
-            return Err(Rejection::at("delivery.bad_view_limit", "/view_limit"));
-        }
-        let passcode = text::optional_line(&self.passcode, "/passcode", PASSCODE_LENGTH)?;
-        if (1..4).contains(&passcode.chars().count()) {
-            return Err(Rejection::at("delivery.bad_passcode", "/passcode"));
-        }
-        let recipient = Person {
-            name: text::line(&self.to_name, "/to_name", 80)?,
-            email: text::email(&self.to_email).ok_or(Rejection::at("delivery.bad_email", "/to_email"))?,
-            note: text::prose(&self.message, "/message", 1_000)?,
-            ..Person::default()
-        };
-        let expires_at_us = expiry(self.expires_in_days, ctx.now_us)?;
-        if member.role == Some(Role::Recipient) && member.status == Some(MemberStatus::Suspended) {
-            return Err(Rejection::at("delivery.recipient_suspended", "/to_email"));
-        }
-        if member.role == Some(Role::Recipient) && member.status == Some(MemberStatus::Active) {
-            let recipient = ctx.seal(member.id, &recipient);
-            let (member_id, sent_by) = (member.id, ctx.member);
-            return Ok(vec![delivery.emit(InboxDelivered { documents, recipient, member_id, sent_by })]);
-        }
-        let subject = ctx.fresh_id();
-        if !passcode.is_empty() {
-            ctx.world.set_password(delivery.id, delivery.id, &passcode);
-        }
-        Ok(vec![delivery.emit(LinkIssued {
-            documents,
-            recipient: ctx.seal(subject, &recipient),
-            secret_hash: ctx.world.secret("lnk", delivery.id),
-            expires_at_us,
-            view_limit: self.view_limit,
-            has_passcode: !passcode.is_empty(),
-            sent_by: ctx.member,
-        })])
-    }
-}
 
 /// Mails the recipient a new link, which ends the one before; also where that has expired, was opened as often as allowed or
 /// was locked. Recipient, documents, view limit and passcode stay.

@@ -1,46 +1,19 @@
 use super::*;
 use crate::command::Emit;
-use crate::date::Date;
-use crate::document::{Body, Cancelled, Document, DocumentType, Drafted, Head, Issued};
+use crate::document::{Cancelled, Document, DocumentType};
 use crate::member::{Member, Registered, Reinstated, Suspended};
-use crate::money::Rounding;
 use crate::paper::{Paper, Rendered, RenderingFailed};
 use crate::role::Role;
-use crate::tax::Totals;
 use crate::testing::*;
 
 pub(super) const DELIVERY: Uuid = Uuid::from_u128(0xde);
 pub(super) const DOCUMENT: Uuid = Uuid::from_u128(0xd1);
 
-pub(super) fn drafted() -> Drafted {
-    let head = Head {
-        client_id: ANNA,
-        title: "見積".into(),
-        date: Date::of(2026, 11, 2),
-        date_due: None,
-        note: String::new(),
-        proviso: String::new(),
-        has_tax_stamp: false,
-        has_hanko: false,
-    };
-    let (document_type, tax_rounding) = (DocumentType::Quote, Rounding::Floor);
-    Drafted { document_type, origin: None, head, tax_rounding, body: Body::default() }
-}
-
-pub(super) fn issued() -> Issued {
-    Issued {
-        number: "QUO-2026-0001".into(),
-        issued_on: Date::of(2026, 11, 2),
-        sender: Default::default(),
-        recipient: profile("国立印刷局"),
-        totals: Totals::default(),
-        secret_hash: [0; 32],
-    }
-}
-
 /// A document is out.
 pub(super) fn ready() -> Scene {
-    scene().given::<Document>(DOCUMENT, drafted()).given::<Document>(DOCUMENT, issued())
+    scene()
+        .given::<Document>(DOCUMENT, drafted(DocumentType::Quote, ANNA))
+        .given::<Document>(DOCUMENT, issued("QUO-2026-0001"))
 }
 
 pub(super) fn send() -> SendDocument {
@@ -261,7 +234,7 @@ fn every_refusal() {
     unprintable.when(DELIVERY, send()).refused_at("delivery.unprintable", "/document_ids/0");
     let s = s.given::<Document>(DOCUMENT, Cancelled { reason: "重複".into() });
     s.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_ids/0");
-    let draft = scene().given::<Document>(DOCUMENT, drafted());
+    let draft = scene().given::<Document>(DOCUMENT, drafted(DocumentType::Quote, ANNA));
     draft.when(DELIVERY, send()).refused_at("delivery.not_issued", "/document_ids/0");
     covered::<SendDocument>();
 

@@ -62,6 +62,37 @@ pub struct QueuePostalItem {
     pub postage: Option<Money>,
 }
 
+impl QueuePostalItem {
+    /// All but the documents, the address being the client's where none is given; `at` is the pointer to where the address
+    /// stands. Refuses with `postal_item.unknown_client`, `no_recipient`, `no_address`, `bad_postal_code`, and for bad text.
+    pub fn check(&self, client: &On<Client>, at: &str) -> Result<Order, Rejection> {
+        let at = |name: &str| format!("{at}/{name}");
+        let department = text::optional_line(&self.department, &at("department"), 80)?;
+        let attention = text::optional_line(&self.attention, &at("attention"), 80)?;
+        let message = text::prose(&self.message, "/message", 600)?;
+        let given = self.to.as_ref().map(|to| to.check(&at("to"))).transpose()?;
+        let of_client = match (self.client_id, &client.profile) {
+            (None, _) => None,
+            (Some(_), None) => return Err(Rejection::at("postal_item.unknown_client", "/client_id")),
+            (Some(_), Some(profile)) => Some(PostalAddress::of_client(profile)),
+        };
+        let address = match (given, of_client) {
+            (Some(given), _) => given,
+            (None, Some(known)) => known.ok_or(Rejection::at("postal_item.no_address", "/client_id"))?,
+            (None, None) => return Err(Rejection::at("postal_item.no_recipient", "/client_id")),
+        };
+        Ok(Order {
+            client_id: self.client_id,
+            to: PostalAddress { department, attention, message, ..address },
+            service: self.service.unwrap_or(Service::Letter),
+            extras: self.extras.clone(),
+            envelope: self.envelope,
+            has_cover: !self.without_cover,
+            postage: self.postage,
+        })
+    }
+}
+
 /// What is ordered, checked but for the documents.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -81,38 +112,62 @@ pub struct Order {
     pub postage: Option<Money>,
 }
 
-/// Orders an item from within a command that has read the documents. Pointers of refusals are those of [`QueuePostalItem`].
-/// Refuses with `postal_item.` and `unknown_document`, `not_issued`, `unprintable`, `no_file`, `other_client`, `bad_extra`,
-/// `too_thick`, `too_heavy`, `bad_postage`.
+/// What goes into the envelope.
+#[derive(Debug)]
+pub struct Measured {
+    files: Vec<PostedFile>,
+    envelope: Envelope,
+    sheets: u32,
+    weight_g: u32,
+    postage: Money,
+}
+
+impl Order {
+    /// Weighs what would go out now; `at` is the pointer to where the order stands. Refuses with `postal_item.` and
+    /// `unknown_document`, `not_issued`, `unprintable`, `no_file`, `other_client`, `bad_extra`, `too_thick`, `too_heavy`,
+    /// `bad_postage`.
+    pub fn measure(
+        &self,
+        papers: &[(On<Document>, On<Paper>)],
+        at: &str,
+        ctx: &mut Context,
+    ) -> Result<Measured, Rejection> {
+        check_extras(self.service, &self.extras, at)?;
+        if self.postage.is_some_and(|money| !(1..=POSTAGE_MAX).contains(&money.amount)) {
+            return Err(Rejection::at("postal_item.bad_postage", format!("{at}/postage")));
+        }
+        let mut files = vec![];
+        for (i, (document, paper)) in papers.iter().enumerate() {
+            let posted = posted(document, paper, self.client_id, ctx);
+            files.push(posted.map_err(|code| Rejection::at(code, format!("/document_ids/{i}")))?);
+        }
+        let pages: u32 = files.iter().map(|file| file.pages).sum();
+        let sheets = pages.saturating_add(u32::from(self.has_cover));
+        // A letter pack is an envelope of its own, as wide as A4.
+        let is_letter = self.service == Service::Letter;
+        let usual = if is_letter { Envelope::usual(sheets) } else { Envelope::Kaku2 };
+        let envelope = self.envelope.unwrap_or(usual);
+        if envelope == Envelope::Long3 && (sheets > FOLDED_MAX || !is_letter) {
+            return Err(Rejection::at("postal_item.too_thick", format!("{at}/envelope")));
+        }
+        let weight_g = envelope.weight_g(sheets);
+        let usual = postage(self.service, &self.extras, envelope, weight_g, ctx.today);
+        let usual = usual.ok_or(Rejection::at("postal_item.too_heavy", "/document_ids"))?;
+        Ok(Measured { files, envelope, sheets, weight_g, postage: self.postage.unwrap_or(usual) })
+    }
+}
+
+/// Orders an item from within a command that has read the documents; the address is sealed under this subject. Refuses as
+/// [`Order::measure`] does.
 pub fn queue(
     item: &On<PostalItem>,
     papers: &[(On<Document>, On<Paper>)],
     order: Order,
+    subject: Uuid,
     ctx: &mut Context,
 ) -> Result<Emit, Rejection> {
-    let Order { client_id, to, service, extras, envelope, has_cover, postage: agreed } = order;
-    let mut files = vec![];
-    for (i, (document, paper)) in papers.iter().enumerate() {
-        let at = |code| Rejection::at(code, format!("/document_ids/{i}"));
-        files.push(posted(document, paper, client_id, ctx).map_err(at)?);
-    }
-    check_extras(service, &extras)?;
-    let pages: u32 = files.iter().map(|file| file.pages).sum();
-    let sheets = pages.saturating_add(u32::from(has_cover));
-    // A letter pack is an envelope of its own, as wide as A4.
-    let is_letter = service == Service::Letter;
-    let usual = if is_letter { Envelope::usual(sheets) } else { Envelope::Kaku2 };
-    let envelope = envelope.unwrap_or(usual);
-    if envelope == Envelope::Long3 && (sheets > FOLDED_MAX || !is_letter) {
-        return Err(Rejection::at("postal_item.too_thick", "/envelope"));
-    }
-    let weight_g = envelope.weight_g(sheets);
-    let usual = postage(service, &extras, envelope, weight_g, ctx.today);
-    let usual = usual.ok_or(Rejection::at("postal_item.too_heavy", "/document_ids"))?;
-    if agreed.is_some_and(|money| !(1..=POSTAGE_MAX).contains(&money.amount)) {
-        return Err(Rejection::at("postal_item.bad_postage", "/postage"));
-    }
-    let subject = ctx.fresh_id();
+    let Measured { files, envelope, sheets, weight_g, postage } = order.measure(papers, "", ctx)?;
+    let Order { client_id, to, service, extras, has_cover, .. } = order;
     Ok(item.emit(Queued {
         files,
         client_id,
@@ -123,7 +178,7 @@ pub fn queue(
         has_cover,
         sheets,
         weight_g,
-        postage: agreed.unwrap_or(usual),
+        postage,
         ordered_on: ctx.today,
         ordered_by: ctx.member,
     }))
@@ -166,14 +221,14 @@ pub(super) fn unchanged(files: &[PostedFile], papers: &[(On<Document>, On<Paper>
     if all { Ok(()) } else { Err(Rejection::new("postal_item.document_changed")) }
 }
 
-fn check_extras(service: Service, extras: &[Extra]) -> Result<(), Rejection> {
+fn check_extras(service: Service, extras: &[Extra], at: &str) -> Result<(), Rejection> {
     let bad = |i: &usize| {
         let (one, before) = (extras[*i], &extras[..*i]);
         let is_second_record = one != Extra::Express && before.iter().any(|other| *other != Extra::Express);
         service != Service::Letter || before.contains(&one) || is_second_record
     };
     match (0..extras.len()).find(bad) {
-        Some(i) => Err(Rejection::at("postal_item.bad_extra", format!("/extras/{i}"))),
+        Some(i) => Err(Rejection::at("postal_item.bad_extra", format!("{at}/extras/{i}"))),
         None => Ok(()),
     }
 }
@@ -206,30 +261,9 @@ impl Command for QueuePostalItem {
         Ok([target, client].into_iter().chain(ids.iter().flat_map(|id| [*id, *id])).collect())
     }
     fn decide(self, (item, client, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        let department = text::optional_line(&self.department, "/department", 80)?;
-        let attention = text::optional_line(&self.attention, "/attention", 80)?;
-        let message = text::prose(&self.message, "/message", 600)?;
-        let given = self.to.as_ref().map(|to| to.check("/to")).transpose()?;
-        let of_client = match (self.client_id, &client.profile) {
-            (None, _) => None,
-            (Some(_), None) => return Err(Rejection::at("postal_item.unknown_client", "/client_id")),
-            (Some(_), Some(profile)) => Some(PostalAddress::of_client(profile)),
-        };
-        let address = match (given, of_client) {
-            (Some(given), _) => given,
-            (None, Some(known)) => known.ok_or(Rejection::at("postal_item.no_address", "/client_id"))?,
-            (None, None) => return Err(Rejection::at("postal_item.no_recipient", "/client_id")),
-        };
-        let order = Order {
-            client_id: self.client_id,
-            to: PostalAddress { department, attention, message, ..address },
-            service: self.service.unwrap_or(Service::Letter),
-            extras: self.extras,
-            envelope: self.envelope,
-            has_cover: !self.without_cover,
-            postage: self.postage,
-        };
-        Ok(vec![queue(item, papers, order, ctx)?])
+        let order = self.check(client, "")?;
+        let subject = ctx.fresh_id();
+        Ok(vec![queue(item, papers, order, subject, ctx)?])
     }
 }
 

@@ -1,42 +1,14 @@
 use super::*;
 use crate::client::{Client, Honorific, Profile, Registered};
 use crate::command::Emit;
-use crate::document::{Body, Corrected, Document, DocumentType, Drafted, Head, Issued};
-use crate::money::Rounding;
+use crate::document::{Corrected, Document, DocumentType};
 use crate::paper::{Paper, Rendered, RenderingFailed};
 use crate::role::Role;
-use crate::tax::Totals;
 use crate::testing::*;
 
 const ITEM: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_00aa_1234_5678);
 const DOCUMENT: Uuid = Uuid::from_u128(0xd1);
 const OTHER: Uuid = Uuid::from_u128(0xd2);
-
-fn drafted(client_id: Uuid) -> Drafted {
-    let head = Head {
-        client_id,
-        title: "11月分".into(),
-        date: Date::of(2026, 11, 2),
-        date_due: None,
-        note: String::new(),
-        proviso: String::new(),
-        has_tax_stamp: false,
-        has_hanko: false,
-    };
-    let (document_type, tax_rounding) = (DocumentType::Invoice, Rounding::Floor);
-    Drafted { document_type, origin: None, head, tax_rounding, body: Body::default() }
-}
-
-fn issued() -> Issued {
-    Issued {
-        number: "INV-2026-0001".into(),
-        issued_on: Date::of(2026, 11, 2),
-        sender: Default::default(),
-        recipient: profile("国立印刷局"),
-        totals: Totals::default(),
-        secret_hash: [0; 32],
-    }
-}
 
 /// The first byte is the number of pages.
 fn file(pages: u8) -> [u8; 32] {
@@ -57,9 +29,13 @@ fn registered(profile: Profile) -> Registered {
 /// A client with an address, a document of two pages for it and one of three for somebody else.
 fn ready() -> Scene {
     let scene = scene().given::<Client>(ANNA, registered(sample_profile()));
-    let scene = scene.given::<Document>(DOCUMENT, drafted(ANNA)).given::<Document>(DOCUMENT, issued());
+    let scene = scene
+        .given::<Document>(DOCUMENT, drafted(DocumentType::Invoice, ANNA))
+        .given::<Document>(DOCUMENT, issued("INV-2026-0001"));
     let scene = scene.given::<Paper>(DOCUMENT, printed(2));
-    let scene = scene.given::<Document>(OTHER, drafted(BEN)).given::<Document>(OTHER, issued());
+    let scene = scene
+        .given::<Document>(OTHER, drafted(DocumentType::Invoice, BEN))
+        .given::<Document>(OTHER, issued("INV-2026-0001"));
     scene.given::<Paper>(OTHER, printed(3))
 }
 
@@ -239,7 +215,7 @@ fn ml_34_each_look_is_an_event_beside_the_item_and_beside_its_documents() {
 
 #[test]
 fn a_document_that_changed_is_not_printed() {
-    let corrected = Corrected { revision: 2, reason: "数量".into(), body: Body::default() };
+    let corrected = Corrected { revision: 2, reason: "数量".into(), body: Default::default() };
     let scene = queued(order()).given::<Document>(DOCUMENT, corrected);
     scene.when(ITEM, print()).refused("postal_item.document_changed");
     let void = crate::document::Cancelled { reason: "重複".into() };
@@ -330,12 +306,12 @@ fn every_refusal_of_an_order() {
     missing.when(ITEM, order()).refused_at("postal_item.no_file", at);
     let failed = RenderingFailed { revision: 1, missing: vec!["note: 𠮷".into()] };
     s.clone().given::<Paper>(DOCUMENT, failed).when(ITEM, order()).refused_at("postal_item.unprintable", at);
-    let corrected = Corrected { revision: 2, reason: "数量".into(), body: Body::default() };
+    let corrected = Corrected { revision: 2, reason: "数量".into(), body: Default::default() };
     s.clone().given::<Document>(DOCUMENT, corrected).when(ITEM, order()).refused_at("postal_item.no_file", at);
     let void = crate::document::Cancelled { reason: "重複".into() };
     s.given::<Document>(DOCUMENT, void).when(ITEM, order()).refused_at("postal_item.not_issued", at);
     let draft = scene().given::<Client>(ANNA, registered(sample_profile()));
-    let draft = draft.given::<Document>(DOCUMENT, drafted(ANNA)).when(ITEM, order());
+    let draft = draft.given::<Document>(DOCUMENT, drafted(DocumentType::Invoice, ANNA)).when(ITEM, order());
     draft.refused_at("postal_item.not_issued", at);
     covered::<QueuePostalItem>();
 }

@@ -132,8 +132,8 @@ impl World for TestWorld {
     fn may_send_to(&mut self, _: WebhookKind, url: &str) -> bool {
         !url.contains("//10.")
     }
-    fn open(&mut self, _: Uuid, _: u16, sealed: &[u8]) -> Option<Vec<u8>> {
-        Some(sealed.to_vec())
+    fn open(&mut self, subject: Uuid, _: u16, sealed: &[u8]) -> Option<Vec<u8>> {
+        (!self.erased.contains(&subject)).then(|| sealed.to_vec())
     }
     fn is_erased(&mut self, subject: Uuid) -> bool {
         self.erased.contains(&subject)

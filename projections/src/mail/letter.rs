@@ -19,7 +19,7 @@ pub(super) fn is_private(template: &str) -> bool {
 }
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Letter {
     /// Whose mail.
     pub ledger: Uuid,

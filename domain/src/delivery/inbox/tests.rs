@@ -189,11 +189,14 @@ fn a_quote_is_accepted_once_a_revision_and_as_long_as_it_holds() {
 
     // Until the last day that stands on it.
     let (s, _) = inside();
-    let head = crate::document::Head { date_due: Some(crate::date::Date::of(2026, 11, 30)), ..drafted().head };
+    let head = crate::document::Head {
+        date_due: Some(crate::date::Date::of(2026, 11, 30)),
+        ..drafted(DocumentType::Quote, ANNA).head
+    };
     let s = s.given::<Document>(DOCUMENT, crate::document::Changed { head });
     s.clone().at("2026-11-30T23:59:59+09:00").when(DELIVERY, accept(1)).accepted();
     s.at("2026-12-01T00:00:00+09:00").when(DELIVERY, accept(1)).refused("document.offer_over");
-    let invoice = crate::document::Drafted { document_type: DocumentType::Invoice, ..drafted() };
+    let invoice = drafted(DocumentType::Invoice, ANNA);
     let (s, _) = inside();
     s.given::<Document>(DOCUMENT, invoice).when(DELIVERY, accept(1)).refused_at("document.no_quote", "/document_id");
     covered::<AcceptQuote>();
