@@ -29,6 +29,17 @@ pub struct Browser {
 impl Browser {
     /// Opens a browser whose user prefers `language` (`ja` or `en`), 1280 × 900 pixels.
     pub fn open(language: &str) -> Browser {
+        Browser::open_with(language, &[])
+    }
+
+    /// The same with a camera that shows this film, and nobody who asks whether the page may see it.
+    pub fn filming(language: &str, film: &Path) -> Browser {
+        let film = format!("--use-file-for-fake-video-capture={}", film.display());
+        let fake = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
+        Browser::open_with(language, &[&fake[..], &[&film]].concat())
+    }
+
+    fn open_with(language: &str, more: &[&str]) -> Browser {
         let chromium =
             std::env::var_os("KEIIN_TEST_CHROMIUM").map_or_else(|| tool("chromium", "chromium"), PathBuf::from);
         // It takes a free port twice, for IPv4 and IPv6, and ends when somebody was faster with the second.
@@ -38,7 +49,7 @@ impl Browser {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let mut browser = Browser { runtime, client: None, driver, driver_url, _profile: profile };
-        let capabilities = capabilities(&chromium, browser._profile.path(), language);
+        let capabilities = capabilities(&chromium, browser._profile.path(), language, more);
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities);
         let client = browser.runtime.block_on(builder.connect(&browser.driver_url)).expect("Chromium starts");
@@ -227,19 +238,29 @@ fn start_driver() -> Option<(Child, u16)> {
     None
 }
 
-fn capabilities(chromium: &Path, profile: &Path, language: &str) -> Capabilities {
+fn capabilities(chromium: &Path, profile: &Path, language: &str, more: &[&str]) -> Capabilities {
+    let own = [format!("--user-data-dir={}", profile.display()), format!("--lang={language}")];
+    let fixed = [
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--disable-dev-shm-usage",
+        "--window-size=1280,900",
+        "--force-device-scale-factor=1",
+    ];
+    let args: Vec<&str> = fixed.into_iter().chain(own.iter().map(String::as_str)).chain(more.iter().copied()).collect();
     let options = json!({
         "browserName": "chrome",
         "goog:loggingPrefs": { "browser": "ALL" },
         "goog:chromeOptions": {
             "binary": chromium,
             "prefs": { "intl.accept_languages": language },
-            "args": [
-                "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync",
-                "--disable-dev-shm-usage", "--window-size=1280,900", "--force-device-scale-factor=1",
-                format!("--user-data-dir={}", profile.display()), format!("--lang={language}"),
-            ],
+            "args": args,
         },
     });
     options.as_object().expect("an object").clone()

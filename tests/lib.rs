@@ -14,6 +14,7 @@ pub mod canary;
 pub mod client;
 pub mod company;
 pub mod decoders;
+pub mod film;
 pub mod follow;
 pub mod load;
 pub mod mailbox;

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod documents;
+mod reception;
 mod ways;
 mod webhooks;
 
@@ -158,6 +159,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         own if deliveries::OPERATIONS.contains(&own) || deliveries::IN_INBOX.contains(&own) => {
             deliveries::fill(company, own, &mut example);
         }
+        own if reception::OPERATIONS.contains(&own) => reception::fill(company, own, &mut example),
         "get_me"
         | "get_trust"
         | "get_log_key"
@@ -323,18 +325,6 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         "import_clients" => example.form = Some(format!("name\nClient {} of {}\n", company.next(), company.slug)),
         "get_client_template" => {}
         "register_visit" | "change_visit" => example.body = Some(company.visit_body()),
-        "check_in" | "check_out" => {
-            let (visit, secret) = company.new_visit();
-            if name == "check_out" {
-                receive(company, &visit);
-            }
-            example.sender = company.new_kiosk().1;
-            example.body = Some(json!({ "code": secret }));
-        }
-        "walk_in" => {
-            example.sender = company.new_kiosk().1;
-            example.body = Some(json!({ "visitor_name": format!("Passer-by of {}", company.slug) }));
-        }
         "pair_kiosk" => {
             example.body = Some(json!({ "name": format!("Kiosk of {}", company.slug), "location": "Gate" }));
         }
@@ -421,6 +411,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
             id
         }
         "get_kiosk" | "revoke_kiosk" => company.new_kiosk().0,
+        "get_kiosk_notice" => company.new_visit().0,
         "get_factor" | "reset_factor" => {
             let (email, _) = company.enrolled();
             company.member_at(&email)

@@ -122,6 +122,12 @@ impl Server {
         server
     }
 
+    /// `keiin serve` where another one was before: at the same address.
+    pub fn serve_again(data: &Path, url: &str) -> Server {
+        let address = url.strip_prefix("http://").expect("plain on loopback");
+        Server::start(data, &["serve", "--listen", address])
+    }
+
     /// `keiin serve` that logs all it can.
     pub fn serve_talkative(data: &Path) -> Server {
         let mut command = command(&["serve"]);
@@ -188,10 +194,12 @@ impl Server {
 
     fn try_spawn(data: &Path, mut command: Command) -> Result<Server, (i32, String)> {
         let log = data.with_extension("log");
+        let listens = command.get_args().any(|arg| arg == "--listen");
         let stderr = File::options().append(true).create(true).open(&log).expect("the log can be written");
         let data_arg = data.to_str().expect("temporary paths are text");
         let mut child = command
-            .args(["--data", data_arg, "--listen", "127.0.0.1:0", "--format", "json"])
+            .args(["--data", data_arg, "--format", "json"])
+            .args(if listens { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()

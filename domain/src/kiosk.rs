@@ -4,17 +4,20 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::command::{Aggregate, Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::role::Permission;
-use crate::{events, text};
+use crate::visit::visit_of;
+use crate::{codes, events, text};
 
 events! {
     /// What happens to a kiosk.
     KioskEvent {
         Paired = "kiosk.paired" v 1;
         Revoked = "kiosk.revoked" v 1;
+        ScanRefused = "kiosk.scan_refused" v 1;
     }
 }
 
@@ -34,6 +37,30 @@ pub struct Paired {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Revoked {}
 
+codes! {
+    /// What a visitor showed a code for.
+    Scan {
+        /// To come in.
+        CheckIn = 1 "check_in",
+        /// To leave.
+        CheckOut = 2 "check_out",
+    }
+}
+
+/// The kiosk took a code while the network was down, told the visitor that it is not confirmed yet, and was refused when it
+/// came back: somebody must see to that visitor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScanRefused {
+    /// The visit behind the code, if there is one.
+    pub visit_id: Option<Uuid>,
+    /// What the visitor wanted.
+    pub scan: Scan,
+    /// Why not: the code of the refusal.
+    pub refusal: String,
+    /// When the kiosk took it, by the kiosk's clock, microseconds UTC.
+    pub taken_at_us: i64,
+}
+
 /// State of a kiosk.
 #[derive(Debug, Default)]
 pub struct Kiosk {
@@ -50,6 +77,7 @@ impl Aggregate for Kiosk {
         match event {
             KioskEvent::Paired(e) => self.location = e.location,
             KioskEvent::Revoked(_) => self.revoked = true,
+            KioskEvent::ScanRefused(_) => {}
         }
     }
     #[cfg(test)]
@@ -110,9 +138,42 @@ impl Command for RevokeKiosk {
     }
 }
 
+/// Writes down that a code which the kiosk had kept was refused. The server does it for the kiosk, whatever becomes of the
+/// kiosk afterwards.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordScanRefusal {
+    /// What was scanned or typed.
+    pub code: String,
+    /// What for.
+    pub scan: Scan,
+    /// Code of the refusal.
+    pub refusal: String,
+    /// When the kiosk took it, microseconds UTC.
+    pub taken_at_us: i64,
+}
+
+impl Command for RecordScanRefusal {
+    type On = On<Kiosk>;
+    const NAME: &'static str = "record_scan_refusal";
+    const ROUTE: Route = Route::internal();
+    const PERMISSION: Permission = Permission("kiosk.record_refusal");
+    const REJECTS: &'static [&'static str] = &["kiosk.unknown", "kiosk.revoked"];
+    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
+        Ok(vec![ctx.actor.id])
+    }
+    fn decide(self, kiosk: &On<Kiosk>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        kiosk.must_be_paired()?;
+        let (visit_id, taken_at_us) = (visit_of(&self.code, ctx), self.taken_at_us);
+        Ok(vec![kiosk.emit(ScanRefused { visit_id, scan: self.scan, refusal: self.refusal, taken_at_us })])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::World;
+    use crate::role::Role;
     use crate::testing::*;
 
     fn pair() -> PairKiosk {
@@ -137,11 +198,42 @@ mod tests {
         covered::<RevokeKiosk>();
     }
 
+    #[test]
+    fn a_code_that_was_kept_and_refused_is_written_down_by_the_kiosk() {
+        let refused = |code: &str| RecordScanRefusal {
+            code: code.into(),
+            scan: Scan::CheckIn,
+            refusal: "visit.expired".into(),
+            taken_at_us: SAMPLE_US,
+        };
+        let event = |visit_id| ScanRefused {
+            visit_id,
+            scan: Scan::CheckIn,
+            refusal: "visit.expired".into(),
+            taken_at_us: SAMPLE_US,
+        };
+        let mut s = scene().by_kiosk(BEN).when(BEN, refused("99999999")).refused("kiosk.unknown").by(Role::Owner);
+        let code = s.world.passcode(SAMPLE_ID, 8);
+        let s = s.when(BEN, pair()).accepted().by_kiosk(BEN);
+        let s = s.when(BEN, refused("99999999")).then([emit::<Kiosk>(BEN, event(None))]);
+        let s = s.when(BEN, refused(&code)).then([emit::<Kiosk>(BEN, event(Some(SAMPLE_ID)))]);
+        let s = s.by(Role::Owner).when(BEN, RevokeKiosk {}).accepted().by_kiosk(BEN);
+        s.when(BEN, refused("99999999")).refused("kiosk.revoked");
+        covered::<RecordScanRefusal>();
+    }
+
     /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
     pub fn samples() -> Vec<KioskEvent> {
         vec![
             Paired { name: "受付 1".into(), location: "本社".into(), secret_hash: [0xab; 32] }.into(),
             Revoked {}.into(),
+            ScanRefused {
+                visit_id: Some(SAMPLE_ID),
+                scan: Scan::CheckOut,
+                refusal: "visit.expired".into(),
+                taken_at_us: SAMPLE_US,
+            }
+            .into(),
         ]
     }
 }

@@ -39,6 +39,7 @@ pub mod postage;
 pub mod postal_item;
 pub mod problem;
 pub mod provision;
+pub mod reception;
 pub mod recurrence;
 pub mod registration_number;
 pub mod retention;
@@ -71,6 +72,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.personal::<sealed::Label>();
     v.personal::<postal_item::PostalAddress>();
     v.personal::<factor::phone::PhoneNumber>();
+    v.personal::<reception::Answers>();
     v.reading("me.read");
 
     v.aggregate::<provision::Slug>();
@@ -245,6 +247,12 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<kiosk::Kiosk>();
     v.command::<kiosk::PairKiosk>();
     v.command::<kiosk::RevokeKiosk>();
+    v.command::<kiosk::RecordScanRefusal>();
+    v.reading("kiosk.see");
+
+    v.reading("reception.read");
+    v.aggregate::<reception::Reception>();
+    v.command::<reception::ChangeReception>();
 
     v.reading("token.read");
     v.aggregate::<token::Token>();

@@ -3,18 +3,23 @@
 //!
 //! What makes a create unique: nothing but its id; two people may come at the same time. Codes are unique in the company.
 
+mod at_kiosk;
 mod commands;
+mod kiosk_v1;
 #[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::at_kiosk::*;
 pub use self::commands::*;
+use self::kiosk_v1::{CheckedInV1, WalkedInV1};
 use crate::command::{Aggregate, On, Rejection};
 use crate::context::Context;
 use crate::date::{Date, ZONE_S, instant};
 use crate::kiosk::Kiosk;
+use crate::reception::{Agreed, Answers};
 use crate::sealed::{Person, Sealed};
 use crate::{codes, events};
 
@@ -31,9 +36,9 @@ events! {
         Registered = "visit.registered" v 1;
         Changed = "visit.changed" v 1;
         Cancelled = "visit.cancelled" v 1;
-        CheckedIn = "visit.checked_in" v 1;
+        CheckedIn = "visit.checked_in" v 2, was CheckedInV1 v 1;
         CheckedOut = "visit.checked_out" v 1;
-        WalkedIn = "visit.walked_in" v 1;
+        WalkedIn = "visit.walked_in" v 2, was WalkedInV1 v 1;
     }
 }
 
@@ -95,6 +100,10 @@ pub struct CheckedIn {
     pub late: bool,
     /// Civil day; a visit over several days lets its visitor in once a day.
     pub day: Date,
+    /// What the reception asked; `None` where it asked nothing, or nothing was answered.
+    pub answers: Option<Sealed<Answers>>,
+    /// What they agreed to, where the reception asks for that.
+    pub consent: Option<Agreed>,
 }
 
 /// The visitor left.
@@ -110,6 +119,14 @@ pub struct WalkedIn {
     pub location: String,
     /// For checking out.
     pub passcode: String,
+    /// Whom they came to see, where they said it.
+    pub host_id: Option<Uuid>,
+    /// How many they are; 0 where nobody asked.
+    pub people: u32,
+    /// What the reception asked beside that.
+    pub answers: Option<Sealed<Answers>>,
+    /// What they agreed to, where the reception asks for that.
+    pub consent: Option<Agreed>,
 }
 
 codes! {
@@ -144,7 +161,7 @@ pub struct Visit {
     pub status: Option<VisitStatus>,
     /// Whose fields the visitor's are; nil before anything happened.
     pub visitor_subject: Uuid,
-    /// Nil for walk-ins.
+    /// Nil for walk-ins to nobody in particular.
     pub host_id: Uuid,
     /// Where.
     pub location: String,
@@ -182,7 +199,7 @@ impl Aggregate for Visit {
             VisitEvent::CheckedOut(_) => self.status = Some(VisitStatus::CheckedOut),
             VisitEvent::WalkedIn(e) => {
                 (self.status, self.visitor_subject) = (Some(VisitStatus::CheckedIn), e.visitor.subject);
-                self.location = e.location;
+                (self.host_id, self.location) = (e.host_id.unwrap_or_default(), e.location);
                 self.take_code([0; 32], e.passcode);
             }
         }
@@ -252,7 +269,7 @@ impl On<Visit> {
         if let Some(opens_at_us) = early.map(|early| self.starts_at_us - early).filter(|opens| ctx.now_us < *opens) {
             return Err(Rejection::expected("visit.too_early", "/code", instant(opens_at_us)));
         }
-        Ok(CheckedIn { late: ctx.now_us > self.ends_at_us, day: ctx.today })
+        Ok(CheckedIn { late: ctx.now_us > self.ends_at_us, day: ctx.today, answers: None, consent: None })
     }
 
     /// The visitor leaves.

@@ -107,10 +107,11 @@ pub const PAGES: &[Page] = &[
         ..page("/sending-orders/{id}", "sending_order", &["get_sending_order", "list_events"])
     },
     page("/inbox", "inbox", &["list_inbox"]),
-    page("/visits", "visits", &["list_visits"]),
+    page("/visits", "visits", &["list_visits", "list_scan_refusals"]),
     page("/visits/new", "visit_new", &["list_members"]),
     page("/visits/{id}", "visit", &["get_visit", "list_members"]),
     page("/kiosks", "kiosks", &["list_kiosks"]),
+    page("/reception", "reception", &["get_reception", "list_members"]),
     page("/tokens", "tokens", &["list_tokens"]),
     page("/applications", "applications", &["list_applications"]),
     page("/applications/new", "application_new", &[]),
@@ -154,6 +155,8 @@ struct Choice {
 const CHOICES: &[Choice] = &[
     Choice { query: "list_clients", asked: &[("limit", "200")], search: "client_q" },
     Choice { query: "list_items", asked: &[("limit", "200"), ("status", "active")], search: "item_q" },
+    Choice { query: "list_members", asked: &[("limit", "200")], search: "" },
+    Choice { query: "list_scan_refusals", asked: &[("open", "true")], search: "" },
     Choice { query: "list_templates", asked: &[("limit", "200"), ("status", "active")], search: "template_q" },
 ];
 
@@ -372,6 +375,10 @@ async fn finish(
         if let Some(value) = answer.get(name) {
             context["flash"][name] = value.clone();
         }
+    }
+    if let Some(link) = answer["link"].as_str().filter(|link| link.contains("/kiosk/pair/")) {
+        // A tablet takes it with its camera.
+        context["flash"]["qr"] = json!(crate::public::qr(link)?);
     }
     load(app, page, (principal, call), &path_params, &query_string(query)?, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)

@@ -7,6 +7,12 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                    form-action 'self'; manifest-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The kiosk's page alone may compile WebAssembly: its reader of QR codes is made of it. That is no `eval`: it runs what this
+/// server served and nothing that stands in a text.
+pub const KIOSK_CSP: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+                             connect-src 'self'; form-action 'self'; manifest-src 'self'; base-uri 'none'; \
+                             frame-ancestors 'none'";
+
 /// On every answer; what it has already stays.
 static ALWAYS: [(HeaderName, &str); 8] = [
     (header::CONTENT_SECURITY_POLICY, CSP),

@@ -11,24 +11,21 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use axum::routing::{get, post};
 use keiin_domain::device::{Alert, Device};
-use keiin_domain::kiosk::Kiosk;
 use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::secretary::Secretary;
-use keiin_domain::visit::{CheckIn, CheckOut, WalkIn};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::{self, Path, PathParams, identify, query_string};
+use crate::api::{Path, PathParams, identify, query_string};
 use crate::app::App;
-use crate::command::Entry;
 use crate::console::{common, fields, is_local, redirect, render};
 use crate::password::Forgotten;
-use crate::principal::{self, KIOSK_COOKIE, Principal, by_link, cookie};
+use crate::principal::{self, Principal, by_link, cookie};
 use crate::problem::{CODES, Problem};
 use crate::serve::Peer;
 use crate::session::{self, LOGIN_LINK, LoggedIn, Login, Step};
-use crate::session_api::{arriving, clear_session, forgotten, me, own_secret, set_cookie, set_session, visiting};
+use crate::session_api::{arriving, clear_session, forgotten, me, own_secret, set_session};
 use crate::{clock, device, random};
 
 /// Routes.
@@ -47,12 +44,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/reset/{token}", get(reset_page))
         .route("/alert/{token}", get(alert_page))
         .route("/pass/{token}", get(pass_page))
-        .route("/kiosk", get(kiosk_page))
-        .route("/kiosk/pair/{secret}", get(pair_kiosk))
-        .route("/kiosk/check_in", post(|s, r| kiosk_form::<CheckIn>(s, r, "in")))
-        .route("/kiosk/check_out", post(|s, r| kiosk_form::<CheckOut>(s, r, "out")))
-        .route("/kiosk/walk_in", post(|s, r| kiosk_form::<WalkIn>(s, r, "walk_in")))
         .route("/problems/{code}", get(problem_type))
+        .merge(crate::kiosk::router())
         .merge(crate::oidc_pages::router())
         .merge(crate::sms::pages::router())
 }
@@ -349,85 +342,6 @@ pub fn qr(text: &str) -> Result<String, Problem> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {size} {size}\" shape-rendering=\"crispEdges\" \
          role=\"img\"><rect width=\"{size}\" height=\"{size}\" fill=\"#fff\"/><path d=\"{path}\" fill=\"#000\"/></svg>"
     ))
-}
-
-async fn kiosk_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let more = match cookie(&head.headers, KIOSK_COOKIE) {
-        Some(_) => kiosk_context(&app, &head).await.unwrap_or_else(|_| json!({})),
-        None => json!({}),
-    };
-    page(&app, &head, "kiosk", more).await
-}
-
-async fn kiosk_context(app: &App, head: &Parts) -> Result<Value, Problem> {
-    let principal = kiosk(app, head).await?;
-    let kiosk = principal::load::<Kiosk>(app, principal.ledger, principal.actor.id).await?;
-    Ok(json!({ "kiosk": { "location": kiosk.location }, "tenant": tenant(app, principal.ledger).await? }))
-}
-
-/// The kiosk whose cookie this is; a member's login in the same browser does not matter here.
-async fn kiosk(app: &App, head: &Parts) -> Result<Principal, Problem> {
-    let mut headers = axum::http::HeaderMap::new();
-    let secret = cookie(&head.headers, KIOSK_COOKIE).ok_or_else(|| Problem::new("access.unauthenticated"))?;
-    let bearer = format!("Bearer {secret}").parse().map_err(|_| Problem::new("access.unauthenticated"))?;
-    headers.insert(axum::http::header::AUTHORIZATION, bearer);
-    principal::authenticate(app, &headers, None).await
-}
-
-async fn pair_kiosk(State(app): State<Arc<App>>, Path(secret): Path<String>, head: Parts) -> Result<Response, Problem> {
-    arriving(&app, &head)?;
-    if random::kind_of(&secret) != Some("kio") || app.vault.get("kio", &random::hash(&secret))?.is_none() {
-        return Err(Problem::not_found());
-    }
-    let mut response = redirect("/kiosk", false);
-    set_cookie(&app, &mut response, KIOSK_COOKIE, &secret, 365 * 86_400);
-    Ok(response)
-}
-
-async fn kiosk_form<C: keiin_domain::command::Command>(
-    State(app): State<Arc<App>>,
-    request: Request,
-    what: &'static str,
-) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let peer = Peer::of(&head);
-    let call = visiting(&app, &head)?;
-    let principal = kiosk(&app, &head).await?;
-    let mut context = common(&app, "/kiosk", peer, None).await?;
-    let place = kiosk_context(&app, &head).await?;
-    if let (Some(context), Value::Object(place)) = (context.as_object_mut(), place) {
-        context.extend(place);
-    }
-    let values = form(&app, &head, body).await?;
-    let body: Value = values
-        .iter()
-        .filter(|(n, v)| !n.starts_with('_') && !v.is_empty())
-        .map(|(n, v)| (n.clone(), json!(v)))
-        .collect::<serde_json::Map<_, _>>()
-        .into();
-    let key = values.get("_key").cloned();
-    let outcome = api::run(&app, &Entry::of::<C>(), &principal, crate::execute::Call { key, ..call }, body).await;
-    let status = match outcome {
-        Ok(response) => {
-            let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.map_err(Problem::failed)?;
-            context["visit"] = serde_json::from_slice(&bytes).map_err(Problem::failed)?;
-            // Whoever came without an appointment has no pass: the code for leaving is shown here.
-            let id = context["visit"]["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
-            if let Some(id) = id.filter(|_| what == "walk_in") {
-                let visit = principal::load::<keiin_domain::visit::Visit>(&app, principal.ledger, id).await?;
-                context["passcode"] = json!(visit.codes.last().map_or("", |code| &code.passcode));
-            }
-            context["params"] = json!({ "view": format!("done_{what}") });
-            StatusCode::OK
-        }
-        Err(problem) => {
-            context["problem"] = crate::serve::problem_view(&app, &problem, peer);
-            context["params"] = if what == "in" { json!({}) } else { json!({ "view": what }) };
-            context["values"] = json!(values);
-            problem.status
-        }
-    };
-    render(&app, peer.lang, "kiosk", &context, status)
 }
 
 async fn problem_type(State(app): State<Arc<App>>, Path(code): Path<String>, head: Parts) -> Result<Response, Problem> {

@@ -61,6 +61,11 @@ impl Fact {
         self.leaf.time_us as i64
     }
 
+    /// When it happened, as far as the append says so; else when it was recorded. Microseconds UTC.
+    pub fn happened_us(&self) -> i64 {
+        self.context.as_ref().and_then(|context| context.occurred_at_us).unwrap_or_else(|| self.time_us())
+    }
+
     /// Stream kind: which aggregate it belongs to.
     pub fn stream(&self) -> &str {
         &self.leaf.stream.kind

@@ -30,6 +30,7 @@ pub mod permission_set;
 pub mod phone;
 pub mod postal_item;
 pub mod query;
+pub mod reception;
 pub mod recurrence;
 pub mod runner;
 pub mod search;
@@ -64,6 +65,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     postal_item::PROJECTION,
     visit::PROJECTION,
     kiosk::PROJECTION,
+    reception::PROJECTION,
     token::PROJECTION,
     application::PROJECTION,
     authorization::PROJECTION,
@@ -118,6 +120,11 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<visit::GetVisit>();
     v.query::<kiosk::ListKiosks>();
     v.query::<kiosk::GetKiosk>();
+    v.query::<kiosk::ListScanRefusals>();
+    v.query::<reception::GetReception>();
+    v.query::<reception::GetFlow>();
+    v.query::<reception::GetHosts>();
+    v.query::<reception::GetNotice>();
     v.query::<token::ListTokens>();
     v.query::<token::GetToken>();
     v.query::<application::ListApplications>();

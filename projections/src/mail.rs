@@ -54,7 +54,7 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 8, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 9, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() == Grant::STREAM {
@@ -105,7 +105,8 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         Visit::STREAM => match fact.read()? {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
             VisitEvent::CheckedIn(_) => Some("arrival"),
-            VisitEvent::Cancelled(_) | VisitEvent::CheckedOut(_) | VisitEvent::WalkedIn(_) => None,
+            VisitEvent::WalkedIn(e) => e.host_id.map(|_| "arrival"),
+            VisitEvent::Cancelled(_) | VisitEvent::CheckedOut(_) => None,
         },
         SignUp::STREAM => match fact.read()? {
             SignUpEvent::CodeIssued(_) => Some("email_code"),

@@ -4,9 +4,11 @@
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
 use keiin_domain::date::{Date, ZONE_S};
+use keiin_domain::reception::{Agreed, Answer, Answers};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
 use keiin_domain::visit::{Visit, VisitEvent};
+use keiin_eventlog::record::Hash;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +17,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, day_start_us};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
-use crate::view::{Named, Row, Seen, SqlError, Time, col, filled};
+use crate::view::{Json, Named, Row, Seen, SqlError, Time, col, filled, json};
 
 /// One row a visit, listed by its start. Its codes are in no read model.
 pub static VISITS: Table = Table {
@@ -38,6 +40,9 @@ pub static VISITS: Table = Table {
         int("left_at"),
         int("walk_in"),
         int("late"),
+        int("people"),
+        personal("answers"),
+        text("consent"),
         int("since"),
         int("version"),
         int("position"),
@@ -47,13 +52,14 @@ pub static VISITS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "visit", revision: 1, tables: &[&VISITS], fold };
+pub const PROJECTION: Projection = Projection { name: "visit", revision: 2, tables: &[&VISITS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Visit::STREAM {
         return Ok(());
     }
-    let now = cell(fact.time_us());
+    // A kiosk that was cut off says later when a visitor came.
+    let now = cell(fact.happened_us());
     match fact.read()? {
         VisitEvent::Registered(e) => {
             let mut columns = visitor(&e.visitor, keys);
@@ -69,13 +75,17 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
         VisitEvent::Cancelled(_) => out.changed(&VISITS, fact, [("state", cell("cancelled"))]),
         VisitEvent::CheckedIn(e) => {
             let came = [("state", cell("arrived")), ("arrived_at", now), ("late", cell(e.late))];
-            out.changed(&VISITS, fact, [&came[..], &[("left_at", cell(None::<i64>))]].concat());
+            let mut columns = [&came[..], &[("left_at", cell(None::<i64>))]].concat();
+            columns.extend(said(&e.answers, &e.consent, keys));
+            out.changed(&VISITS, fact, columns);
         }
         VisitEvent::CheckedOut(_) => out.changed(&VISITS, fact, [("state", cell("left")), ("left_at", now)]),
         VisitEvent::WalkedIn(e) => {
             let mut columns = visitor(&e.visitor, keys);
             columns.extend([("since", now.clone()), ("starts_at", now.clone()), ("arrived_at", now)]);
-            columns.push(("location", cell(e.location)));
+            columns.extend([("location", cell(e.location)), ("host_id", cell(e.host_id))]);
+            columns.push(("people", cell((e.people > 0).then_some(e.people))));
+            columns.extend(said(&e.answers, &e.consent, keys));
             columns.extend([("state", cell("arrived")), ("walk_in", cell(true)), ("late", cell(false))]);
             out.born(&VISITS, fact, columns);
         }
@@ -94,6 +104,13 @@ fn visitor(sealed: &Sealed<Person>, keys: &Opener) -> Columns {
         ("visitor_email", part(|p| &p.email)),
         ("note", part(|p| &p.note)),
     ]
+}
+
+/// What the reception asked, and what was agreed to.
+fn said(answers: &Option<Sealed<Answers>>, consent: &Option<Agreed>, keys: &Opener) -> Columns {
+    let answers = answers.as_ref().and_then(|sealed| sealed.open(keys)).map(|opened| json(&opened.answers));
+    let consent = consent.as_ref().map(|agreed| Hash(agreed.text_hash).to_string());
+    vec![("answers", cell(answers)), ("consent", cell(consent))]
 }
 
 fn plan(host_id: Uuid, location: String, starts_at_us: i64, ends_at_us: i64) -> Columns {
@@ -118,7 +135,7 @@ pub struct VisitView {
     pub position: u64,
     /// Who comes.
     pub visitor: VisitorView,
-    /// Who is visited; nobody for a walk-in.
+    /// Who is visited; of a walk-in only where they said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Named>,
     /// Where.
@@ -143,6 +160,15 @@ pub struct VisitView {
     /// About the visitor; a walk-in's purpose.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// How many came with a walk-in, themselves included, where the reception asks for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub people: Option<u32>,
+    /// What the visitor answered at the kiosk, last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// SHA-256 of the text that the visitor agreed to, last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub consent: Option<String>,
 }
 
 /// A visitor; only `erased` once the person was erased.
@@ -200,11 +226,14 @@ fn view(row: &Row) -> Seen<VisitView> {
         walk_in: col(row, "walk_in")?,
         late: col(row, "late")?,
         note: text("note")?,
+        people: col(row, "people")?,
+        answers: col::<Option<Json<_>>>(row, "answers")?.map(|answers| answers.0).unwrap_or_default(),
+        consent: col(row, "consent")?,
     })
 }
 
 /// Members, lawyers and viewers see visits to themselves, a secretary those to the lawyers who took them on.
-fn own_only(who: &Who) -> Option<Vec<Uuid>> {
+pub(crate) fn own_only(who: &Who) -> Option<Vec<Uuid>> {
     match who.actor.role {
         Role::Member | Role::Viewer | Role::Lawyer => Some(vec![who.person()]),
         Role::Secretary => Some(who.acts_for.clone()),

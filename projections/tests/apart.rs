@@ -19,11 +19,12 @@ use keiin_domain::factor::passkey::AddPasskey;
 use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::item::RegisterItem;
-use keiin_domain::kiosk::PairKiosk;
+use keiin_domain::kiosk::{PairKiosk, RecordScanRefusal};
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
 use keiin_domain::permission_set::DefinePermissionSet;
 use keiin_domain::postal_item::QueuePostalItem;
+use keiin_domain::reception::ChangeReception;
 use keiin_domain::recurrence::{FireRecurrence, SetUpRecurrence};
 use keiin_domain::sealed::Sealed;
 use keiin_domain::secretary::AssignSecretary;
@@ -87,7 +88,10 @@ async fn everything(house: &House, owner: Person) {
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
         "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
-    house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    let kiosk = house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
+    let kept = json!({ "code": "99999999", "scan": "check_in", "refusal": "visit.unknown_code", "taken_at_us": 1 });
+    house.run::<RecordScanRefusal>(owner.kiosk(kiosk), Some(kiosk), kept).await;
+    house.run::<ChangeReception>(owner, None, json!({ "hosts": "everybody", "check_outs": true })).await;
     house.run::<AssignSecretary>(owner, None, json!({ "name": "墨田 澄", "email": "sumi@example.jp" })).await;
     let set = json!({ "name": "閲覧", "permissions": ["document.read"] });
     house.run::<DefinePermissionSet>(owner, None, set).await;
@@ -178,8 +182,8 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     assert!(smuggled.unwrap_err().to_string().contains("row-level security"));
 
     // What every list shows, asked without "of this company".
-    let visits = visit::from();
-    let lists: [(&str, &str); 29] = [
+    let (visits, refusals) = (visit::from(), kiosk::refusals());
+    let lists: [(&str, &str); 30] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
@@ -201,6 +205,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_phones", phone::FROM),
         ("list_postal_items", postal_item::FROM),
         ("list_recurrences", recurrence::FROM),
+        ("list_scan_refusals", &refusals),
         ("list_secretaries", secretary::FROM),
         ("list_sending_orders", sending_order::FROM),
         ("list_sessions", session::FROM),

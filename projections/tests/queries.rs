@@ -18,8 +18,8 @@ use keiin_domain::visit::{CancelVisit, ReceiveVisitor, RegisterVisit, ReleaseVis
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
 use keiin_projections::{
-    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, recurrence, sending_order,
-    template, tenant, token, visit,
+    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, reception, recurrence,
+    sending_order, template, tenant, token, visit,
 };
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
@@ -455,7 +455,7 @@ async fn nothing_there_is_no_error(house: House) {
         fn query<Q: Query>(&mut self) {
             let one_of_each = [
                 "get_tenant", "get_my_factor", "get_security", "get_support", "get_number_series", "get_print_queue",
-                "get_handed_over",
+                "get_handed_over", "get_reception", "get_kiosk_flow", "get_kiosk_hosts",
             ];
             let listed = Q::PATH.contains('{') != Q::LIST || one_of_each.contains(&Q::NAME);
             self.0.push((Q::NAME, listed));
@@ -478,6 +478,8 @@ async fn nothing_there_is_no_error(house: House) {
         ask::<postal_item::GetHandedOver>(&house, who, &[("code", "a")]).await,
         ask::<visit::ListVisits>(&house, who, &[("q", "a")]).await,
         ask::<kiosk::ListKiosks>(&house, who, &[("q", "a")]).await,
+        ask::<kiosk::ListScanRefusals>(&house, who, &[("open", "true")]).await,
+        ask::<reception::GetHosts>(&house, who, &[("q", "a")]).await,
         ask::<token::ListTokens>(&house, who, &[("status", "active")]).await,
         ask::<mail::ListMails>(&house, who, &[("q", "a")]).await,
         ask::<member::ListMembers>(&house, who, &[("q", "a")]).await,

@@ -12,8 +12,10 @@ const LONG_FILES: &[(&str, usize)] = &[];
 /// Longest decision note, in lines.
 const MAX_DECISION: usize = 60;
 /// Text that we did not write and keep byte for byte.
-const VENDORED: &[&str] =
-    &["LICENSE", "Cargo.lock", "http/assets/htmx", "eventlog/tests/vectors/", "tests/sample_aggregate.patch"];
+const VENDORED: &[&str] = &[
+    "LICENSE", "Cargo.lock", "http/assets/htmx", "http/assets/zxing", "eventlog/tests/vectors/",
+    "tests/sample_aggregate.patch",
+];
 /// Where the text speaks of a machine, or of how it was written, instead of the product.
 const FOREIGN: &[&str] = &["../shared", "/work/", "handoff", "hand-off", "previous session", "next session"];
 /// Work that was put off.

@@ -4,14 +4,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{
-    Cancelled, Changed, Code, DAYS_MAX, EARLY_US, PASSCODE_DIGITS, Registered, Visit, VisitStatus, WalkedIn,
-    is_passcode, plain,
-};
+use super::{Cancelled, Changed, Code, DAYS_MAX, PASSCODE_DIGITS, Registered, Visit, VisitStatus};
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::date::{DAY_US, parse_instant};
-use crate::kiosk::Kiosk;
 use crate::member::{Member, MemberStatus};
 use crate::role::{Permission, Role};
 use crate::sealed::Person;
@@ -231,106 +227,5 @@ impl Command for ReleaseVisitor {
         visit.must_exist()?;
         own_visits_only(ctx, visit.host_id)?;
         Ok(vec![visit.emit(visit.leave()?)])
-    }
-}
-
-/// Streams of a command that a kiosk sends with a code: the visit behind the code, and the kiosk.
-fn behind_code(code: &str, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-    let code = plain(code);
-    let kind = if is_passcode(&code) { "passcode" } else { "pas" };
-    let visit = ctx.world.owner_of(kind, &code).ok_or(Rejection::at("visit.unknown_code", "/code"))?;
-    Ok(vec![visit, ctx.actor.id])
-}
-
-/// Checks a visitor in at a kiosk of the visit's location: from 30 minutes before the start to the end of the last day.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CheckIn {
-    /// What the QR code says, or the eight digits.
-    pub code: String,
-}
-
-impl Command for CheckIn {
-    type On = (On<Visit>, On<Kiosk>);
-    const NAME: &'static str = "check_in";
-    const ROUTE: Route = Route::post("/v1/kiosk/check_in");
-    const PERMISSION: Permission = Permission("kiosk.check_in");
-    const REJECTS: &'static [&'static str] = &[
-        "kiosk.unknown", "kiosk.revoked", "visit.unknown_code", "visit.code_replaced", "visit.cancelled",
-        "visit.too_early", "visit.expired", "visit.already_checked_in", "visit.already_checked_out",
-    ];
-    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        behind_code(&self.code, ctx)
-    }
-    fn decide(self, (visit, kiosk): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        visit.accept(&self.code, kiosk, ctx)?;
-        Ok(vec![visit.emit(visit.enter(Some(EARLY_US), ctx)?)])
-    }
-}
-
-/// Checks a visitor out at a kiosk, with the code they came in with.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CheckOut {
-    /// What the QR code says, or the eight digits.
-    pub code: String,
-}
-
-impl Command for CheckOut {
-    type On = (On<Visit>, On<Kiosk>);
-    const NAME: &'static str = "check_out";
-    const ROUTE: Route = Route::post("/v1/kiosk/check_out");
-    const PERMISSION: Permission = Permission("kiosk.check_out");
-    const REJECTS: &'static [&'static str] = &[
-        "kiosk.unknown", "kiosk.revoked", "visit.unknown_code", "visit.code_replaced", "visit.not_checked_in",
-        "visit.already_checked_out",
-    ];
-    fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        behind_code(&self.code, ctx)
-    }
-    fn decide(self, (visit, kiosk): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        visit.accept(&self.code, kiosk, ctx)?;
-        Ok(vec![visit.emit(visit.leave()?)])
-    }
-}
-
-/// Writes somebody down at a kiosk who was not expected, and lets them in. They get a passcode for leaving.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct WalkIn {
-    /// Who comes, at most 80 characters.
-    pub visitor_name: String,
-    /// From where, at most 80 characters.
-    #[serde(default)]
-    pub visitor_company: String,
-    /// What for, at most 400 characters.
-    #[serde(default)]
-    pub purpose: String,
-}
-
-impl Command for WalkIn {
-    type On = (On<Visit>, On<Kiosk>);
-    const NAME: &'static str = "walk_in";
-    const ROUTE: Route = Route::create("/v1/kiosk/walk_in");
-    const PERMISSION: Permission = Permission("kiosk.walk_in");
-    const REJECTS: &'static [&'static str] =
-        &["kiosk.unknown", "kiosk.revoked", "text.required", "text.too_long", "text.control_character"];
-    fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![target, ctx.actor.id])
-    }
-    fn decide(self, (visit, kiosk): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
-        kiosk.must_be_paired()?;
-        let visitor = Person {
-            name: text::line(&self.visitor_name, "/visitor_name", 80)?,
-            company: text::optional_line(&self.visitor_company, "/visitor_company", 80)?,
-            note: text::prose(&self.purpose, "/purpose", 400)?,
-            ..Person::default()
-        };
-        let subject = ctx.fresh_id();
-        Ok(vec![visit.emit(WalkedIn {
-            visitor: ctx.seal(subject, &visitor),
-            location: kiosk.location.clone(),
-            passcode: ctx.world.passcode(visit.id, PASSCODE_DIGITS),
-        })])
     }
 }

@@ -1,6 +1,9 @@
+mod at_kiosk;
+
 use super::*;
 use crate::kiosk::{self, Paired, RevokeKiosk};
 use crate::member::{self, Member};
+use crate::reception::{Answer, Words};
 use crate::role::Role;
 use crate::testing::*;
 
@@ -53,7 +56,7 @@ fn expected() -> Scene {
 }
 
 fn check_in(code: &str) -> CheckIn {
-    CheckIn { code: code.into() }
+    CheckIn { code: code.into(), answers: vec![], consent: String::new() }
 }
 
 fn check_out(code: &str) -> CheckOut {
@@ -61,7 +64,7 @@ fn check_out(code: &str) -> CheckOut {
 }
 
 fn came(late: bool, day: u32) -> crate::command::Emit {
-    emit::<Visit>(VISIT, CheckedIn { late, day: Date::of(2026, 11, day) })
+    emit::<Visit>(VISIT, CheckedIn { late, day: Date::of(2026, 11, day), answers: None, consent: None })
 }
 
 /// The same visit, two hours later.
@@ -71,7 +74,7 @@ fn later() -> ChangeVisit {
 }
 
 fn walk_in() -> WalkIn {
-    WalkIn { visitor_name: "髙橋 誠".into(), visitor_company: String::new(), purpose: "納品".into() }
+    WalkIn { visitor_name: "髙橋 誠".into(), purpose: "納品".into(), ..WalkIn::default() }
 }
 
 #[test]
@@ -211,7 +214,15 @@ fn who_was_not_expected_can_come_and_leave() {
     let visitor = Person { note: "納品".into(), ..person("髙橋 誠", "") };
     let s = ready().by_kiosk(KIOSK).when(VISIT, walk_in()).then([emit::<Visit>(
         VISIT,
-        WalkedIn { visitor: sealed(FRESH, &visitor), location: "本社".into(), passcode: "00000001".into() },
+        WalkedIn {
+            visitor: sealed(FRESH, &visitor),
+            location: "本社".into(),
+            passcode: "00000001".into(),
+            host_id: None,
+            people: 0,
+            answers: None,
+            consent: None,
+        },
     )]);
     s.when(VISIT, check_out("00000001")).then([emit::<Visit>(VISIT, CheckedOut {})]);
 }
@@ -319,49 +330,19 @@ fn every_refusal_at_the_desk() {
 }
 
 #[test]
-fn every_refusal_of_a_kiosk() {
-    let code = "keiin_pas_1";
-    let s = expected();
-    let s = s.when(VISIT, check_in("")).refused_at("visit.unknown_code", "/code");
-    let s = s.when(VISIT, check_in(code)).refused_expecting("visit.too_early", "/code", "2026-11-01T23:30:00Z");
-    let s = s.when(VISIT, check_out("keiin_pas_2")).refused_at("visit.unknown_code", "/code");
-    let s = s.by_kiosk(BEN).when(VISIT, check_in(code)).refused("kiosk.unknown");
-    let s = s.when(VISIT, check_out(code)).refused("kiosk.unknown");
-    let s = refuses_bad_text(s.by_kiosk(KIOSK), OTHER, "/visitor_name", true, 80, |visitor_name| WalkIn {
-        visitor_name,
-        ..walk_in()
-    });
-    let s = refuses_bad_text(s, OTHER, "/purpose", false, 400, |purpose| WalkIn { purpose, ..walk_in() });
-    let s = s.by_kiosk(BEN).when(OTHER, walk_in()).refused("kiosk.unknown").by(Role::Owner);
-    let shut = s.clone().when(ELSEWHERE, RevokeKiosk {}).accepted().by_kiosk(ELSEWHERE);
-    let shut = shut.when(VISIT, check_in(code)).refused("kiosk.revoked");
-    let shut = shut.when(VISIT, check_out(code)).refused("kiosk.revoked");
-    shut.when(OTHER, walk_in()).refused("kiosk.revoked");
-
-    let moved = s.clone().when(VISIT, later()).accepted().by_kiosk(KIOSK);
-    let moved = moved.when(VISIT, check_in(code));
-    let moved =
-        moved.refused_expecting("visit.code_replaced", "/code", "2026-11-02T02:00:00Z").when(VISIT, check_out(code));
-    moved.refused_expecting("visit.code_replaced", "/code", "2026-11-02T02:00:00Z");
-    let cancelled = s.clone().when(VISIT, CancelVisit { reason: String::new() }).accepted().by_kiosk(KIOSK);
-    let cancelled = cancelled.when(VISIT, check_in(code)).refused("visit.cancelled");
-    cancelled.when(VISIT, check_out(code)).refused("visit.not_checked_in");
-
-    let s = s.by_kiosk(KIOSK);
-    s.clone().at("2026-11-03T09:00:00+09:00").when(VISIT, check_in(code)).refused("visit.expired");
-    let s = s.at("2026-11-02T09:00:00+09:00").when(VISIT, check_out(code)).refused("visit.not_checked_in");
-    let s = s.when(VISIT, check_in(code)).accepted().when(VISIT, check_in(code)).refused("visit.already_checked_in");
-    let s = s.when(VISIT, check_out(code)).accepted().when(VISIT, check_out(code));
-    s.refused("visit.already_checked_out").when(VISIT, check_in(code)).refused("visit.already_checked_out");
-    covered::<CheckIn>();
-    covered::<CheckOut>();
-    covered::<WalkIn>();
-}
-
-#[test]
 fn a_kiosk_that_is_revoked_while_somebody_checks_in_lets_nobody_in() {
     let s = expected().at("2026-11-02T09:00:00+09:00");
     s.race((KIOSK, kiosk::RevokeKiosk {}), (VISIT, check_in("keiin_pas_1"))).refused("kiosk.revoked");
+}
+
+fn answered() -> Sealed<Answers> {
+    let words = |ja: &str, en: &str| Words { ja: ja.into(), en: en.into() };
+    let (question, answer) = (words("車で来ましたか", "Did you come by car?"), words("はい", "Yes"));
+    sealed(somebody().subject, &Answers { answers: vec![Answer { question, answer }] })
+}
+
+fn agreed() -> Agreed {
+    Agreed { text_hash: [0xcd; 32] }
 }
 
 /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
@@ -386,8 +367,17 @@ pub fn samples() -> Vec<VisitEvent> {
         }
         .into(),
         Cancelled { reason: "延期".into() }.into(),
-        CheckedIn { late: true, day: SAMPLE_DAY }.into(),
+        CheckedIn { late: true, day: SAMPLE_DAY, answers: Some(answered()), consent: Some(agreed()) }.into(),
         CheckedOut {}.into(),
-        WalkedIn { visitor: somebody(), location: "本社".into(), passcode: "01234567".into() }.into(),
+        WalkedIn {
+            visitor: somebody(),
+            location: "本社".into(),
+            passcode: "01234567".into(),
+            host_id: Some(SAMPLE_ID),
+            people: 2,
+            answers: Some(answered()),
+            consent: Some(agreed()),
+        }
+        .into(),
     ]
 }

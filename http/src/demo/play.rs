@@ -383,13 +383,15 @@ impl Stage<'_> {
             (course, Some((visit, secret))) => {
                 let code = if course == Course::Typed { self.passcode(visit).await? } else { secret };
                 let (kiosk, call) = self.kiosk();
-                self.run(&kiosk, &call, CheckIn { code }).await?;
+                let check_in = CheckIn { code, answers: vec![], consent: String::new() };
+                self.run(&kiosk, &call, check_in).await?;
             }
             (_, None) => {
                 let walk_in = WalkIn {
                     visitor_name: guest.name.into(),
                     visitor_company: guest.company.into(),
                     purpose: "集荷".into(),
+                    ..WalkIn::default()
                 };
                 let (kiosk, call) = self.kiosk();
                 let done = self.run(&kiosk, &call, walk_in).await?;
