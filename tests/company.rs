@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The password of everybody.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Where kiosks stand and visits take place.
-const PLACE: &str = "Reception";
+pub const PLACE: &str = "Reception";
 const HOUR_US: i64 = 3_600_000_000;
 
 /// A data directory of its own, and the folder around it.

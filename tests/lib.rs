@@ -122,13 +122,14 @@ pub fn python() -> PathBuf {
         .expect("no python3 with `cryptography`: apt-get install python3-cryptography")
 }
 
-/// A Python that has Authlib, an OAuth 2.0 client that others wrote: the one that `tests/run` makes.
+/// A Python that has Authlib and icalendar, an OAuth 2.0 client and a reader of calendars that others wrote: the one that
+/// `tests/run` makes.
 pub fn authlib() -> PathBuf {
     let made = root().join("target/authlib/bin/python");
     let python = std::env::var_os("KEIIN_TEST_AUTHLIB").map_or(made, PathBuf::from);
-    let probe = Command::new(&python).args(["-c", "import authlib, requests"]).output();
+    let probe = Command::new(&python).args(["-c", "import authlib, icalendar, requests"]).output();
     let install = "python3 -m venv target/authlib && target/authlib/bin/pip install -r tests/authlib/requirements.txt";
-    assert!(probe.is_ok_and(|out| out.status.success()), "no Python with Authlib: {install}");
+    assert!(probe.is_ok_and(|out| out.status.success()), "no Python with Authlib and icalendar: {install}");
     python
 }
 

@@ -323,8 +323,31 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             example.body = Some(json!({ "name": client, "honorific": "sama", "postal_code": "105-0011" }));
         }
         "import_clients" => example.form = Some(format!("name\nClient {} of {}\n", company.next(), company.slug)),
-        "get_client_template" => {}
+        "get_client_template" | "get_visit_template" => {}
         "register_visit" | "change_visit" => example.body = Some(company.visit_body()),
+        "reschedule_appointment" => {
+            let plan = company.visit_body();
+            example.body = Some(json!({
+                "location": "Gate", "starts_at": plan["starts_at"], "ends_at": plan["ends_at"],
+            }));
+        }
+        "correct_visit" => {
+            let name = format!("Right visitor {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "reason": format!("Misread at {}", company.slug), "visitor_name": name }));
+        }
+        "import_visits" => {
+            let plan = company.visit_body();
+            let times = format!("{},{}", plan["starts_at"], plan["ends_at"]).replace('"', "");
+            let name = format!("Imported {} of {}", company.next(), company.slug);
+            let host = format!("owner@{}.example", company.slug);
+            example.form =
+                Some(format!("visitor_name,location,host_id,starts_at,ends_at\n{name},Gate,{host},{times}\n"));
+        }
+        "issue_calendar_feed" => example.sender = company.login.clone(),
+        "end_calendar_feed" => {
+            example.sender = company.login.clone();
+            company.client.send(&company.login.on(Call::new("POST", "/v1/me/calendar_feed"))).expect(200);
+        }
         "pair_kiosk" => {
             example.body = Some(json!({ "name": format!("Kiosk of {}", company.slug), "location": "Gate" }));
         }
@@ -404,8 +427,10 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         }
         "get_client" | "change_client" | "archive_client" => company.new_client(),
         "get_delivery" | "revoke_link" | "resend_link" => company.new_delivery().0,
-        "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" => company.new_visit().0,
-        "release_visitor" => {
+        "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" | "reschedule_appointment" => {
+            company.new_visit().0
+        }
+        "release_visitor" | "correct_visit" => {
             let id = company.new_visit().0;
             receive(company, &id);
             id

@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod application;
 pub mod authorization;
 pub mod batch;
+pub mod calendar_feed;
 pub mod catalog;
 pub mod client;
 pub mod command;
@@ -236,12 +237,19 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<visit::Visit>();
     v.command::<visit::RegisterVisit>();
     v.command::<visit::ChangeVisit>();
+    v.command::<visit::RescheduleAppointment>();
     v.command::<visit::CancelVisit>();
+    v.command::<visit::RemindVisitor>();
+    v.command::<visit::CorrectVisit>();
     v.command::<visit::ReceiveVisitor>();
     v.command::<visit::ReleaseVisitor>();
     v.command::<visit::CheckIn>();
     v.command::<visit::CheckOut>();
     v.command::<visit::WalkIn>();
+
+    v.aggregate::<calendar_feed::CalendarFeed>();
+    v.command::<calendar_feed::IssueCalendarFeed>();
+    v.command::<calendar_feed::EndCalendarFeed>();
 
     v.reading("device.read");
     v.aggregate::<kiosk::Kiosk>();

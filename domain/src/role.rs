@@ -35,6 +35,7 @@ impl Permission {
                     | "webhook.suspend"
                     | "delivery.expire"
                     | "grant.expire"
+                    | "visit.remind"
             )
             || matches!(self.0, "member.expire_invitation" | "tenant.open")
     }

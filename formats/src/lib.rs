@@ -5,8 +5,10 @@
 //! ledger.
 
 pub mod csv;
+pub mod ics;
 pub mod pdf;
 pub mod pint;
+pub mod png;
 
 use keiin_domain::client::Profile;
 use keiin_domain::date::Date;

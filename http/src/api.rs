@@ -265,9 +265,23 @@ async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> 
         app.wait(principal.ledger, span.last).await?;
     }
     let mut body = representation(app, entry.name, principal, &done).await?;
+    let passes = done.secrets.iter().filter(|(kind, _)| *kind == "pas");
+    let passes: Vec<Value> = passes
+        .map(|(_, text)| json!({ "secret": text, "link": format!("{}/pass/{text}", app.public_url()) }))
+        .collect();
+    if passes.len() > 1 {
+        // In the order of the visitors.
+        body["passes"] = passes.into();
+    }
     for (kind, text) in &done.secrets {
         let page = match *kind {
+            // The first visitor's is the object's.
+            "pas" if body.get("secret").is_some() => continue,
             "pas" => "pass",
+            "cal" => {
+                body["link"] = json!(format!("{}/calendar/{text}.ics", app.public_url()));
+                ""
+            }
             "kio" => "kiosk/pair",
             "pat" | "app" | "whs" => "",
             "rec" => {

@@ -143,6 +143,7 @@ impl App {
             texts: texts.clone(),
             public_url: config.url(),
             contact: config.contact(),
+            mail_from: config.mail.from.clone(),
         };
         let desk = Arc::new(desk);
         let read = Read::new(read_models, log.clone(), vault.clone(), cursor_key).beside(desk.clone());

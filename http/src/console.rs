@@ -109,7 +109,10 @@ pub const PAGES: &[Page] = &[
     page("/inbox", "inbox", &["list_inbox"]),
     page("/visits", "visits", &["list_visits", "list_scan_refusals"]),
     page("/visits/new", "visit_new", &["list_members"]),
+    page("/visits/calendar", "visit_calendar", &["list_calendar_feeds"]),
     page("/visits/{id}", "visit", &["get_visit", "list_members"]),
+    page("/visits/{id}/schedule", "visit_schedule", &["get_visit"]),
+    page("/visits/{id}/correct", "visit_correct", &["get_visit"]),
     page("/kiosks", "kiosks", &["list_kiosks"]),
     page("/reception", "reception", &["get_reception", "list_members"]),
     page("/tokens", "tokens", &["list_tokens"]),
@@ -371,7 +374,7 @@ async fn finish(
         return Ok(redirect(next, fragment));
     };
     let mut context = common(app, path, peer, Some(principal)).await?;
-    for name in ["secret", "link", "recovery_codes"] {
+    for name in ["secret", "link", "passes", "recovery_codes"] {
         if let Some(value) = answer.get(name) {
             context["flash"][name] = value.clone();
         }

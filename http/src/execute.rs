@@ -192,12 +192,20 @@ fn context<'a>(principal: &Principal, call: &Call, minted: &'a mut Minted) -> Co
     }
 }
 
-/// Would this command make its object? Decides as [`execute`] does, on nothing, and keeps nothing of it.
-pub fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, call: &Call) -> Result<(), Problem> {
-    let mut minted = Minted::new(app, principal.ledger, call.now_us);
+/// Would this command make its object? Decides as [`execute`] does, with nothing known of the object yet, and keeps nothing
+/// of it.
+pub async fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, call: &Call) -> Result<(), Problem> {
+    let mut minted = Minted::rehearsing(app, principal.ledger, call.now_us);
     let mut ctx = context(principal, call, &mut minted);
-    let ids = command.streams(random::id_at(call.now_us), &mut ctx)?;
-    let state = C::On::fold(&[(ids[0], vec![])]).map_err(Problem::failed)?;
+    let mut parts = vec![];
+    for id in command.streams(random::id_at(call.now_us), &mut ctx)? {
+        let events = match parts.len() {
+            0 => vec![],
+            at => past::<C::On>(app, principal.ledger, at, id).await?.1,
+        };
+        parts.push((id, events));
+    }
+    let state = C::On::fold(&parts).map_err(Problem::failed)?;
     command.decide(&state, &mut ctx)?;
     Ok(minted.check()?)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use keiin_domain::mail::{MailFailure, RecordMail, without_addresses};
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
-use keiin_projections::mail::{Due, Letter, Rendered, due, give_back, retry_later};
+use keiin_projections::mail::{Attachment, Due, Letter, Rendered, due, give_back, retry_later};
 use keiin_projections::query::Beside;
 use uuid::Uuid;
 
@@ -23,6 +23,7 @@ use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::signup::CODE;
 use crate::smtp::{Line, Smtp, Trouble};
+use crate::world::PASSCODE;
 
 /// Mails handed over in one round.
 const ROUND: usize = 100;
@@ -43,6 +44,8 @@ pub struct Desk {
     pub public_url: String,
     /// Where customers ask.
     pub contact: String,
+    /// Which address mails come from.
+    pub mail_from: String,
 }
 
 impl Beside for Desk {
@@ -50,12 +53,18 @@ impl Beside for Desk {
         self.anchorer.latest(ledger).map_or(0, |anchored| anchored.size)
     }
 
-    /// In both languages: whoever reads it first may know only one of them, and we do not know which.
+    /// In both languages, where it is not known which of them its reader has.
     fn render(&self, letter: &Letter) -> Rendered {
         let link = self.link(letter);
+        let attachments = self.attachments(letter, link.as_deref());
+        if let Some(lang) = letter.language.as_deref().and_then(Lang::parse) {
+            let (subject, body) = self.text(letter, &link, lang);
+            return Rendered { subject, body, link, attachments };
+        }
         let (subject, ja) = self.text(letter, &link, Lang::Ja);
         let (subject_en, en) = self.text(letter, &link, Lang::En);
-        Rendered { subject: format!("{subject} / {subject_en}"), body: format!("{ja}\n\n――――\n\n{en}"), link }
+        let (subject, body) = (format!("{subject} / {subject_en}"), format!("{ja}\n\n――――\n\n{en}"));
+        Rendered { subject, body, link, attachments }
     }
 }
 
@@ -70,6 +79,7 @@ impl Desk {
         let (expires, starts) = (time(&letter.expires_at), time(&letter.starts_at));
         let (arrived, link_text) = (time(&letter.arrived_at), text(link));
         let asked = time(&Some(letter.queued_at));
+        let when = crate::visit::when_of(&self.texts, lang, letter);
         let (ip, agent) = self.device(letter).map(|kept| (kept.ip, kept.user_agent)).unwrap_or_default();
         let args = [
             ("to", letter.to.name.clone().unwrap_or_default()),
@@ -83,6 +93,8 @@ impl Desk {
             ("location", text(&letter.location)),
             ("expires", expires),
             ("starts", starts),
+            ("when", when),
+            ("passcode", self.passcode(letter).unwrap_or_default()),
             ("arrived", arrived),
             ("link", link_text),
             ("time", asked),
@@ -115,12 +127,34 @@ impl Desk {
         String::from_utf8(entry.value).ok()
     }
 
+    /// The number that a visitor types where no QR code can be read: the newest of their visit.
+    fn passcode(&self, letter: &Letter) -> Option<String> {
+        if !matches!(letter.template.as_str(), "visit_pass" | "visit_reminder") {
+            return None;
+        }
+        let entries = self.vault.list(PASSCODE, letter.ledger, Some(letter.object_id)).ok()?;
+        entries.into_iter().filter_map(|entry| String::from_utf8(entry.value).ok()).next_back()
+    }
+
+    /// The files of a visitor's mail: the visit for their calendar, and the pass as a picture.
+    fn attachments(&self, letter: &Letter, link: Option<&str>) -> Vec<Attachment> {
+        if !matches!(letter.template.as_str(), "visit_pass" | "visit_reminder" | "visit_cancelled") {
+            return vec![];
+        }
+        let lang = letter.language.as_deref().and_then(Lang::parse).unwrap_or(Lang::Ja);
+        let calendar = crate::visit::attachment(&self.texts, letter, lang, link, &self.mail_from);
+        let secret = link.and_then(|link| link.rsplit_once('/')).map(|(_, secret)| secret);
+        let picture = secret.and_then(|secret| keiin_formats::png::qr(secret).ok());
+        let picture = picture.map(|bytes| Attachment { name: "pass.png", media_type: "image/png".to_owned(), bytes });
+        calendar.into_iter().chain(picture).collect()
+    }
+
     /// The newest secret that leads to the mail's object, as a link.
     fn link(&self, letter: &Letter) -> Option<String> {
         let (kind, page) = match letter.template.as_str() {
             "invitation" => ("inv", "invite"),
             "delivery" => ("lnk", "l"),
-            "visit_pass" => ("pas", "pass"),
+            "visit_pass" | "visit_reminder" => ("pas", "pass"),
             "password_reset" | "password_required" => ("rst", "reset"),
             "new_device" => ("nme", "alert"),
             "inbox" => return Some(format!("{}/inbox/{}", self.public_url, letter.object_id)),

@@ -33,7 +33,7 @@ use crate::signup::NewTenant;
 use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
 use crate::{
     audit_archive, check, client_import, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api,
-    signup, sms, totals, trust,
+    signup, sms, totals, trust, visit_import,
 };
 
 /// Operations that no catalog lists.
@@ -52,6 +52,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     oauth::OPERATIONS,
     totals::OPERATIONS,
     client_import::OPERATIONS,
+    visit_import::OPERATIONS,
     audit_archive::OPERATIONS,
     crate::post::OPERATIONS,
     trust::OPERATIONS,
@@ -170,8 +171,8 @@ impl Document {
                 let header = json!({ "name": "Last-Event-ID", "in": "header", "schema": { "type": "string" } });
                 description["parameters"].as_array_mut().expect("it has parameters").push(header);
             }
-            if operation.name == client_import::OPERATIONS[0].name {
-                description["description"] = json!(client_import::ABOUT);
+            if [client_import::OPERATIONS[0].name, visit_import::OPERATIONS[0].name].contains(&operation.name) {
+                description["description"] = json!(crate::import::ABOUT);
                 let content = json!({ "text/csv": { "schema": { "type": "string" } } });
                 description["requestBody"] = json!({ "required": true, "content": content });
             }

@@ -323,6 +323,7 @@ async fn pass_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Pa
         "tenant": tenant(&app, holder.ledger).await?,
         "qr": qr(&secret)?,
         "passcode": code.passcode,
+        "token": secret,
     });
     page(&app, &head, "pass", more).await
 }

@@ -84,6 +84,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(oauth::router())
         .merge(totals::router())
         .merge(crate::client_import::router())
+        .merge(crate::visit::router())
+        .merge(crate::visit_import::router())
         .merge(crate::audit_archive::router())
         .merge(crate::post::router())
         .merge(trust::router())

@@ -19,7 +19,7 @@ use lettre::message::dkim::{
     DkimCanonicalization, DkimCanonicalizationType, DkimConfig, DkimSigningAlgorithm, DkimSigningKey,
 };
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
@@ -180,9 +180,19 @@ impl Smtp {
             .to(Mailbox::new(None, to))
             .subject(one_line(&text.subject))
             .message_id(Some(self.message_id(letter)))
-            .date(UNIX_EPOCH + Duration::from_micros(u64::try_from(now_us).unwrap_or(0)))
-            .header(ContentType::TEXT_PLAIN);
-        let mut message = builder.body(text.body).map_err(|error| undeliverable("5.6.0", &error.to_string()))?;
+            .date(UNIX_EPOCH + Duration::from_micros(u64::try_from(now_us).unwrap_or(0)));
+        let made = if text.attachments.is_empty() {
+            builder.header(ContentType::TEXT_PLAIN).body(text.body)
+        } else {
+            let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(text.body));
+            for file in text.attachments {
+                let kind = ContentType::parse(&file.media_type);
+                let kind = kind.map_err(|error| undeliverable("5.6.0", &error.to_string()))?;
+                parts = parts.singlepart(Attachment::new(file.name.to_owned()).body(file.bytes, kind));
+            }
+            builder.multipart(parts)
+        };
+        let mut message = made.map_err(|error| undeliverable("5.6.0", &error.to_string()))?;
         // So that no holiday notice answers it (RFC 3834).
         let name = HeaderName::new_from_ascii_str("Auto-Submitted");
         message.headers_mut().insert_raw(HeaderValue::new(name, "auto-generated".into()));

@@ -1,16 +1,18 @@
 //! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, addresses
-//! of sign-ups that were over long ago, counters of who has been quiet; and the documents of recurrences.
+//! of sign-ups that were over long ago, counters of who has been quiet; the documents of recurrences; and mails that remind
+//! visitors of tomorrow.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keiin_domain::command::Command;
-use keiin_domain::date::{Date, ZONE_S};
+use keiin_domain::date::{Date, ZONE_S, instant};
 use keiin_domain::delivery::ExpireLink;
 use keiin_domain::grant::ExpireGrant;
 use keiin_domain::member::ExpireInvitation;
 use keiin_domain::recurrence::FireRecurrence;
+use keiin_domain::visit::RemindVisitor;
 use keiin_projections::recurrence::{self, Due};
 use uuid::Uuid;
 
@@ -48,6 +50,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     let grants = keiin_projections::grant::due(&app.read, now_us, ROUND)?;
     expire(app, ExpireGrant {}, &grants, now_us).await?;
     fire(app, now_us).await?;
+    remind(app, now_us).await?;
     app.vault.purge_expired(now_us)?;
     signup::forget(app, now_us, ROUND).await?;
     Ok(links.len() + invitations.len() + grants.len())
@@ -76,6 +79,18 @@ async fn fire(app: &App, now_us: i64) -> Result<(), Problem> {
         }
         if !fired {
             break;
+        }
+    }
+    Ok(())
+}
+
+/// Reminds visitors of tomorrow, after a stop also later in the day. One who cannot be reminded now keeps nobody waiting.
+async fn remind(app: &App, now_us: i64) -> Result<(), Problem> {
+    for due in keiin_projections::visit::reminders(&app.read, now_us, ROUND)? {
+        let call = Call { cause: Some(due.position), ..Call::internal(now_us).on(due.id) };
+        let command = RemindVisitor { starts_at: instant(due.starts_at.0) };
+        if let Err(problem) = by_server(app, &Principal::system(due.ledger), command, &call).await {
+            tracing::warn!(code = problem.code, visit = %due.id, "a reminder waits for another try");
         }
     }
     Ok(())

@@ -49,6 +49,8 @@ pub struct Minted<'a> {
     stored: Vec<(&'static str, Vec<u8>)>,
     /// The secrets of this command, for its answer: kind and text.
     pub secrets: Vec<(&'static str, String)>,
+    /// Nothing is kept of what is minted, not even a number that nobody else may get meanwhile.
+    rehearses: bool,
     /// `World` cannot fail, so the first failure waits here.
     failed: Option<VaultError>,
 }
@@ -71,8 +73,14 @@ impl<'a> Minted<'a> {
             entries,
             stored,
             secrets,
+            rehearses: false,
             failed: None,
         }
+    }
+
+    /// One for a decision that comes to nothing.
+    pub fn rehearsing(app: &'a App, ledger: Uuid, now_us: i64) -> Minted<'a> {
+        Minted { rehearses: true, ..Minted::new(app, ledger, now_us) }
     }
 
     /// Makes everything durable that the events will rely on.
@@ -171,10 +179,14 @@ impl World for Minted<'_> {
         // A few numbers are taken at any time; the chance of a long search is nil, so it is bounded only for form's sake.
         for _ in 0..1_000 {
             let code = random::digits(digits);
+            if self.rehearses {
+                return code;
+            }
             let Some(lookup) = self.passcode_lookup(&code) else { break };
-            let entry = self.entry(PASSCODE, lookup, owner, code.clone().into_bytes());
+            let entry = self.entry(PASSCODE, lookup.clone(), owner, code.clone().into_bytes());
             let stored = self.vault.put_new(&entry);
             if self.or_fail(stored, true) {
+                self.stored.push((PASSCODE, lookup));
                 return code;
             }
         }

@@ -13,7 +13,7 @@ use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, W
 use crate::runner::Projection;
 use crate::table::{Table, Writes, blob, cell, int, text};
 use crate::view::{Named, Row, Seen, SqlError, Time, col};
-use crate::visit::own_only;
+use crate::visit::visible_by;
 
 /// One row a kiosk.
 pub static KIOSKS: Table = Table {
@@ -175,7 +175,7 @@ pub struct ScanRefusalView {
 pub fn refusals() -> String {
     format!(
         "(SELECT r.ledger, r.position AS since, r.kiosk_id AS id, r.position, r.visit_id, r.scan, r.refusal, r.taken_at,
-            r.refused_at, k.name AS kiosk_name, k.location, v.visitor_name, v.host_id,
+            r.refused_at, k.name AS kiosk_name, k.location, v.visitor_name, v.host_id, v.registered_by,
             CASE WHEN r.refused_at > :now - {OPEN_US} AND coalesce(CASE r.scan WHEN 'check_out' THEN v.left_at
               ELSE v.arrived_at END, 0) < r.taken_at THEN 1 ELSE 0 END AS open
           FROM scan_refusals r JOIN kiosks k ON k.ledger = r.ledger AND k.id = r.kiosk_id
@@ -196,7 +196,7 @@ impl Query for ListScanRefusals {
     type Answer = Listing<ScanRefusalView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let open = params.text("open").map(|open| open == "true");
-        let filter = Filter::new().among("t.host_id", own_only(who)).and("t.open = ?", open);
+        let filter = visible_by(Filter::new(), who, "visit_id").and("t.open = ?", open);
         read.list(who, &refusals(), filter, params, |row| {
             let visit: Option<Uuid> = col(row, "visit_id")?;
             Ok(ScanRefusalView {

@@ -7,6 +7,7 @@ pub mod account;
 pub mod application;
 pub mod authorization;
 pub mod batch;
+pub mod calendar_feed;
 pub mod catalog;
 pub mod client;
 pub mod cursor;
@@ -64,6 +65,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     delivery::PROJECTION,
     postal_item::PROJECTION,
     visit::PROJECTION,
+    calendar_feed::PROJECTION,
     kiosk::PROJECTION,
     reception::PROJECTION,
     token::PROJECTION,
@@ -118,6 +120,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<inbox::ListInbox>();
     v.query::<visit::ListVisits>();
     v.query::<visit::GetVisit>();
+    v.query::<calendar_feed::ListCalendarFeeds>();
     v.query::<kiosk::ListKiosks>();
     v.query::<kiosk::GetKiosk>();
     v.query::<kiosk::ListScanRefusals>();

@@ -103,10 +103,12 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             SecretaryEvent::Revoked(_) => None,
         },
         Visit::STREAM => match fact.read()? {
-            VisitEvent::Registered(_) | VisitEvent::Changed(_) => Some("visit_pass"),
+            VisitEvent::Registered(_) | VisitEvent::Changed(_) | VisitEvent::Rescheduled(_) => Some("visit_pass"),
+            VisitEvent::Reminded(_) => Some("visit_reminder"),
+            VisitEvent::Cancelled(_) => Some("visit_cancelled"),
             VisitEvent::CheckedIn(_) => Some("arrival"),
             VisitEvent::WalkedIn(e) => e.host_id.map(|_| "arrival"),
-            VisitEvent::Cancelled(_) | VisitEvent::CheckedOut(_) => None,
+            VisitEvent::Corrected(_) | VisitEvent::CheckedOut(_) => None,
         },
         SignUp::STREAM => match fact.read()? {
             SignUpEvent::CodeIssued(_) => Some("email_code"),
@@ -273,6 +275,9 @@ pub struct MailView {
     /// What the mail server said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnostic: Option<String>,
+    /// Names of the files that go with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<String>,
     /// What it is about.
     pub object: ObjectOf,
 }
@@ -308,6 +313,7 @@ fn view(read: &Read, row: &Row) -> Seen<MailView> {
         sent_at: col(row, "sent_at")?,
         code: col(row, "code")?,
         diagnostic: col(row, "diagnostic")?,
+        attachments: text.attachments.into_iter().map(|file| file.name.to_owned()).collect(),
         object: ObjectOf { kind: letter.object_kind, id: letter.object_id },
     })
 }

@@ -187,6 +187,25 @@ pub struct PhoneCheckView {
     pub called_at: Time,
 }
 
+/// A member who can be named in a list.
+#[derive(Clone, Debug)]
+pub struct Colleague {
+    /// Their id.
+    pub id: Uuid,
+    /// As they are called.
+    pub name: String,
+    /// By which they log in.
+    pub email: String,
+}
+
+/// Every active member of the company.
+pub fn directory(read: &Read, who: &Who) -> Result<Vec<Colleague>, Refusal> {
+    let sql = "SELECT id, name, email FROM members WHERE ledger = :ledger AND status = 'active' AND name IS NOT NULL";
+    read.rows(who, sql, vec![], |row| {
+        Ok(Colleague { id: col(row, "id")?, name: col(row, "name")?, email: col(row, "email")? })
+    })
+}
+
 /// Members with the names of their set and of who invited them.
 pub const FROM: &str = "(SELECT m.*, s.name AS set_name, i.name AS inviter FROM members m
       LEFT JOIN permission_sets s ON s.ledger = m.ledger AND s.id = m.permission_set

@@ -1,5 +1,9 @@
 //! Visits: who is expected, who is in the house, who came and left. Nobody came = the visit is still expected and its last
 //! day in Japan is over; that is computed when asked.
+//!
+//! Times of arrival and leaving are shown as they were corrected last; what the records said is beside them.
+
+mod due;
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
@@ -7,7 +11,7 @@ use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::reception::{Agreed, Answer, Answers};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
-use keiin_domain::visit::{Visit, VisitEvent};
+use keiin_domain::visit::{CO_HOSTS_MAX, VISITORS_MAX, Visit, VisitEvent, Weekday, reminds_at_us};
 use keiin_eventlog::record::Hash;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +22,8 @@ use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, W
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
 use crate::view::{Json, Named, Row, Seen, SqlError, Time, col, filled, json};
+
+pub use self::due::{Reminder, concerning, reminders};
 
 /// One row a visit, listed by its start. Its codes are in no read model.
 pub static VISITS: Table = Table {
@@ -30,14 +36,24 @@ pub static VISITS: Table = Table {
         personal("visitor_company"),
         personal("visitor_email"),
         personal("note"),
+        text("language"),
+        blob("appointment_id"),
+        int("appointment_place"),
         blob("host_id"),
+        blob("registered_by"),
         text("location"),
         int("starts_at"),
         int("ends_at"),
+        text("weekdays"),
         int("over_at"),
+        int("sequence"),
+        int("remind_at"),
         text("state"),
         int("arrived_at"),
         int("left_at"),
+        int("recorded_arrived_at"),
+        int("recorded_left_at"),
+        text("correction"),
         int("walk_in"),
         int("late"),
         int("people"),
@@ -47,12 +63,21 @@ pub static VISITS: Table = Table {
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "state, over_at", "host_id, since"],
+    indexes: &["since", "state, over_at", "state, remind_at", "host_id, since", "appointment_id"],
+    only_grows: false,
+};
+
+/// One row a member beside the host.
+pub static HOSTS: Table = Table {
+    name: "visit_hosts",
+    key: &[blob("visit_id"), int("n")],
+    columns: &[blob("member_id")],
+    indexes: &["member_id, visit_id"],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "visit", revision: 2, tables: &[&VISITS], fold };
+pub const PROJECTION: Projection = Projection { name: "visit", revision: 2, tables: &[&VISITS, &HOSTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Visit::STREAM {
@@ -62,27 +87,60 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     let now = cell(fact.happened_us());
     match fact.read()? {
         VisitEvent::Registered(e) => {
+            beside(fact, &e.co_hosts, out);
             let mut columns = visitor(&e.visitor, keys);
-            columns.extend(plan(e.host_id, e.location, e.starts_at_us, e.ends_at_us));
+            columns.extend(plan(fact, e.location, e.starts_at_us, e.ends_at_us, &e.weekdays));
+            columns.extend([("host_id", cell(e.host_id)), ("registered_by", cell(e.registered_by))]);
+            let place = e.appointment.iter().position(|visit| *visit == fact.leaf.stream.id);
+            columns.push(("appointment_id", cell(e.appointment.first().copied())));
+            columns.push(("appointment_place", cell(place.map(|place| place as u64))));
+            columns.push(("language", cell(e.language.map(|language| language.name()))));
             columns.extend([("state", cell("expected")), ("walk_in", cell(false)), ("late", cell(false))]);
+            columns.push(("sequence", cell(0u32)));
             out.born(&VISITS, fact, columns);
         }
         VisitEvent::Changed(e) => {
+            beside(fact, &e.co_hosts, out);
             let mut columns = visitor(&e.visitor, keys);
-            columns.extend(plan(e.host_id, e.location, e.starts_at_us, e.ends_at_us));
+            columns.extend([("host_id", cell(e.host_id)), ("language", cell(e.language.map(|l| l.name())))]);
+            if e.code.is_some() {
+                columns.extend(plan(fact, e.location, e.starts_at_us, e.ends_at_us, &e.weekdays));
+            }
+            out.changed(&VISITS, fact, columns);
+            out.add(&VISITS, [fact.id()], "sequence", 1);
+        }
+        VisitEvent::Rescheduled(e) => {
+            out.changed(&VISITS, fact, plan(fact, e.location, e.starts_at_us, e.ends_at_us, &e.weekdays));
+            out.add(&VISITS, [fact.id()], "sequence", 1);
+        }
+        VisitEvent::Reminded(_) => out.changed(&VISITS, fact, [("remind_at", cell(None::<i64>))]),
+        VisitEvent::Corrected(e) => {
+            let mut columns = e.visitor.map_or(vec![], |right| visitor(&right, keys));
+            columns.push(("correction", cell(e.reason)));
+            columns.extend(e.arrived_at_us.map(|at| ("arrived_at", cell(at))));
+            columns.extend(e.left_at_us.map(|at| ("left_at", cell(at))));
             out.changed(&VISITS, fact, columns);
         }
-        VisitEvent::Cancelled(_) => out.changed(&VISITS, fact, [("state", cell("cancelled"))]),
+        VisitEvent::Cancelled(_) => {
+            out.changed(&VISITS, fact, [("state", cell("cancelled"))]);
+            out.add(&VISITS, [fact.id()], "sequence", 1);
+        }
         VisitEvent::CheckedIn(e) => {
-            let came = [("state", cell("arrived")), ("arrived_at", now), ("late", cell(e.late))];
-            let mut columns = [&came[..], &[("left_at", cell(None::<i64>))]].concat();
+            let came = [("state", cell("arrived")), ("arrived_at", now.clone()), ("late", cell(e.late))];
+            let first = [("recorded_arrived_at", now), ("left_at", cell(None::<i64>))];
+            let none = [("recorded_left_at", cell(None::<i64>))];
+            let mut columns = [&came[..], &first, &none].concat();
             columns.extend(said(&e.answers, &e.consent, keys));
             out.changed(&VISITS, fact, columns);
         }
-        VisitEvent::CheckedOut(_) => out.changed(&VISITS, fact, [("state", cell("left")), ("left_at", now)]),
+        VisitEvent::CheckedOut(_) => {
+            let left = [("state", cell("left")), ("left_at", now.clone()), ("recorded_left_at", now)];
+            out.changed(&VISITS, fact, left);
+        }
         VisitEvent::WalkedIn(e) => {
             let mut columns = visitor(&e.visitor, keys);
-            columns.extend([("since", now.clone()), ("starts_at", now.clone()), ("arrived_at", now)]);
+            columns.extend([("since", now.clone()), ("starts_at", now.clone()), ("arrived_at", now.clone())]);
+            columns.push(("recorded_arrived_at", now));
             columns.extend([("location", cell(e.location)), ("host_id", cell(e.host_id))]);
             columns.push(("people", cell((e.people > 0).then_some(e.people))));
             columns.extend(said(&e.answers, &e.consent, keys));
@@ -113,15 +171,32 @@ fn said(answers: &Option<Sealed<Answers>>, consent: &Option<Agreed>, keys: &Open
     vec![("answers", cell(answers)), ("consent", cell(consent))]
 }
 
-fn plan(host_id: Uuid, location: String, starts_at_us: i64, ends_at_us: i64) -> Columns {
+/// Time and place, and when the visitor is reminded: not of what is registered or moved when that time is over, because a
+/// pass goes out with the day on it.
+fn plan(fact: &Fact, location: String, starts_at_us: i64, ends_at_us: i64, weekdays: &[Weekday]) -> Columns {
+    let remind_at = Some(reminds_at_us(starts_at_us)).filter(|at| fact.time_us() < *at);
+    let weekdays: Vec<&str> = weekdays.iter().map(|day| day.name()).collect();
     vec![
-        ("host_id", cell(host_id)),
         ("location", cell(location)),
         ("since", cell(starts_at_us)),
         ("starts_at", cell(starts_at_us)),
         ("ends_at", cell(ends_at_us)),
+        ("weekdays", cell(weekdays.join(" "))),
         ("over_at", cell(day_start_us(Date::at(ends_at_us - 1, ZONE_S).plus(1)))),
+        ("remind_at", cell(remind_at)),
     ]
+}
+
+/// Members beside the host take the place of those before.
+fn beside(fact: &Fact, members: &[Uuid], out: &mut Writes) {
+    for n in 0..CO_HOSTS_MAX {
+        let key = [fact.id(), cell(n as u64)];
+        match members.get(n) {
+            Some(member) => out.put(&HOSTS, key, [("member_id", cell(*member))]),
+            None if fact.leaf.stream_version > 0 => out.delete(&HOSTS, key),
+            None => {}
+        }
+    }
 }
 
 /// A visit, as shown.
@@ -138,6 +213,18 @@ pub struct VisitView {
     /// Who is visited; of a walk-in only where they said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<Named>,
+    /// Members who see it as the host does. Only in the detail, and only where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub co_hosts: Option<Vec<Named>>,
+    /// Who registered it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered_by: Option<Named>,
+    /// The appointment that it is part of, where several visitors come; the id of its first visit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub appointment_id: Option<Uuid>,
+    /// Who else comes to the same appointment. Only in the detail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub companions: Option<Vec<CompanionView>>,
     /// Where.
     pub location: String,
     /// From when; for a walk-in, when they came.
@@ -145,6 +232,14 @@ pub struct VisitView {
     /// Until when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_at: Option<Time>,
+    /// Of a period pass: the days of the week on which it lets in, `mon` to `sun`, from the start's time to the end's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weekdays: Vec<String>,
+    /// In which language the visitor is written to, `ja` or `en`, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// How often it was changed, as calendars count it.
+    pub sequence: u32,
     /// `expected`, `arrived`, `left`, `cancelled` or `no_show`.
     pub status: String,
     /// When they came last.
@@ -153,6 +248,9 @@ pub struct VisitView {
     /// When they left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Time>,
+    /// What was recorded at first, where it was corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedView>,
     /// Was not expected.
     pub walk_in: bool,
     /// Came after the visit should have ended.
@@ -169,6 +267,30 @@ pub struct VisitView {
     /// SHA-256 of the text that the visitor agreed to, last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<String>,
+}
+
+/// What the records of a corrected visit said at first.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RecordedView {
+    /// When they came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub arrived_at: Option<Time>,
+    /// When they left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Time>,
+    /// Why it was corrected last.
+    pub reason: String,
+}
+
+/// Another visit of the same appointment.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct CompanionView {
+    /// The visit's id.
+    pub id: Uuid,
+    /// Who comes.
+    pub visitor: VisitorView,
+    /// As of a visit.
+    pub status: String,
 }
 
 /// A visitor; only `erased` once the person was erased.
@@ -196,49 +318,96 @@ const STATUS: &str = "CASE WHEN v.state = 'expected' AND v.over_at <= :now THEN 
 /// Visits with what is derived.
 pub fn from() -> String {
     format!(
-        "(SELECT v.*, m.name AS host_name, {STATUS} AS status
-          FROM visits v LEFT JOIN members m ON m.ledger = v.ledger AND m.id = v.host_id)"
+        "(SELECT v.*, m.name AS host_name, r.name AS registered_by_name, {STATUS} AS status
+          FROM visits v LEFT JOIN members m ON m.ledger = v.ledger AND m.id = v.host_id
+          LEFT JOIN members r ON r.ledger = v.ledger AND r.id = v.registered_by)"
     )
 }
 
 fn view(row: &Row) -> Seen<VisitView> {
-    let text = |column| Ok::<_, SqlError>(col::<Option<String>>(row, column)?.and_then(filled));
-    let name: Option<String> = col(row, "visitor_name")?;
-    let host: Option<Uuid> = col(row, "host_id")?;
+    let named = |id: &str, name: &str| {
+        let id: Option<Uuid> = col(row, id)?;
+        id.map(|id| Ok::<_, SqlError>(Named { id, name: col(row, name)? })).transpose()
+    };
+    let weekdays: Option<String> = col(row, "weekdays")?;
     Ok(VisitView {
         id: col(row, "id")?,
         version: col(row, "version")?,
         position: col(row, "position")?,
-        visitor: VisitorView {
-            erased: name.is_none(),
-            name,
-            kana: text("visitor_kana")?,
-            company: text("visitor_company")?,
-            email: text("visitor_email")?,
-        },
-        host: host.map(|id| Ok::<_, SqlError>(Named { id, name: col(row, "host_name")? })).transpose()?,
+        visitor: visitor_view(row)?,
+        host: named("host_id", "host_name")?,
+        co_hosts: None,
+        registered_by: named("registered_by", "registered_by_name")?,
+        appointment_id: col(row, "appointment_id")?,
+        companions: None,
         location: col(row, "location")?,
         starts_at: col(row, "starts_at")?,
         ends_at: col(row, "ends_at")?,
+        weekdays: weekdays.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+        language: col(row, "language")?,
+        sequence: col::<Option<u32>>(row, "sequence")?.unwrap_or(0),
         status: col(row, "status")?,
         arrived_at: col(row, "arrived_at")?,
         left_at: col(row, "left_at")?,
+        recorded: recorded(row)?,
         walk_in: col(row, "walk_in")?,
         late: col(row, "late")?,
-        note: text("note")?,
+        note: col::<Option<String>>(row, "note")?.and_then(filled),
         people: col(row, "people")?,
         answers: col::<Option<Json<_>>>(row, "answers")?.map(|answers| answers.0).unwrap_or_default(),
         consent: col(row, "consent")?,
     })
 }
 
-/// Members, lawyers and viewers see visits to themselves, a secretary those to the lawyers who took them on.
-pub(crate) fn own_only(who: &Who) -> Option<Vec<Uuid>> {
+fn visitor_view(row: &Row) -> Seen<VisitorView> {
+    let text = |column| Ok::<_, SqlError>(col::<Option<String>>(row, column)?.and_then(filled));
+    let name: Option<String> = col(row, "visitor_name")?;
+    Ok(VisitorView {
+        erased: name.is_none(),
+        name,
+        kana: text("visitor_kana")?,
+        company: text("visitor_company")?,
+        email: text("visitor_email")?,
+    })
+}
+
+fn recorded(row: &Row) -> Seen<Option<RecordedView>> {
+    let Some(reason) = col::<Option<String>>(row, "correction")? else { return Ok(None) };
+    let before = |recorded: &str, now: &str| {
+        let (recorded, now): (Option<Time>, Option<Time>) = (col(row, recorded)?, col(row, now)?);
+        Ok::<_, SqlError>(recorded.filter(|at| Some(*at) != now))
+    };
+    let (arrived_at, left_at) = (before("recorded_arrived_at", "arrived_at")?, before("recorded_left_at", "left_at")?);
+    Ok(Some(RecordedView { arrived_at, left_at, reason }))
+}
+
+/// Of which members somebody sees the visits, and whether also those that they registered for others (RN-C45): members,
+/// lawyers and viewers their own, a secretary those of the lawyers who took them on, the others all.
+fn own_only(who: &Who) -> Option<(Vec<Uuid>, bool)> {
     match who.actor.role {
-        Role::Member | Role::Viewer | Role::Lawyer => Some(vec![who.person()]),
-        Role::Secretary => Some(who.acts_for.clone()),
+        Role::Member | Role::Viewer | Role::Lawyer => Some((vec![who.person()], true)),
+        Role::Secretary => Some((who.acts_for.clone(), false)),
         _ => None,
     }
+}
+
+/// Narrows a list of visits to those that somebody sees. Its rows have the columns `id`, `host_id` and `registered_by`.
+fn visible(filter: Filter, who: &Who) -> Filter {
+    visible_by(filter, who, "id")
+}
+
+/// The same of a list whose rows have the visit's id in this column.
+pub(crate) fn visible_by(filter: Filter, who: &Who, visit: &str) -> Filter {
+    let Some((own, registered)) = own_only(who) else { return filter };
+    of_members(filter, own, registered, visit)
+}
+
+/// Narrows a list of visits to those to these members, or registered by them.
+fn of_members(filter: Filter, members: Vec<Uuid>, registered: bool, visit: &str) -> Filter {
+    let of = format!("b.ledger = t.ledger AND b.visit_id = t.{visit} AND b.member_id {{in}}");
+    let beside = format!("EXISTS (SELECT 1 FROM visit_hosts b WHERE {of})");
+    let by = if registered { " OR t.registered_by {in}" } else { "" };
+    filter.any_of(&format!("(t.host_id {{in}} OR {beside}{by})"), members)
 }
 
 /// All visits, the latest start first. `from` and `to` are days on which they start.
@@ -261,16 +430,14 @@ impl Query for ListVisits {
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let searched = ["visitor_name", "visitor_kana", "visitor_company", "location", "host_name"];
         let filter = Filter::new()
-            .among("t.host_id", own_only(who))
             .and("t.status = ?", params.text("status"))
             .and("t.host_id = ?", params.id("host_id"))
             .and("t.starts_at >= ?", params.day_start_us("from"))
             .and("t.starts_at < ?", params.day_end_us("to"))
             .like(&searched, params.text("q"));
-        let page = read.list(who, &from(), filter, params, view)?;
-        let counted = format!("(SELECT v.ledger, v.host_id, {STATUS} AS status FROM visits v)");
-        let own = Filter::new().among("t.host_id", own_only(who));
-        Ok(Listing { counts: read.counts(who, &counted, own)?, ..page })
+        let page = read.list(who, &from(), visible(filter, who), params, view)?;
+        let counted = format!("(SELECT v.ledger, v.id, v.host_id, v.registered_by, {STATUS} AS status FROM visits v)");
+        Ok(Listing { counts: read.counts(who, &counted, visible(Filter::new(), who))?, ..page })
     }
 }
 
@@ -285,8 +452,34 @@ impl Query for GetVisit {
     const PARAMS: &'static [Param] = &[Param { name: "id", kind: Kind::Id }];
     type Answer = VisitView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let visit = read.one(who, &from(), params.id("id"), view)?;
-        let theirs = own_only(who).is_some_and(|own| visit.host.as_ref().is_none_or(|host| !own.contains(&host.id)));
-        if theirs { Err(Refusal::NotFound) } else { Ok(visit) }
+        let found = visible(Filter::new().and("t.id = ?", params.id("id")), who);
+        let visit = read.some(who, &from(), found, 1, view)?.pop().ok_or(Refusal::NotFound)?;
+        let sql = "SELECT b.member_id, m.name FROM visit_hosts b
+            LEFT JOIN members m ON m.ledger = b.ledger AND m.id = b.member_id
+            WHERE b.ledger = :ledger AND b.visit_id = ? ORDER BY b.n";
+        let named = |row: &Row| Ok(Named { id: col(row, "member_id")?, name: col(row, "name")? });
+        let co_hosts = read.rows(who, sql, vec![cell(visit.id)], named)?;
+        let companions = match visit.appointment_id {
+            Some(appointment) => companions(read, who, appointment, visit.id)?,
+            None => vec![],
+        };
+        let (co_hosts, companions) = (some(co_hosts), some(companions));
+        Ok(VisitView { co_hosts, companions, ..visit })
     }
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// The other visits of an appointment that somebody sees.
+fn companions(read: &Read, who: &Who, appointment: Uuid, but: Uuid) -> Result<Vec<CompanionView>, Refusal> {
+    let others = Filter::new().and("t.appointment_id = ?", Some(appointment)).and("t.id <> ?", Some(but));
+    let view = |row: &Row| {
+        let (id, status) = (col(row, "id")?, col(row, "status")?);
+        Ok((col::<u32>(row, "appointment_place")?, CompanionView { id, visitor: visitor_view(row)?, status }))
+    };
+    let mut found = read.some(who, &from(), visible(others, who), VISITORS_MAX, view)?;
+    found.sort_by_key(|(place, _)| *place);
+    Ok(found.into_iter().map(|(_, companion)| companion).collect())
 }

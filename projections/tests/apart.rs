@@ -8,6 +8,7 @@ use std::time::Duration;
 use keiin_domain::application::RegisterApplication;
 use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::batch::{IssueInBatch, OrderBatch};
+use keiin_domain::calendar_feed::IssueCalendarFeed;
 use keiin_domain::client::RegisterClient;
 use keiin_domain::data::RecordVendorView;
 use keiin_domain::delivery::{DeliveryEvent, Replied, SendDocument};
@@ -20,6 +21,7 @@ use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::item::RegisterItem;
 use keiin_domain::kiosk::{PairKiosk, RecordScanRefusal};
+use keiin_domain::member::{AcceptInvitation, InviteMember};
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
 use keiin_domain::permission_set::DefinePermissionSet;
@@ -43,9 +45,9 @@ use keiin_eventlog::values;
 use keiin_projections::catalog::{PROJECTIONS, VisitQueries, queries};
 use keiin_projections::query::Query;
 use keiin_projections::{
-    account, application, authorization, batch, client, delivery, device, document, event, grant, item, kiosk, mail,
-    member, passkey, permission_set, phone, postal_item, recurrence, secretary, sending_order, session, sign_up,
-    template, token, visit, webhook,
+    account, application, authorization, batch, calendar_feed, client, delivery, device, document, event, grant, item,
+    kiosk, mail, member, passkey, permission_set, phone, postal_item, recurrence, secretary, sending_order, session,
+    sign_up, template, token, visit, webhook,
 };
 use serde_json::json;
 use support::{Engine, House, Person};
@@ -85,8 +87,13 @@ async fn everything(house: &House, owner: Person) {
     house.run::<ReleaseSendingOrder>(owner, Some(order), json!({})).await;
     house.run::<HandOver>(owner.system(), Some(order), json!({ "n": 0 })).await;
     let (starts, ends) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
+    let invited = json!({ "name": "同席 者", "email": "doseki@example.jp", "role": "member" });
+    let beside = house.run::<InviteMember>(owner, None, invited).await;
+    let joins = json!({ "name": "同席 者", "password": "correct horse battery" });
+    house.run::<AcceptInvitation>(owner.holder(beside), Some(beside), joins).await;
+    house.run::<IssueCalendarFeed>(owner, None, json!({})).await;
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
-        "location": "本社", "starts_at": starts, "ends_at": ends });
+        "co_hosts": [beside], "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
     let kiosk = house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
     let kept = json!({ "code": "99999999", "scan": "check_in", "refusal": "visit.unknown_code", "taken_at_us": 1 });
@@ -183,11 +190,12 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let (visits, refusals) = (visit::from(), kiosk::refusals());
-    let lists: [(&str, &str); 30] = [
+    let lists: [(&str, &str); 31] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
         ("list_batches", batch::FROM),
+        ("list_calendar_feeds", calendar_feed::FROM),
         ("list_clients", client::FROM),
         ("list_deliveries", &delivery::FROM),
         ("list_devices", device::FROM),

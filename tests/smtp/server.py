@@ -32,6 +32,11 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        files = [{
+            "name": part.get_filename(),
+            "type": part["content-type"],
+            "base64": base64.b64encode(part.get_payload(decode=True)).decode(),
+        } for part in mail.iter_attachments()]
         print(json.dumps({
             "sender": envelope.mail_from,
             "recipients": envelope.rcpt_tos,
@@ -40,7 +45,8 @@ class Handler:
             "ascii": envelope.content.isascii(),
             "raw": base64.b64encode(envelope.content).decode(),
             "headers": {name.lower(): str(value) for name, value in mail.items()},
-            "body": mail.get_content(),
+            "body": mail.get_body(("plain",)).get_content(),
+            "files": files,
         }), flush=True)
         if envelope.rcpt_tos[0].startswith("hold"):
             await asyncio.sleep(3600)

@@ -138,6 +138,20 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
         "location": "本社 1階受付", "host_id": host,
     });
     looks.push(look("pass", link(client, "/v1/visits", &visit)));
+    let mut together = visit.clone();
+    together["companions"] = json!([{ "name": "同行 一郎", "company": "株式会社みなと商事" }, { "name": "Bob" }]);
+    together["co_hosts"] = json!(ids(client, "members", |member| member["status"] == "active"));
+    together["visitor_language"] = json!("en");
+    together["weekdays"] = json!(["mon", "tue", "fri"]);
+    together["ends_at"] = json!("2031-09-30T18:00:00+09:00");
+    let made = client.send(&keiin_tests::Call::new("POST", "/v1/visits").json(&together)).expect(201).json();
+    let period = made["id"].as_str().expect("an id").to_owned();
+    looks.push(look("visit_period", format!("/visits/{period}")));
+    looks.push(look("visit_together_schedule", format!("/visits/{period}/schedule")));
+    let pass = made["link"].as_str().and_then(|link| link.strip_prefix(&client.url)).expect("a link to this server");
+    looks.push(look("pass_period", pass));
+    looks.push(look("visit_left_correct", format!("/visits/{}/correct", of("visits", "status", "left"))));
+    looks.push(look("visits_import", "/visits/import"));
     looks.push(look("login", "/login"));
     looks.push(look("signup", "/signup"));
     looks.push(look("terms", "/terms"));

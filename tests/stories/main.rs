@@ -3,6 +3,7 @@
 //! `tidy`, `layers` and `licences` read the repository itself; every other module is something that a user, an operator
 //! or an attacker does.
 
+mod appointments;
 mod audit_archive;
 mod bad_forms;
 mod bad_input;
@@ -22,6 +23,7 @@ mod browser_post;
 mod browser_repeats;
 mod browser_sign_up;
 mod browser_verify;
+mod browser_visits;
 mod client_import;
 mod demo;
 mod device;
@@ -75,4 +77,5 @@ mod tax_oracle;
 mod tidy;
 mod tls;
 mod tls_running;
+mod visit_import;
 mod webhooks;

@@ -141,7 +141,10 @@ impl Command for PlaceSendingOrder {
         match self.by_mail.len() + self.by_post.len() {
             0 => return Err(Rejection::at("sending_order.no_recipient", "/by_mail")),
             1..=MAX_RECIPIENTS => {}
-            _ => return Err(Rejection::at("sending_order.too_many_recipients", "/by_mail")),
+            _ => {
+                let longer = if self.by_post.len() > self.by_mail.len() { "/by_post" } else { "/by_mail" };
+                return Err(Rejection::at("sending_order.too_many_recipients", longer));
+            }
         }
         let mut addressees: Vec<(Person, Option<String>)> = vec![];
         for (n, one) in self.by_mail.iter().enumerate() {

@@ -52,7 +52,7 @@ impl Command for CheckIn {
     const PERMISSION: Permission = Permission("kiosk.check_in");
     const REJECTS: &'static [&'static str] = &[
         "kiosk.unknown", "kiosk.revoked", "visit.unknown_code", "visit.code_replaced", "visit.cancelled",
-        "visit.too_early", "visit.expired", "visit.already_checked_in", "visit.already_checked_out",
+        "visit.too_early", "visit.not_now", "visit.expired", "visit.already_checked_in", "visit.already_checked_out",
         "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
         "reception.consent_required", "reception.consent_changed", "text.too_long", "text.control_character",
     ];

@@ -1,4 +1,6 @@
+mod appointments;
 mod at_kiosk;
+mod corrections;
 
 use super::*;
 use crate::kiosk::{self, Paired, RevokeKiosk};
@@ -38,7 +40,13 @@ fn register() -> RegisterVisit {
         starts_at: "2026-11-02T09:00:00+09:00".into(),
         ends_at: "2026-11-02T10:00:00+09:00".into(),
         note: "車椅子".into(),
+        ..RegisterVisit::default()
     }
+}
+
+/// Calls the visit of [`register`] off.
+fn cancel(reason: &str) -> CancelVisit {
+    CancelVisit { reason: reason.into(), whole_appointment: false }
 }
 
 fn visitor() -> Person {
@@ -73,6 +81,11 @@ fn later() -> ChangeVisit {
     ChangeVisit(RegisterVisit { starts_at, ends_at, ..register() })
 }
 
+/// From Monday, 09:00, to Friday of the next week, 18:00.
+fn week() -> RegisterVisit {
+    RegisterVisit { ends_at: "2026-11-13T18:00:00+09:00".into(), ..register() }
+}
+
 fn walk_in() -> WalkIn {
     WalkIn { visitor_name: "髙橋 誠".into(), purpose: "納品".into(), ..WalkIn::default() }
 }
@@ -82,11 +95,16 @@ fn registering_makes_the_code_at_once() {
     ready().when(VISIT, register()).then([emit::<Visit>(
         VISIT,
         Registered {
+            appointment: vec![],
             visitor: sealed(FRESH, &visitor()),
+            language: None,
             host_id: ANNA,
+            co_hosts: vec![],
+            registered_by: Some(ME),
             location: "本社".into(),
             starts_at_us: us("2026-11-02T09:00:00+09:00"),
             ends_at_us: us("2026-11-02T10:00:00+09:00"),
+            weekdays: vec![],
             code: Code { secret_hash: hash("keiin_pas_1"), passcode: "00000002".into() },
         },
     )]);
@@ -141,10 +159,13 @@ fn nobody_leaves_before_coming() {
 fn a_moved_appointment_gives_a_new_code_and_the_old_one_tells_the_new_time() {
     let changed = |code| Changed {
         visitor: sealed(FRESH, &visitor()),
+        language: None,
         host_id: ANNA,
+        co_hosts: vec![],
         location: "本社".into(),
         starts_at_us: us("2026-11-02T11:00:00+09:00"),
         ends_at_us: us("2026-11-02T12:00:00+09:00"),
+        weekdays: vec![],
         code,
     };
     let code = Code { secret_hash: hash("keiin_pas_3"), passcode: "00000004".into() };
@@ -270,6 +291,9 @@ fn every_refusal_of_a_registration() {
                 RegisterVisit { ends_at: "2026-12-03T09:00:01+09:00".into(), ..register() },
             ),
             fault("visit.bad_email", "/visitor_email", RegisterVisit { visitor_email: "@".into(), ..register() }),
+            fault("visit.unknown_host", "/co_hosts/1", RegisterVisit { co_hosts: vec![ANNA, BEN], ..register() }),
+            fault("visit.too_many_hosts", "/co_hosts", RegisterVisit { co_hosts: vec![ANNA; 11], ..register() }),
+            fault("visit.bad_weekdays", "/weekdays", RegisterVisit { weekdays: vec![Weekday::Tue], ..register() }),
         ];
         for (code, pointer, command) in faults {
             s = s.when(VISIT, command).refused_at(code, pointer);
@@ -287,40 +311,44 @@ fn every_refusal_of_a_registration() {
             command(RegisterVisit { location, ..register() })
         });
         s = refuses_bad_text(s, VISIT, "/note", false, 400, |note| command(RegisterVisit { note, ..register() }));
-        let s = s.by(Role::Member).when(VISIT, command(register())).refused("visit.own_only").by(Role::Owner);
+        let s = s.by(Role::Member).by_login(BEN, SAMPLE_ID).when(VISIT, command(register()));
+        let s = s.refused("visit.own_only").by(Role::Owner);
         let over = s.clone().at("2026-11-02T10:00:00+09:00").when(VISIT, command(register()));
         over.refused_at("visit.in_the_past", "/ends_at");
         s
     }
-    refuse(ready(), |plan| plan);
+    let twenty = RegisterVisit { companions: vec![Companion::default(); 20], ..register() };
+    refuse(ready(), |plan| plan).when(VISIT, twenty).refused_at("visit.too_many_visitors", "/companions");
     covered::<RegisterVisit>();
 
     let s = refuse(expected().by(Role::Owner), ChangeVisit);
     let s = s.when(OTHER, later()).refused("visit.unknown");
-    s.when(VISIT, CancelVisit { reason: String::new() }).accepted().when(VISIT, later()).refused("visit.wrong_state");
+    let more = ChangeVisit(RegisterVisit { companions: vec![Companion::default()], ..register() });
+    let s = s.when(VISIT, more).refused_at("visit.companions_fixed", "/companions");
+    s.when(VISIT, cancel("")).accepted().when(VISIT, later()).refused("visit.wrong_state");
     covered::<ChangeVisit>();
 }
 
 #[test]
 fn every_refusal_at_the_desk() {
-    let cancel = || CancelVisit { reason: "延期".into() };
-    let s = expected().by(Role::Member).at("2026-11-02T09:00:00+09:00");
-    let s = s.when(VISIT, cancel()).refused("visit.own_only");
+    let called_off = || cancel("延期");
+    let s = expected().by(Role::Member).by_login(BEN, SAMPLE_ID).at("2026-11-02T09:00:00+09:00");
+    let s = s.when(VISIT, called_off()).refused("visit.own_only");
     let s = s.when(VISIT, ReceiveVisitor {}).refused("visit.own_only");
     let s = s.when(VISIT, ReleaseVisitor {}).refused("visit.own_only");
-    let s = s.by(Role::Receptionist).when(OTHER, cancel()).refused("visit.unknown");
+    let s = s.by(Role::Receptionist).when(OTHER, called_off()).refused("visit.unknown");
     let s = s.when(OTHER, ReceiveVisitor {}).refused("visit.unknown");
     let s = s.when(OTHER, ReleaseVisitor {}).refused("visit.unknown");
-    let s = refuses_bad_text(s, VISIT, "/reason", false, 400, |reason| CancelVisit { reason });
-    let cancelled = s.clone().when(VISIT, cancel());
+    let s = refuses_bad_text(s, VISIT, "/reason", false, 400, |reason| cancel(&reason));
+    let cancelled = s.clone().when(VISIT, called_off());
     let cancelled = cancelled.then([emit::<Visit>(VISIT, Cancelled { reason: "延期".into() })]);
-    let cancelled = cancelled.when(VISIT, cancel()).refused("visit.wrong_state");
+    let cancelled = cancelled.when(VISIT, called_off()).refused("visit.wrong_state");
     cancelled.when(VISIT, ReceiveVisitor {}).refused("visit.cancelled");
     s.clone().at("2026-11-03T09:00:00+09:00").when(VISIT, ReceiveVisitor {}).refused("visit.expired");
     let s = s.when(VISIT, ReleaseVisitor {}).refused("visit.not_checked_in");
     let s = s.when(VISIT, ReceiveVisitor {}).accepted();
     let s = s.when(VISIT, ReceiveVisitor {}).refused("visit.already_checked_in");
-    let s = s.when(VISIT, cancel()).refused("visit.wrong_state");
+    let s = s.when(VISIT, called_off()).refused("visit.wrong_state");
     let s = s.when(VISIT, ReleaseVisitor {}).accepted();
     let s = s.when(VISIT, ReleaseVisitor {}).refused("visit.already_checked_out");
     s.when(VISIT, ReceiveVisitor {}).refused("visit.already_checked_out");
@@ -349,21 +377,45 @@ fn agreed() -> Agreed {
 pub fn samples() -> Vec<VisitEvent> {
     vec![
         Registered {
+            appointment: vec![SAMPLE_ID, ANNA],
             visitor: somebody(),
+            language: Some(VisitorLanguage::En),
             host_id: SAMPLE_ID,
+            co_hosts: vec![BEN],
+            registered_by: Some(ME),
             location: "本社".into(),
             starts_at_us: SAMPLE_US,
             ends_at_us: SAMPLE_US + 1,
+            weekdays: vec![Weekday::Mon, Weekday::Sun],
             code: Code { secret_hash: [0xab; 32], passcode: "01234567".into() },
         }
         .into(),
         Changed {
             visitor: somebody(),
+            language: Some(VisitorLanguage::En),
             host_id: SAMPLE_ID,
+            co_hosts: vec![BEN],
             location: "本社".into(),
             starts_at_us: SAMPLE_US,
             ends_at_us: SAMPLE_US + 1,
+            weekdays: vec![Weekday::Mon, Weekday::Sun],
             code: Some(Code { secret_hash: [0xab; 32], passcode: "01234567".into() }),
+        }
+        .into(),
+        Rescheduled {
+            location: "本社".into(),
+            starts_at_us: SAMPLE_US,
+            ends_at_us: SAMPLE_US + 1,
+            weekdays: vec![Weekday::Mon, Weekday::Sun],
+            code: Code { secret_hash: [0xab; 32], passcode: "01234567".into() },
+        }
+        .into(),
+        Reminded { starts_at_us: SAMPLE_US }.into(),
+        Corrected {
+            reason: "読み違い".into(),
+            visitor: Some(somebody()),
+            arrived_at_us: Some(SAMPLE_US),
+            left_at_us: Some(SAMPLE_US + 1),
         }
         .into(),
         Cancelled { reason: "延期".into() }.into(),

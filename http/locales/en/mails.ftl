@@ -31,9 +31,10 @@ mail-visit-pass-body =
 
     We look forward to your visit to { $company }.
 
-    Time: { $starts }
+    Time: { $when }
     Place: { $location }
     Host: { $host }
+    Passcode: { $passcode }
 
     Use the QR code or the passcode of your pass at the reception:
 
@@ -105,3 +106,26 @@ scope-mails-write = Send mails again
 field-feedback = Kind of complaint
 problem-mail-not-failed = This mail has not failed
 problem-mail-not-failed-detail = Only a mail that did not arrive can be sent again.
+mail-visit-reminder-subject = Tomorrow: your visit to { $company }, { $starts }
+mail-visit-reminder-body =
+    Dear { $to },
+
+    We look forward to your visit to { $company } tomorrow.
+
+    Time: { $when }
+    Place: { $location }
+    Host: { $host }
+    Passcode: { $passcode }
+
+    Use the QR code or the passcode of your pass at the reception:
+
+    { $link }
+mail-visit-cancelled-subject = Cancelled: your visit to { $company }, { $starts }
+mail-visit-cancelled-body =
+    Dear { $to },
+
+    This visit to { $company } was cancelled. Its passcode and QR code no longer work.
+
+    Time: { $when }
+    Place: { $location }
+    Host: { $host }

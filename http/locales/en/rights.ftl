@@ -216,3 +216,4 @@ problem-secretary-gone = This no longer works
 problem-secretary-gone-detail = It was used, replaced by a newer mail, or withdrawn.
 problem-secretary-expired = The mail has expired
 problem-secretary-expired-detail = Ask the lawyer to send it again.
+permission-visit-correct = Correct records of visits

@@ -31,9 +31,10 @@ mail-visit-pass-body =
 
     { $company }へのご来訪をお待ちしております。
 
-    日時: { $starts }
+    日時: { $when }
     場所: { $location }
     担当: { $host }
+    受付番号: { $passcode }
 
     当日は、下の入館証のQRコードか受付番号で受付をお願いします。
 
@@ -107,3 +108,26 @@ scope-mails-write = メールを送り直す
 field-feedback = 苦情の種類
 problem-mail-not-failed = このメールは失敗していません
 problem-mail-not-failed-detail = 送り直せるのは、届かなかったメールだけです。
+mail-visit-reminder-subject = 明日: { $company }への来訪のお知らせ（{ $starts }）
+mail-visit-reminder-body =
+    { $to } 様
+
+    明日、{ $company }へのご来訪をお待ちしております。
+
+    日時: { $when }
+    場所: { $location }
+    担当: { $host }
+    受付番号: { $passcode }
+
+    当日は、下の入館証のQRコードか受付番号で受付をお願いします。
+
+    { $link }
+mail-visit-cancelled-subject = 取り消し: { $company }への来訪（{ $starts }）
+mail-visit-cancelled-body =
+    { $to } 様
+
+    { $company }への次のご来訪の予定は取り消されました。受付番号とQRコードは使えません。
+
+    日時: { $when }
+    場所: { $location }
+    担当: { $host }

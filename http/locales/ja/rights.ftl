@@ -215,3 +215,4 @@ problem-secretary-gone = このリンクは使えません
 problem-secretary-gone-detail = 使用済みか、新しいメールに替わったか、取り消されています。
 problem-secretary-expired = メールの期限が切れました
 problem-secretary-expired-detail = 担当の弁護士に再送を頼んでください。
+permission-visit-correct = 来訪の記録を訂正する

@@ -1,26 +1,10 @@
 //! A client in each row of a table, in columns of any order with names in Japanese or English.
 
 use keiin_domain::client::{ContactInput, Honorific, RegisterClient};
-use keiin_formats::csv::{Encoding, Record, Sheet, Table, open};
+use keiin_formats::csv::Record;
 
-use crate::locale::Lang;
+use crate::import::{Column, Rows, column};
 use crate::problem::Problem;
-
-/// Most rows of one file.
-pub const ROWS_MAX: usize = 5_000;
-
-/// A column: the name of its field, its title in Japanese and in English, and other titles that mean the same.
-pub struct Column {
-    /// As in the API; contacts begin with `contact_`.
-    pub field: &'static str,
-    ja: &'static str,
-    en: &'static str,
-    also: &'static [&'static str],
-}
-
-const fn column(field: &'static str, ja: &'static str, en: &'static str, also: &'static [&'static str]) -> Column {
-    Column { field, ja, en, also }
-}
 
 /// Every column that is read.
 pub const COLUMNS: &[Column] = &[
@@ -46,111 +30,42 @@ pub const COLUMNS: &[Column] = &[
     column("contact_phone", "電話番号", "Telephone", &["電話", "phone"]),
 ];
 
-impl Column {
-    /// Its title.
-    pub fn title(&self, lang: Lang) -> &'static str {
-        if lang == Lang::Ja { self.ja } else { self.en }
-    }
-
-    fn is_called(&self, title: &str) -> bool {
-        [self.field, self.ja, self.en].iter().chain(self.also).any(|name| name.eq_ignore_ascii_case(title))
-    }
+/// A file's rows, if they have names.
+pub fn read(bytes: &[u8]) -> Result<Rows, Problem> {
+    Rows::read(bytes, COLUMNS, &["name"], "import.no_name_column")
 }
 
-/// An empty table to fill in.
-pub fn template(lang: Lang) -> Table {
-    Table { columns: COLUMNS.iter().map(|column| column.title(lang).to_owned()).collect(), rows: vec![] }
-}
-
-/// A file that was understood as far as its columns.
-pub struct Clients {
-    /// How its characters are written.
-    pub encoding: Encoding,
-    /// What its columns are, in their order; `None` is not read.
-    pub columns: Vec<Option<&'static Column>>,
-    /// The titles as they stand there.
-    pub titles: Vec<String>,
-    /// The others.
-    pub rows: Vec<Record>,
-}
-
-impl Clients {
-    /// What the bytes hold, or why nothing can be read from them.
-    pub fn read(bytes: &[u8]) -> Result<Clients, Problem> {
-        let Sheet { encoding, rows, .. } = open(bytes).map_err(|error| {
-            use keiin_formats::csv::Error::{Bytes, Quote};
-            match error {
-                Bytes { row, column } => Problem::at("import.unreadable", format!("/lines/{row}/{column}")),
-                Quote { row } => Problem::at("import.open_quote", format!("/lines/{row}")),
-            }
-        })?;
-        let mut rows = rows.into_iter();
-        let titles: Vec<String> = rows.next().map_or(vec![], |row| row.cells);
-        let titles: Vec<String> = titles.into_iter().map(|title| title.trim().to_owned()).collect();
-        let find = |title: &String| COLUMNS.iter().find(|column| column.is_called(&plain(title)));
-        let columns: Vec<Option<&Column>> = titles.iter().map(find).collect();
-        for (n, column) in columns.iter().enumerate().filter_map(|(n, column)| Some((n, (*column)?))) {
-            if columns[..n].iter().flatten().any(|other| other.field == column.field) {
-                return Err(Problem::at("import.column_twice", format!("/lines/1/{}", n + 1)));
-            }
-        }
-        if !columns.iter().flatten().any(|column| column.field == "name") {
-            return Err(Problem::at("import.no_name_column", "/lines/1"));
-        }
-        let rows: Vec<Record> = rows.collect();
-        if rows.len() > ROWS_MAX {
-            return Err(Problem::at("import.too_many_rows", format!("/lines/{}", rows[ROWS_MAX].line)));
-        }
-        Ok(Clients { encoding, columns, titles, rows })
-    }
-
-    /// The place of a field's column, from 1.
-    pub fn place(&self, field: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.is_some_and(|column| column.field == field)).map(|at| at + 1)
-    }
-
-    /// A row as the API takes it, and its honorific: none, if it is neither of the two. Then it is taken for a person's, whose
-    /// rules are the milder ones.
-    pub fn client(&self, row: &Record) -> (RegisterClient, Option<Honorific>) {
-        let text = |field: &str| {
-            let cell = self.place(field).and_then(|at| row.cells.get(at - 1));
-            cell.map_or(String::new(), |cell| plain(cell))
-        };
-        let honorific = match text("honorific").trim() {
-            "" | "御中" | "onchu" => Some(Honorific::Onchu),
-            "様" | "sama" => Some(Honorific::Sama),
-            _ => None,
-        };
-        let contact = ContactInput {
-            id: None,
-            name: text("contact_name"),
-            reading: text("contact_reading"),
-            department: text("contact_department"),
-            email: text("contact_email"),
-            phone: text("contact_phone"),
-        };
-        let client = RegisterClient {
-            name: text("name"),
-            honorific: honorific.unwrap_or(Honorific::Sama),
-            registration_number: text("registration_number"),
-            postal_code: text("postal_code"),
-            region: text("region"),
-            locality: text("locality"),
-            street_address: text("street_address"),
-            extended_address: text("extended_address"),
-            reading: text("reading"),
-            registration_number_override: text("registration_number_override"),
-            contacts: vec![contact],
-        };
-        (client, honorific)
-    }
-}
-
-/// A cell's text. What looks like a formula is text like any other; the `'` that our own files put before one is taken off.
-fn plain(cell: &str) -> String {
-    let text = cell.trim();
-    let kept = text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']));
-    kept.unwrap_or(text).to_owned()
+/// A row as the API takes it, and its honorific: none, if it is neither of the two. Then it is taken for a person's, whose
+/// rules are the milder ones.
+pub fn client(rows: &Rows, row: &Record) -> (RegisterClient, Option<Honorific>) {
+    let text = |field: &str| rows.text(row, field);
+    let honorific = match text("honorific").trim() {
+        "" | "御中" | "onchu" => Some(Honorific::Onchu),
+        "様" | "sama" => Some(Honorific::Sama),
+        _ => None,
+    };
+    let contact = ContactInput {
+        id: None,
+        name: text("contact_name"),
+        reading: text("contact_reading"),
+        department: text("contact_department"),
+        email: text("contact_email"),
+        phone: text("contact_phone"),
+    };
+    let client = RegisterClient {
+        name: text("name"),
+        honorific: honorific.unwrap_or(Honorific::Sama),
+        registration_number: text("registration_number"),
+        postal_code: text("postal_code"),
+        region: text("region"),
+        locality: text("locality"),
+        street_address: text("street_address"),
+        extended_address: text("extended_address"),
+        reading: text("reading"),
+        registration_number_override: text("registration_number_override"),
+        contacts: vec![contact],
+    };
+    (client, honorific)
 }
 
 /// Puts something that is right into a field, so that what else is wrong with the row shows. False if it is no column's.
@@ -186,28 +101,32 @@ pub fn field_of(pointer: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use keiin_formats::csv::Encoding;
+
     use super::*;
+    use crate::import::{ROWS_MAX, template};
+    use crate::locale::Lang;
 
     #[test]
     fn titles_in_both_languages_and_any_order_are_understood() {
         let file = "メール;社内番号;会社名;敬称\r\nA@b.jp;17;'=HYPERLINK(1);様\r\n;;B;殿\r\n".as_bytes();
-        let clients = Clients::read(file).unwrap();
+        let clients = read(file).unwrap();
         assert_eq!((clients.place("name"), clients.place("region"), clients.rows.len()), (Some(3), None, 2));
-        let (client, known) = clients.client(&clients.rows[0]);
+        let (first, known) = client(&clients, &clients.rows[0]);
         assert_eq!(known, Some(Honorific::Sama));
-        assert_eq!((client.name.as_str(), client.honorific), ("=HYPERLINK(1)", Honorific::Sama));
-        assert_eq!(client.contacts[0].email, "A@b.jp");
-        assert_eq!(clients.client(&clients.rows[1]).1, None);
+        assert_eq!((first.name.as_str(), first.honorific), ("=HYPERLINK(1)", Honorific::Sama));
+        assert_eq!(first.contacts[0].email, "A@b.jp");
+        assert_eq!(client(&clients, &clients.rows[1]).1, None);
         for lang in Lang::ALL {
-            let file = template(lang).write(Encoding::Cp932).bytes;
-            assert!(Clients::read(&file).unwrap().columns.iter().all(Option::is_some));
+            let file = template(COLUMNS, lang).write(Encoding::Cp932).bytes;
+            assert!(read(&file).unwrap().columns.iter().all(Option::is_some));
         }
     }
 
     #[test]
     fn every_column_can_be_mended() {
-        let clients = Clients::read("name\nA\n".as_bytes()).unwrap();
-        let (mut client, _) = clients.client(&clients.rows[0]);
+        let clients = read("name\nA\n".as_bytes()).unwrap();
+        let (mut client, _) = client(&clients, &clients.rows[0]);
         let mut columns = COLUMNS.iter().filter(|column| column.field != "honorific");
         assert!(columns.all(|column| mend(&mut client, column.field)));
         assert!(!mend(&mut client, "") && !mend(&mut client, "contacts"));
@@ -215,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_file_that_makes_no_sense_is_refused_as_a_whole() {
-        let code = |file: &[u8]| Clients::read(file).map(|_| ()).unwrap_err().code;
+        let code = |file: &[u8]| read(file).map(|_| ()).unwrap_err().code;
         assert_eq!(code(b""), "import.no_name_column");
         assert_eq!(code(b"a,b\n1,2\n"), "import.no_name_column");
         assert_eq!(code("name,会社名\n".as_bytes()), "import.column_twice");

@@ -331,7 +331,7 @@ impl Stage<'_> {
             location: content::HEAD_OFFICE.into(),
             starts_at: instant(starts + later_us),
             ends_at: instant(ends + later_us),
-            note: String::new(),
+            ..RegisterVisit::default()
         }
     }
 
@@ -344,7 +344,7 @@ impl Stage<'_> {
                 self.by_on(host, self.visits[&i].0, ChangeVisit(form)).await?
             }
             Step::CancelVisit(_) => {
-                let cancel = CancelVisit { reason: "日程を改めます".into() };
+                let cancel = CancelVisit { reason: "日程を改めます".into(), ..CancelVisit::default() };
                 return self.by_on(host, self.visits[&i].0, cancel).await.map(|_| ());
             }
             _ => {

@@ -1,6 +1,7 @@
 //! One record in full: opened from the log, not from a read model, with everything that a reader needs to check its hash.
 
 use keiin_domain::data::DataClass;
+use keiin_domain::date::instant;
 use keiin_domain::envelope::ContextV1;
 use keiin_domain::json::event_json;
 use keiin_domain::role::Permission;
@@ -126,7 +127,7 @@ impl Query for GetEvent {
             _ => read.log.read_stream(who.ledger, &leaf.stream, from, before).await?,
         };
         let facts = records.iter().filter_map(|record| Fact::open(record, &read.vault).ok());
-        let earlier: Vec<Value> = facts.filter_map(|fact| json(&fact, &keys)).collect();
+        let earlier: Vec<Value> = facts.filter_map(|fact| Some(when(&fact, json(&fact, &keys)?))).collect();
         let changes = match &event {
             Some(event) if !is_clear_kind(&leaf.event_kind) => {
                 changes::changes(&leaf.event_kind, event, earlier.iter())
@@ -168,6 +169,19 @@ async fn record_at(read: &Read, who: &Who, position: u64) -> Result<Record, Refu
 }
 
 /// An event as JSON; the clear bodies of the ledger's own records are lines of a name and a value.
+/// With what a record says by its own time, so that a correction has something to stand beside.
+fn when(fact: &Fact, mut event: Value) -> Value {
+    let field = match fact.event.kind.as_str() {
+        "visit.checked_in" | "visit.walked_in" => "arrived_at",
+        "visit.checked_out" => "left_at",
+        _ => return event,
+    };
+    if let Some(fields) = event.as_object_mut() {
+        fields.insert(field.to_owned(), instant(fact.time_us()).into());
+    }
+    event
+}
+
 fn json(fact: &Fact, keys: &Opener) -> Option<Value> {
     if !is_clear_kind(&fact.event.kind) {
         return event_json(fact.stream(), &fact.event, keys);

@@ -10,7 +10,7 @@ use crate::view::{Row, Seen, Time, col, filled};
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
     "new_device", "email_code", "welcome", "support_access", "webhook_disabled", "secretary_confirm",
-    "secretary_confirmed", "inbox", "reply", "acceptance",
+    "secretary_confirmed", "inbox", "reply", "acceptance", "visit_reminder", "visit_cancelled",
 ];
 
 /// Is the link in it for its reader's eyes alone, whoever may read mails?
@@ -63,6 +63,12 @@ pub struct Letter {
     pub starts_at: Option<Time>,
     /// Until when.
     pub ends_at: Option<Time>,
+    /// Days of the week of a period pass, `mon tue …`.
+    pub weekdays: Option<String>,
+    /// How often the visit was changed.
+    pub sequence: Option<u32>,
+    /// Which language its reader has, where that is known.
+    pub language: Option<String>,
     /// When they came.
     pub arrived_at: Option<Time>,
     /// Who logged in by a device.
@@ -78,6 +84,19 @@ pub struct Rendered {
     pub body: String,
     /// The link in it.
     pub link: Option<String>,
+    /// Files that go with it.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a mail.
+#[derive(Clone, Debug)]
+pub struct Attachment {
+    /// Its name.
+    pub name: &'static str,
+    /// Its media type, with parameters.
+    pub media_type: String,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
 }
 
 /// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
@@ -92,17 +111,20 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
             ELSE m.reset_expires_at END AS expires_at,
           coalesce(v.visitor_name, ys.name, d.to_name) AS visitor_name, v.visitor_company, coalesce(h.name, yl.name) AS host_name,
-          v.location, v.starts_at, v.ends_at, v.arrived_at,
+          v.location, v.starts_at, v.ends_at, v.arrived_at, v.weekdays, v.sequence,
+          CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.language END AS language,
           g.member_id, CASE e.object_kind WHEN 'member' THEN m.name
             WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.name ELSE d.to_name END
             WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name ELSE yl.name END
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_name ELSE h.name END END AS to_name,
+            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_name
+              ELSE h.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email
             WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.email ELSE d.to_email END
             WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
-            ELSE CASE e.template WHEN 'visit_pass' THEN v.visitor_email ELSE h.email END END AS to_email,
+            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_email
+              ELSE h.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
             WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
@@ -117,7 +139,10 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'inbox' THEN d.revoked = 0 AND d.to_email IS NOT NULL
             WHEN 'reply' THEN ds.status = 'active' AND ds.email IS NOT NULL
             WHEN 'acceptance' THEN ds.status = 'active' AND ds.email IS NOT NULL
-            WHEN 'visit_pass' THEN v.state = 'expected' AND v.visitor_email IS NOT NULL
+            WHEN 'visit_pass' THEN (v.state = 'expected' OR v.weekdays <> '' AND v.state <> 'cancelled')
+              AND v.visitor_email IS NOT NULL
+            WHEN 'visit_reminder' THEN v.state = 'expected' AND v.starts_at > :now AND v.visitor_email IS NOT NULL
+            WHEN 'visit_cancelled' THEN v.visitor_email IS NOT NULL
             WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
             WHEN 'welcome' THEN s.email IS NOT NULL
             ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
@@ -164,6 +189,9 @@ pub(super) fn letter(row: &Row) -> Seen<Letter> {
         location: col(row, "location")?,
         starts_at: col(row, "starts_at")?,
         ends_at: col(row, "ends_at")?,
+        weekdays: col(row, "weekdays")?,
+        sequence: col(row, "sequence")?,
+        language: col(row, "language")?,
         arrived_at: col(row, "arrived_at")?,
         member_id: col(row, "member_id")?,
     })

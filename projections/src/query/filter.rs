@@ -42,6 +42,16 @@ impl Filter {
         self
     }
 
+    /// Narrows by a condition in which each `{in}` stands for "is one of these".
+    pub fn any_of(mut self, condition: &str, ids: Vec<Uuid>) -> Filter {
+        let places = if ids.is_empty() { "NULL".to_owned() } else { vec!["?"; ids.len()].join(", ") };
+        self.sql.push_str(" AND ");
+        self.sql.push_str(&condition.replace("{in}", &format!("IN ({places})")));
+        let times = condition.matches("{in}").count();
+        self.values.extend(ids.iter().cycle().take(times * ids.len()).map(|id| cell(*id)));
+        self
+    }
+
     /// Narrows to rows in whose folded text (see [`crate::search`]) this stands. Each `?` of the condition is the pattern.
     pub fn search(mut self, condition: &str, text: Option<&str>) -> Filter {
         let Some(pattern) = text.map(search::pattern) else { return self };

@@ -198,7 +198,11 @@ fn every_refusal_of_a_kiosk() {
     let moved =
         moved.refused_expecting("visit.code_replaced", "/code", "2026-11-02T02:00:00Z").when(VISIT, check_out(code));
     moved.refused_expecting("visit.code_replaced", "/code", "2026-11-02T02:00:00Z");
-    let cancelled = s.clone().when(VISIT, CancelVisit { reason: String::new() }).accepted().by_kiosk(KIOSK);
+    let cancelled = s
+        .clone()
+        .when(VISIT, CancelVisit { reason: String::new(), whole_appointment: false })
+        .accepted()
+        .by_kiosk(KIOSK);
     let cancelled = cancelled.when(VISIT, check_in(code)).refused("visit.cancelled");
     cancelled.when(VISIT, check_out(code)).refused("visit.not_checked_in");
 
@@ -207,7 +211,11 @@ fn every_refusal_of_a_kiosk() {
     let s = s.at("2026-11-02T09:00:00+09:00").when(VISIT, check_out(code)).refused("visit.not_checked_in");
     let s = s.when(VISIT, check_in(code)).accepted().when(VISIT, check_in(code)).refused("visit.already_checked_in");
     let s = s.when(VISIT, check_out(code)).accepted().when(VISIT, check_out(code));
-    s.refused("visit.already_checked_out").when(VISIT, check_in(code)).refused("visit.already_checked_out");
+    let s = s.refused("visit.already_checked_out").when(VISIT, check_in(code)).refused("visit.already_checked_out");
+    let mondays = RegisterVisit { weekdays: vec![Weekday::Mon], ..week() };
+    let s = s.by(Role::Owner).at("2026-11-02T08:00:00+09:00").when(OTHER, mondays).accepted().by_kiosk(KIOSK);
+    let s = s.at("2026-11-03T10:00:00+09:00").when(OTHER, check_in("keiin_pas_3"));
+    s.refused_expecting("visit.not_now", "/code", "2026-11-08T23:30:00Z");
     refuses_what_the_reception_does_not_take();
     covered::<CheckIn>();
     covered::<CheckOut>();
