@@ -340,4 +340,9 @@ pub trait Command: Sized + Clone + DeserializeOwned + utoipa::ToSchema + Send + 
     }
     /// The decision. Nothing to do = no events.
     fn decide(self, on: &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection>;
+    /// What is written although the command was refused: that somebody was turned away can be a fact of its own. The caller
+    /// gets the refusal all the same.
+    fn turned_away(&self, _on: &Self::On, _why: &Rejection, _ctx: &mut Context) -> Vec<Emit> {
+        vec![]
+    }
 }

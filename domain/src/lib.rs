@@ -8,6 +8,7 @@ pub mod access_token;
 pub mod application;
 pub mod authorization;
 pub mod batch;
+pub mod blocklist;
 pub mod calendar_feed;
 pub mod catalog;
 pub mod client;
@@ -61,6 +62,7 @@ mod testing;
 pub mod text;
 pub mod token;
 pub mod visit;
+pub mod visit_policy;
 pub mod webhook;
 pub mod withholding;
 
@@ -250,6 +252,25 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.aggregate::<calendar_feed::CalendarFeed>();
     v.command::<calendar_feed::IssueCalendarFeed>();
     v.command::<calendar_feed::EndCalendarFeed>();
+    v.command::<visit::AnnounceVisitor>();
+    v.command::<visit::EscalateVisit>();
+    v.command::<visit::AcknowledgeVisit>();
+    v.command::<visit::AnswerNotice>();
+    v.command::<visit::ScreenVisitor>();
+    v.command::<visit::LetVisitorIn>();
+    v.command::<visit::TurnVisitorAway>();
+    v.command::<visit::EraseVisitor>();
+    v.command::<visit::RetireVisitor>();
+
+    v.personal::<blocklist::Blocked>();
+    v.reading("blocklist_entry.read");
+    v.aggregate::<blocklist::BlocklistEntry>();
+    v.aggregate::<blocklist::Blocklist>();
+    v.command::<blocklist::AddToBlocklist>();
+    v.command::<blocklist::RemoveFromBlocklist>();
+    v.reading("visit_policy.read");
+    v.aggregate::<visit_policy::VisitPolicy>();
+    v.command::<visit_policy::ChangeVisitPolicy>();
 
     v.reading("device.read");
     v.aggregate::<kiosk::Kiosk>();

@@ -36,6 +36,10 @@ impl Permission {
                     | "delivery.expire"
                     | "grant.expire"
                     | "visit.remind"
+                    | "visit.announce"
+                    | "visit.escalate"
+                    | "visit.screen"
+                    | "visitor.retire"
             )
             || matches!(self.0, "member.expire_invitation" | "tenant.open")
     }
@@ -50,7 +54,7 @@ impl Permission {
     pub fn has_scope(self) -> bool {
         let is_for_people = matches!(
             self.noun(),
-            "token" | "application" | "me" | "security" | "support" | "grant" | "terms" | "approval"
+            "token" | "application" | "me" | "security" | "support" | "grant" | "terms" | "approval" | "visitor"
         );
         !self.is_outside() && self.noun() != "inbox" && (self.reads() || !is_for_people)
     }
@@ -160,7 +164,8 @@ impl Role {
             Role::Member => everybody || DAILY.contains(&noun) || noun == "visit",
             Role::Viewer => everybody || reads && matches!(noun, "client" | "document" | "visit"),
             Role::Accountant => everybody || DAILY.contains(&noun),
-            Role::Receptionist | Role::Secretary => everybody || noun == "visit",
+            Role::Receptionist => everybody || matches!(noun, "visit" | "blocklist_entry"),
+            Role::Secretary => everybody || noun == "visit",
             Role::PostalClerk => everybody || matches!(permission.0, "postal_item.read" | "postal_item.handle"),
             Role::Lawyer => everybody || matches!(noun, "visit" | "secretary"),
             Role::Custom => everybody,
@@ -173,7 +178,7 @@ impl Role {
 /// with owners and admins: whoever cannot be given them cannot pass them on either.
 const GRANTABLE: &[&str] = &[
     "client", "document", "approval", "delivery", "sending_order", "postal_item", "visit", "mail", "device", "token",
-    "event", "log", "tenant",
+    "event", "log", "tenant", "blocklist_entry",
 ];
 
 impl Permission {

@@ -152,6 +152,21 @@ impl Scene {
         self.decide(target, command).map(|(_, emits)| emits)
     }
 
+    /// What is written when a command is refused ([`Command::turned_away`]).
+    pub fn turned_away<C: Command>(&mut self, target: Uuid, command: C) -> Vec<Emit> {
+        let why = self.ask(target, command.clone()).expect_err("it is refused");
+        let Scene { streams, actor, member, acts_for, from, is_fresh, session, link, now_us, world } = self;
+        let (actor, member, from, session, link) = (*actor, *member, *from, *session, *link);
+        let (is_fresh, now_us, today, acts_for) = (*is_fresh, *now_us, Date::at(*now_us, ZONE_S), acts_for.clone());
+        let tenant = TENANT;
+        let mut ctx = Context { tenant, actor, member, acts_for, from, is_fresh, session, link, now_us, today, world };
+        let ids = command.streams(target, &mut ctx).expect("its streams are known");
+        let past = |at: usize, id: Uuid| (id, streams.get(&(C::On::kind(at), id)).cloned().unwrap_or_default());
+        let parts: Vec<_> = ids.iter().enumerate().map(|(at, id)| past(at, *id)).collect();
+        let state = C::On::fold(&parts).expect("given events decode");
+        command.turned_away(&state, &why, &mut ctx)
+    }
+
     /// Two commands are decided on the same past, and the first is written first. They must have a stream in common that
     /// the first moves, or both would be written; the outcome is that of deciding the second again.
     pub fn race<A: Command, B: Command>(mut self, first: (Uuid, A), second: (Uuid, B)) -> Outcome {

@@ -41,6 +41,27 @@ pub fn compatible(text: &str) -> String {
     text.trim().nfkc().collect()
 }
 
+/// Forms of one kanji that names are written with, each behind the common one.
+const KANJI: [&str; 17] = [
+    "高髙", "崎﨑嵜", "辺邊邉", "斉齊斎齋", "沢澤", "浜濱濵", "島嶋嶌", "徳德", "瀬瀨", "広廣", "国國", "真眞", "桜櫻",
+    "栄榮", "条條", "吉𠮷", "富冨",
+];
+
+/// Text as it is compared and searched: in one width, case, kind of kana and form of kanji, without spaces.
+pub fn folded(text: &str) -> String {
+    let lower = compatible(text).to_lowercase();
+    lower.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(common).collect()
+}
+
+fn common(c: char) -> char {
+    match c {
+        // Hiragana and katakana stand in the same order, 96 places apart.
+        'ぁ'..='ゖ' | 'ゝ' | 'ゞ' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
+        c if c < '\u{3000}' => c,
+        c => KANJI.iter().find(|forms| forms.contains(c)).and_then(|forms| forms.chars().next()).unwrap_or(c),
+    }
+}
+
 /// A mail address as we store and compare it: NFKC, trimmed, lower case. `None` if it has no shape of one: exactly one
 /// `@`, a local part of 1 to 64, a host of dot-separated labels, no spaces or control characters, 254 bytes at most
 /// (RFC 5321 section 4.5.3.1).
@@ -129,6 +150,15 @@ mod tests {
         for bad in ["", "a", "a@b", "a@@b.jp", "a b@c.jp", "a@b.jp\r\nBcc: x@y.jp", ".a@b.jp", "a@-b.jp", "a@b..jp"] {
             assert_eq!(email(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn every_form_of_a_kanji_has_one_common_one() {
+        let mut seen: Vec<char> = KANJI.iter().flat_map(|forms| forms.chars()).collect();
+        seen.sort_unstable();
+        let all = seen.len();
+        seen.dedup();
+        assert_eq!(all, seen.len());
     }
 
     #[test]

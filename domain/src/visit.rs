@@ -6,6 +6,7 @@
 //!
 //! What makes a create unique: nothing but its id; two people may come at the same time. Codes are unique in the company.
 
+mod after;
 mod appointment;
 mod at_kiosk;
 mod commands;
@@ -20,6 +21,7 @@ mod v1;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::after::*;
 pub use self::appointment::*;
 pub use self::at_kiosk::*;
 pub use self::commands::*;
@@ -61,6 +63,13 @@ events! {
         CheckedIn = "visit.checked_in" v 2, was CheckedInV1 v 1;
         CheckedOut = "visit.checked_out" v 1;
         WalkedIn = "visit.walked_in" v 2, was WalkedInV1 v 1;
+        Announced = "visit.announced" v 1;
+        Escalated = "visit.escalated" v 1;
+        Acknowledged = "visit.acknowledged" v 1;
+        Matched = "visit.matched" v 1;
+        Overridden = "visit.overridden" v 1;
+        TurnedAway = "visit.turned_away" v 1;
+        ErasureOrdered = "visit.erasure_ordered" v 1;
     }
 }
 
@@ -245,6 +254,10 @@ codes! {
         CheckedOut = 3 "checked_out",
         /// Called off.
         Cancelled = 4 "cancelled",
+        /// At the door, for the reception to decide.
+        Held = 5 "held",
+        /// Not let in.
+        TurnedAway = 6 "turned_away",
     }
 }
 
@@ -266,7 +279,7 @@ pub struct Visit {
     pub status: Option<VisitStatus>,
     /// Whose fields the visitor's are; nil before anything happened.
     pub visitor_subject: Uuid,
-    /// What is known of the visitor, sealed; no rule looks inside.
+    /// What is known of the visitor, sealed. Opened only for what stays in one decision: a replay never looks inside.
     pub visitor: Option<Sealed<Person>>,
     /// See [`Registered::appointment`].
     pub appointment: Vec<Uuid>,
@@ -290,6 +303,10 @@ pub struct Visit {
     pub codes: Vec<Issued>,
     /// Of the last check-in.
     pub came_on: Option<Date>,
+    /// What has followed the present arrival.
+    pub after: After,
+    /// What is known of the visitor goes, or is gone.
+    pub erasure_ordered: bool,
 }
 
 impl Aggregate for Visit {
@@ -320,7 +337,10 @@ impl Aggregate for Visit {
             VisitEvent::Reminded(e) => self.reminded_of_us = Some(e.starts_at_us),
             VisitEvent::Corrected(e) => e.visitor.into_iter().for_each(|visitor| self.is_now(visitor)),
             VisitEvent::Cancelled(_) => self.status = Some(VisitStatus::Cancelled),
-            VisitEvent::CheckedIn(e) => (self.status, self.came_on) = (Some(VisitStatus::CheckedIn), Some(e.day)),
+            VisitEvent::CheckedIn(e) => {
+                (self.status, self.came_on) = (Some(VisitStatus::CheckedIn), Some(e.day));
+                self.after = After::default();
+            }
             VisitEvent::CheckedOut(_) => self.status = Some(VisitStatus::CheckedOut),
             VisitEvent::WalkedIn(e) => {
                 self.status = Some(VisitStatus::CheckedIn);
@@ -328,6 +348,7 @@ impl Aggregate for Visit {
                 (self.host_id, self.location) = (e.host_id.unwrap_or_default(), e.location);
                 self.take_code([0; 32], e.passcode);
             }
+            after => self.follow(after),
         }
     }
     #[cfg(test)]
@@ -337,6 +358,32 @@ impl Aggregate for Visit {
 }
 
 impl Visit {
+    /// What comes after an arrival.
+    fn follow(&mut self, event: VisitEvent) {
+        match event {
+            VisitEvent::Announced(e) => {
+                self.after.announced = true;
+                self.after.notices.extend(e.to);
+            }
+            VisitEvent::Escalated(e) => {
+                self.after.escalated = true;
+                self.after.notices.extend(e.to);
+            }
+            VisitEvent::Acknowledged(e) => self.after.answer = Some(e.answer),
+            VisitEvent::Matched(e) => {
+                if let Some(visitor) = e.visitor {
+                    self.wait(visitor, e.location);
+                }
+                if e.moment == MatchMoment::Arrived {
+                    self.after.held_for = e.entries;
+                }
+            }
+            VisitEvent::TurnedAway(_) => self.status = Some(VisitStatus::TurnedAway),
+            VisitEvent::ErasureOrdered(_) => self.erasure_ordered = true,
+            _ => {}
+        }
+    }
+
     fn take_code(&mut self, secret_hash: [u8; 32], passcode: String) {
         self.codes.push(Issued { secret_hash, passcode, location: self.location.clone() });
     }
@@ -406,11 +453,11 @@ impl On<Visit> {
         let another_day = self.came_on.is_some_and(|day| day < ctx.today);
         match self.status {
             None => return Err(Rejection::new("visit.unknown")),
-            Some(VisitStatus::Cancelled) => return Err(Rejection::new("visit.cancelled")),
+            Some(VisitStatus::Cancelled | VisitStatus::TurnedAway) => return Err(Rejection::new("visit.cancelled")),
             // A visit over several days begins anew each day, also when the visitor forgot to check out.
             Some(VisitStatus::CheckedIn) if !another_day => return Err(Rejection::new("visit.already_checked_in")),
             Some(VisitStatus::CheckedOut) if !another_day => return Err(Rejection::new("visit.already_checked_out")),
-            Some(VisitStatus::CheckedIn | VisitStatus::CheckedOut | VisitStatus::Expected) => {}
+            Some(VisitStatus::CheckedIn | VisitStatus::CheckedOut | VisitStatus::Expected | VisitStatus::Held) => {}
         }
         if ctx.today > self.last_day() {
             return Err(Rejection::new("visit.expired"));
@@ -428,7 +475,7 @@ impl On<Visit> {
             None => Err(Rejection::new("visit.unknown")),
             Some(VisitStatus::CheckedIn) => Ok(CheckedOut {}),
             Some(VisitStatus::CheckedOut) => Err(Rejection::new("visit.already_checked_out")),
-            Some(VisitStatus::Expected | VisitStatus::Cancelled) => Err(Rejection::new("visit.not_checked_in")),
+            Some(_) => Err(Rejection::new("visit.not_checked_in")),
         }
     }
 }

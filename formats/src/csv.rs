@@ -7,6 +7,7 @@
 
 mod documents;
 mod read;
+mod visits;
 
 use std::borrow::Cow;
 
@@ -15,6 +16,7 @@ use keiin_domain::date::Date;
 
 pub use self::documents::{HEADERS_EN, HEADERS_JA, Language, Row, documents};
 pub use self::read::{Error, Record, Sheet, open, read};
+pub use self::visits::{VisitRow, visits};
 
 /// Byte order mark of UTF-8.
 const BOM: &[u8] = b"\xEF\xBB\xBF";

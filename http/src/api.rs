@@ -174,6 +174,7 @@ pub async fn run(
     if matches!(entry.name, "open_link" | "register_recipient") && done.is_err() {
         crate::link::refused(app, principal, &call).await;
     }
+    crate::reception::follow(app, entry.name, principal.ledger, &done, call.now_us).await;
     answer(app, entry, principal, done?).await
 }
 
@@ -329,6 +330,7 @@ async fn representation(app: &App, name: &str, principal: &Principal, done: &Don
         "accept_invitation" | "set_password" => Ok(json!({ "id": done.id, "status": "active" })),
         "confirm_secretary" => Ok(json!({ "id": done.id, "status": "confirmed" })),
         "refuse_secretary" => Ok(json!({ "id": done.id, "status": "ended" })),
+        "answer_notice" => Ok(json!({ "id": done.id, "status": "answered" })),
         "disown_login" => Ok(json!({ "id": done.id, "status": "disowned" })),
         _ if principal.actor.role == keiin_domain::role::Role::Device => crate::kiosk::seen(app, &server, done).await,
         _ if crate::post::is_for_clerk(principal, done) => crate::post::done_by_clerk(app, &server, done).await,

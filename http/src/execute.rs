@@ -8,7 +8,7 @@
 
 use std::net::IpAddr;
 
-use keiin_domain::command::{Command, Emit, On, State};
+use keiin_domain::command::{Command, Emit, On, Rejection, State};
 use keiin_domain::context::Context;
 use keiin_domain::date::Date;
 use keiin_domain::envelope::{self, ContextV1};
@@ -133,7 +133,16 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             ids.push(id);
         }
         let state = C::On::fold(&parts).map_err(Problem::failed)?;
-        let emits = tokio::task::block_in_place(|| command.clone().decide(&state, &mut ctx))?;
+        let emits = match tokio::task::block_in_place(|| command.clone().decide(&state, &mut ctx)) {
+            Ok(emits) => emits,
+            Err(why) => {
+                let emits = command.turned_away(&state, &why, &mut ctx);
+                minted.check()?;
+                drop(thinking);
+                let expect = if C::On::READS { expectations::<C::On>(&ids, &versions) } else { vec![] };
+                return Err(turned_away(app, principal, call, expect, emits, minted, why).await);
+            }
+        };
         minted.check()?;
         let done = Done { kind: C::On::kind(0), id: ids[0], span: None, secrets: vec![] };
         if emits.is_empty() {
@@ -164,6 +173,42 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         }
     }
     Err(Problem::new("request.conflict"))
+}
+
+/// Writes what a refusal leaves behind. Whoever cannot be told from the ledger is refused all the same; that it is not
+/// written is in the server's log.
+async fn turned_away(
+    app: &App,
+    principal: &Principal,
+    call: &Call,
+    expect: Vec<Expectation>,
+    emits: Vec<Emit>,
+    mut minted: Minted<'_>,
+    why: Rejection,
+) -> Problem {
+    if emits.is_empty() {
+        return why.into();
+    }
+    // Not the call's own id: its key stands for what is done, and nothing is.
+    let append_id = random::id_at(call.now_us);
+    let append = match append(app, principal, call, append_id, expect, emits, &mut minted) {
+        Ok(append) => append,
+        Err(problem) => return problem,
+    };
+    if let Err(error) = minted.store() {
+        return error.into();
+    }
+    match app.log.append(append).await {
+        Outcome::Committed(span) => match app.wait(principal.ledger, span.last).await {
+            Ok(()) => why.into(),
+            Err(problem) => problem,
+        },
+        // Somebody else moved the object meanwhile, and the next try sees it.
+        outcome => {
+            tracing::warn!(?outcome, code = why.code, "a refusal was not written down");
+            why.into()
+        }
+    }
 }
 
 /// Runs a command of the server's own; what came of it is folded when this returns.

@@ -20,6 +20,7 @@ use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
+use keiin_domain::role::Permission;
 use keiin_projections::event::{self, EventView, FEED_PARAMS, Place};
 use keiin_projections::query::Params;
 use tokio::sync::watch;
@@ -42,6 +43,8 @@ pub const ABOUT: &str = "Server-sent events: each record of the trail once, in t
     an item of `list_events`, `id` a cursor. Begins after `Last-Event-ID`, else after `cursor`, else after the position \
     `after`, else at the end. 410: the cursor is of a history that was taken back.";
 
+/// To follow visits that concern the caller, whoever does something with them.
+const VISITS: Permission = Permission("visit.read");
 /// A stream is not silent for longer, so that proxies keep it open and both ends notice when the other is gone. Also how
 /// soon an expired login or token ends its stream.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -155,6 +158,9 @@ pub async fn stream(State(app): State<Arc<App>>, head: Parts) -> Result<Response
     let (principal, _) = reader(&app, &head, TRAIL, NAME).await?;
     let given = query_string(head.uri.query().unwrap_or(""))?;
     let params = api::params(given, &[FEED_PARAMS])?;
+    if params.text("visits").is_some() {
+        principal.check(VISITS)?;
+    }
     let seat = Seat::take(&app, &principal)?;
     let place = begin(&app, &principal, &params, &head.headers).await?;
     let mut headers = HeaderMap::new();
@@ -297,7 +303,8 @@ impl Follower {
         let same = (now.ledger, now.actor, &now.scopes) == (before.ledger, before.actor, &before.scopes);
         let same = same && now.acts_for == before.acts_for;
         let head = app.log.head(before.ledger).await;
-        same && now.may(TRAIL) && head.is_ok_and(|head| head.is_some_and(|head| !head.closed))
+        let visits = self.params.text("visits").is_none() || now.may(VISITS);
+        same && visits && now.may(TRAIL) && head.is_ok_and(|head| head.is_some_and(|head| !head.closed))
     }
 
     /// A message, or without an event a sign of life that moves the client's cursor on.

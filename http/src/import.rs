@@ -284,7 +284,11 @@ pub async fn register<C: Command>(
     let all = rows.into_iter().map(|(key, command)| {
         let call = Call { key: Some(key), request_hash, ..call.clone() };
         let allowed = &allowed;
-        async move { execute(app, allowed, command, &call).await }
+        async move {
+            let done = execute(app, allowed, command, &call).await;
+            crate::reception::follow(app, C::NAME, principal.ledger, &done, call.now_us).await;
+            done
+        }
     });
     let done: Vec<_> = stream::iter(all).buffered(AT_ONCE).try_collect().await?;
     if let Some(last) = done.iter().filter_map(|done| done.span).map(|span| span.last).max() {

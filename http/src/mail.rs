@@ -105,6 +105,8 @@ impl Desk {
             ("email", text(&letter.to.email)),
             ("url", self.public_url.clone()),
             ("contact", self.contact.clone()),
+            ("why", text(&letter.why)),
+            ("named", if letter.visitor_name.is_some() { "yes" } else { "no" }.to_owned()),
         ];
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let key = format!("mail-{}", letter.template.replace('_', "-"));
@@ -149,6 +151,12 @@ impl Desk {
         calendar.into_iter().chain(picture).collect()
     }
 
+    /// The link by which whoever is told of an arrival answers. Each has one of their own.
+    fn answer_link(&self, letter: &Letter) -> Option<String> {
+        let entry = self.vault.get("ans", &letter.answer_hash?).ok()??;
+        Some(format!("{}/answer/{}", self.public_url, String::from_utf8(entry.value).ok()?))
+    }
+
     /// The newest secret that leads to the mail's object, as a link.
     fn link(&self, letter: &Letter) -> Option<String> {
         let (kind, page) = match letter.template.as_str() {
@@ -161,6 +169,7 @@ impl Desk {
             "reply" | "acceptance" => return Some(format!("{}/deliveries/{}", self.public_url, letter.object_id)),
             "support_access" => return Some(format!("{}/grants", self.public_url)),
             "webhook_disabled" => return Some(format!("{}/webhooks", self.public_url)),
+            "arrival" | "visit_waiting" => return self.answer_link(letter),
             "secretary_confirm" => ("sec", "secretary/confirm"),
             "secretary_confirmed" => ("srv", "secretary/refuse"),
             _ => return None,

@@ -49,6 +49,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     crate::inbox::OPERATIONS,
     crate::link::OPERATIONS,
     document_files::OPERATIONS,
+    crate::visit_files::OPERATIONS,
     oauth::OPERATIONS,
     totals::OPERATIONS,
     client_import::OPERATIONS,

@@ -154,6 +154,7 @@ pub fn kind_of_path(path: &str) -> Option<&'static str> {
         "password_resets" => Some("rst"),
         "secretary_confirmations" => Some("sec"),
         "secretary_refusals" => Some("srv"),
+        "visit_notices" => Some("ans"),
         "login_alerts" => Some("nme"),
         "sign_ups" => Some("sgn"),
         _ => None,

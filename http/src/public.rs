@@ -14,6 +14,7 @@ use keiin_domain::device::{Alert, Device};
 use keiin_domain::member::password::Reset;
 use keiin_domain::member::{Member, MemberStatus};
 use keiin_domain::secretary::Secretary;
+use keiin_domain::visit::{Visit, VisitAnswer, VisitStatus};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,6 +41,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/invite/{token}", get(invite_page))
         .route("/secretary/confirm/{token}", get(|a, p, h| secretary_page(a, p, h, "sec")))
         .route("/secretary/refuse/{token}", get(|a, p, h| secretary_page(a, p, h, "srv")))
+        .route("/answer/{token}", get(answer_page))
         .route("/forgot", get(forgot_page).post(forgot))
         .route("/reset/{token}", get(reset_page))
         .route("/alert/{token}", get(alert_page))
@@ -265,6 +267,23 @@ async fn secretary_page(
         "secretary": secretary, "tenant": tenant(&app, holder.ledger).await?, "token": path.get("token"),
     });
     page(&app, &head, if kind == "sec" { "secretary_confirm" } else { "secretary_refuse" }, more).await
+}
+
+/// The page behind a notice: who is here, and the buttons. Opening it answers nothing.
+async fn answer_page(State(app): State<Arc<App>>, Path(path): PathParams, head: Parts) -> Result<Response, Problem> {
+    let holder = holder(&app, &path, &head, "ans")?;
+    let visit = principal::load::<Visit>(&app, holder.ledger, holder.actor.id).await?;
+    let told = visit.after.notices.iter().any(|notice| holder.link == Some(notice.secret_hash));
+    if !told || visit.status != Some(VisitStatus::CheckedIn) {
+        return Err(Problem::new("access.gone"));
+    }
+    let server = Principal::system(holder.ledger);
+    let view = app.represent(&server, "visit", holder.actor.id).await?.ok_or_else(Problem::not_found)?;
+    let more = json!({
+        "visit": view, "tenant": tenant(&app, holder.ledger).await?, "token": path.get("token"),
+        "answer": visit.after.answer.map(VisitAnswer::name),
+    });
+    page(&app, &head, "visit_answer", more).await
 }
 
 async fn forgot_page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {

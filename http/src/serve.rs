@@ -81,6 +81,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::inbox::router())
         .merge(crate::link::router())
         .merge(document_files::router())
+        .merge(crate::visit_files::router())
         .merge(oauth::router())
         .merge(totals::router())
         .merge(crate::client_import::router())

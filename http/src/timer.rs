@@ -1,6 +1,6 @@
 //! What becomes due by itself: links, invitations and grants whose time is up, entries of the vault that expired, addresses
-//! of sign-ups that were over long ago, counters of who has been quiet; the documents of recurrences; and mails that remind
-//! visitors of tomorrow.
+//! of sign-ups that were over long ago, counters of who has been quiet; the documents of recurrences; mails that remind
+//! visitors of tomorrow; and what follows visits.
 //! No reader depends on this loop: an expired link answers 410 even if its event is not written yet.
 
 use std::sync::Arc;
@@ -51,6 +51,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     expire(app, ExpireGrant {}, &grants, now_us).await?;
     fire(app, now_us).await?;
     remind(app, now_us).await?;
+    crate::reception::round(app, now_us).await?;
     app.vault.purge_expired(now_us)?;
     signup::forget(app, now_us, ROUND).await?;
     Ok(links.len() + invitations.len() + grants.len())
@@ -85,7 +86,7 @@ async fn fire(app: &App, now_us: i64) -> Result<(), Problem> {
 }
 
 /// Reminds visitors of tomorrow, after a stop also later in the day. One who cannot be reminded now keeps nobody waiting.
-async fn remind(app: &App, now_us: i64) -> Result<(), Problem> {
+pub async fn remind(app: &App, now_us: i64) -> Result<(), Problem> {
     for due in keiin_projections::visit::reminders(&app.read, now_us, ROUND)? {
         let call = Call { cause: Some(due.position), ..Call::internal(now_us).on(due.id) };
         let command = RemindVisitor { starts_at: instant(due.starts_at.0) };

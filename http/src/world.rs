@@ -28,6 +28,8 @@ pub const PASSCODE: &str = "passcode";
 /// must be known for as long as what was made from it may live.
 fn lifetime_us(kind: &str) -> Option<i64> {
     match kind {
+        // Who came is told and answered within the day.
+        "ans" => Some(2 * 86_400 * 1_000_000),
         held::ACCESS => Some(access_token::LIFE_US),
         held::REFRESH | held::CODE => Some(authorization::AUTHORIZATION_US),
         _ => None,
@@ -163,7 +165,7 @@ impl World for Minted<'_> {
         let text = random::secret(kind);
         let hash = random::hash(&text);
         // A link is rendered again when its mail is sent or shown; of what is shown once, the hash is enough.
-        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "chk" | "rst" | "nme" | "sec" | "srv") {
+        let kept = if matches!(kind, "inv" | "lnk" | "pas" | "chk" | "rst" | "nme" | "sec" | "srv" | "ans") {
             text.clone().into_bytes()
         } else {
             vec![]

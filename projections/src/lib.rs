@@ -7,6 +7,7 @@ pub mod account;
 pub mod application;
 pub mod authorization;
 pub mod batch;
+pub mod blocklist;
 pub mod calendar_feed;
 pub mod catalog;
 pub mod client;
@@ -47,6 +48,7 @@ pub mod tenant;
 pub mod token;
 pub mod view;
 pub mod visit;
+pub mod visit_policy;
 pub mod webhook;
 
 /// Every projection, in one visible list; folded in this order.
@@ -66,6 +68,9 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     postal_item::PROJECTION,
     visit::PROJECTION,
     calendar_feed::PROJECTION,
+    visit::AFTER_PROJECTION,
+    visit_policy::PROJECTION,
+    blocklist::PROJECTION,
     kiosk::PROJECTION,
     reception::PROJECTION,
     token::PROJECTION,
@@ -121,6 +126,13 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<visit::ListVisits>();
     v.query::<visit::GetVisit>();
     v.query::<calendar_feed::ListCalendarFeeds>();
+    v.query::<visit::ListWaitingVisits>();
+    v.query::<visit::ListVisitHistory>();
+    v.query::<visit::GetPresentVisitors>();
+    v.query::<visit::GetVisitFigures>();
+    v.query::<visit_policy::GetVisitPolicy>();
+    v.query::<blocklist::ListBlocklistEntries>();
+    v.query::<blocklist::GetBlocklistEntry>();
     v.query::<kiosk::ListKiosks>();
     v.query::<kiosk::GetKiosk>();
     v.query::<kiosk::ListScanRefusals>();

@@ -106,9 +106,15 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             VisitEvent::Registered(_) | VisitEvent::Changed(_) | VisitEvent::Rescheduled(_) => Some("visit_pass"),
             VisitEvent::Reminded(_) => Some("visit_reminder"),
             VisitEvent::Cancelled(_) => Some("visit_cancelled"),
-            VisitEvent::CheckedIn(_) => Some("arrival"),
-            VisitEvent::WalkedIn(e) => e.host_id.map(|_| "arrival"),
-            VisitEvent::Corrected(_) | VisitEvent::CheckedOut(_) => None,
+            VisitEvent::Announced(e) => {
+                (0u16..).zip(e.to).for_each(|(n, _)| queue(fact, n, "arrival", Visit::STREAM, fact.id(), out));
+                None
+            }
+            VisitEvent::Escalated(e) => {
+                (0u16..).zip(e.to).for_each(|(n, _)| queue(fact, n, "visit_waiting", Visit::STREAM, fact.id(), out));
+                None
+            }
+            _ => None,
         },
         SignUp::STREAM => match fact.read()? {
             SignUpEvent::CodeIssued(_) => Some("email_code"),

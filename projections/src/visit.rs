@@ -3,27 +3,33 @@
 //!
 //! Times of arrival and leaving are shown as they were corrected last; what the records said is beside them.
 
+mod after;
 mod due;
+mod figures;
+mod history;
+mod views;
 
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
 use keiin_domain::date::{Date, ZONE_S};
-use keiin_domain::reception::{Agreed, Answer, Answers};
+use keiin_domain::reception::{Agreed, Answers};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
-use keiin_domain::visit::{CO_HOSTS_MAX, VISITORS_MAX, Visit, VisitEvent, Weekday, reminds_at_us};
+use keiin_domain::visit::{CO_HOSTS_MAX, Matched, VISITORS_MAX, Visit, VisitEvent, Weekday, reminds_at_us};
 use keiin_eventlog::record::Hash;
-use serde::Serialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::after::*;
+pub use self::due::{Reminder, concerning, reminders};
+pub use self::figures::*;
+pub use self::history::*;
+pub use self::views::*;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, day_start_us};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
 use crate::view::{Json, Named, Row, Seen, SqlError, Time, col, filled, json};
-
-pub use self::due::{Reminder, concerning, reminders};
 
 /// One row a visit, listed by its start. Its codes are in no read model.
 pub static VISITS: Table = Table {
@@ -39,6 +45,7 @@ pub static VISITS: Table = Table {
         text("language"),
         blob("appointment_id"),
         int("appointment_place"),
+        personal("search"),
         blob("host_id"),
         blob("registered_by"),
         text("location"),
@@ -147,6 +154,15 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             columns.extend([("state", cell("arrived")), ("walk_in", cell(true)), ("late", cell(false))]);
             out.born(&VISITS, fact, columns);
         }
+        VisitEvent::Matched(Matched { visitor: Some(sealed), location, .. }) => {
+            let mut columns = visitor(&sealed, keys);
+            columns.extend([("since", now.clone()), ("starts_at", now), ("location", cell(location))]);
+            columns.extend([("state", cell("held")), ("walk_in", cell(true)), ("late", cell(false))]);
+            out.born(&VISITS, fact, columns);
+        }
+        VisitEvent::TurnedAway(_) => out.changed(&VISITS, fact, [("state", cell("turned_away"))]),
+        // What follows an arrival has a table of its own; the version moves on.
+        _ => out.changed(&VISITS, fact, []),
     }
     Ok(())
 }
@@ -161,6 +177,7 @@ fn visitor(sealed: &Sealed<Person>, keys: &Opener) -> Columns {
         ("visitor_company", part(|p| &p.company)),
         ("visitor_email", part(|p| &p.email)),
         ("note", part(|p| &p.note)),
+        ("search", cell(person.as_ref().map(|p| search::lines(&[&p.name, &p.kana, &p.company])))),
     ]
 }
 
@@ -197,120 +214,6 @@ fn beside(fact: &Fact, members: &[Uuid], out: &mut Writes) {
             None => {}
         }
     }
-}
-
-/// A visit, as shown.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct VisitView {
-    /// Its id.
-    pub id: Uuid,
-    /// Stream version, for If-Match.
-    pub version: u64,
-    /// Last record about it.
-    pub position: u64,
-    /// Who comes.
-    pub visitor: VisitorView,
-    /// Who is visited; of a walk-in only where they said so.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub host: Option<Named>,
-    /// Members who see it as the host does. Only in the detail, and only where there are some.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub co_hosts: Option<Vec<Named>>,
-    /// Who registered it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub registered_by: Option<Named>,
-    /// The appointment that it is part of, where several visitors come; the id of its first visit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub appointment_id: Option<Uuid>,
-    /// Who else comes to the same appointment. Only in the detail.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub companions: Option<Vec<CompanionView>>,
-    /// Where.
-    pub location: String,
-    /// From when; for a walk-in, when they came.
-    pub starts_at: Time,
-    /// Until when.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ends_at: Option<Time>,
-    /// Of a period pass: the days of the week on which it lets in, `mon` to `sun`, from the start's time to the end's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub weekdays: Vec<String>,
-    /// In which language the visitor is written to, `ja` or `en`, where that is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub language: Option<String>,
-    /// How often it was changed, as calendars count it.
-    pub sequence: u32,
-    /// `expected`, `arrived`, `left`, `cancelled` or `no_show`.
-    pub status: String,
-    /// When they came last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrived_at: Option<Time>,
-    /// When they left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_at: Option<Time>,
-    /// What was recorded at first, where it was corrected.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recorded: Option<RecordedView>,
-    /// Was not expected.
-    pub walk_in: bool,
-    /// Came after the visit should have ended.
-    pub late: bool,
-    /// About the visitor; a walk-in's purpose.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// How many came with a walk-in, themselves included, where the reception asks for that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub people: Option<u32>,
-    /// What the visitor answered at the kiosk, last.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub answers: Vec<Answer>,
-    /// SHA-256 of the text that the visitor agreed to, last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub consent: Option<String>,
-}
-
-/// What the records of a corrected visit said at first.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RecordedView {
-    /// When they came.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub arrived_at: Option<Time>,
-    /// When they left.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub left_at: Option<Time>,
-    /// Why it was corrected last.
-    pub reason: String,
-}
-
-/// Another visit of the same appointment.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct CompanionView {
-    /// The visit's id.
-    pub id: Uuid,
-    /// Who comes.
-    pub visitor: VisitorView,
-    /// As of a visit.
-    pub status: String,
-}
-
-/// A visitor; only `erased` once the person was erased.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct VisitorView {
-    /// As given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Reading.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub kana: Option<String>,
-    /// From where.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub company: Option<String>,
-    /// Where the pass goes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// The person was erased.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub erased: bool,
 }
 
 const STATUS: &str = "CASE WHEN v.state = 'expected' AND v.over_at <= :now THEN 'no_show' ELSE v.state END";
@@ -356,6 +259,7 @@ fn view(row: &Row) -> Seen<VisitView> {
         people: col(row, "people")?,
         answers: col::<Option<Json<_>>>(row, "answers")?.map(|answers| answers.0).unwrap_or_default(),
         consent: col(row, "consent")?,
+        after: None,
     })
 }
 
@@ -419,7 +323,10 @@ impl Query for ListVisits {
     const PERMISSION: Permission = Permission("visit.read");
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] = &[
-        Param { name: "status", kind: Kind::OneOf(&["expected", "arrived", "left", "cancelled", "no_show"]) },
+        Param {
+            name: "status",
+            kind: Kind::OneOf(&["expected", "arrived", "left", "cancelled", "no_show", "held", "turned_away"]),
+        },
         Param { name: "host_id", kind: Kind::Id },
         Param { name: "from", kind: Kind::Day },
         Param { name: "to", kind: Kind::Day },
@@ -464,7 +371,8 @@ impl Query for GetVisit {
             None => vec![],
         };
         let (co_hosts, companions) = (some(co_hosts), some(companions));
-        Ok(VisitView { co_hosts, companions, ..visit })
+        let after = Some(after::of(read, who, visit.id)?);
+        Ok(VisitView { co_hosts, companions, after, ..visit })
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use keiin_domain::application::RegisterApplication;
 use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::batch::{IssueInBatch, OrderBatch};
+use keiin_domain::blocklist::AddToBlocklist;
 use keiin_domain::calendar_feed::IssueCalendarFeed;
 use keiin_domain::client::RegisterClient;
 use keiin_domain::data::RecordVendorView;
@@ -37,7 +38,8 @@ use keiin_domain::sign_up::RequestSignUp;
 use keiin_domain::template::SaveAsTemplate;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
-use keiin_domain::visit::RegisterVisit;
+use keiin_domain::visit::{AnnounceVisitor, ReceiveVisitor, RegisterVisit};
+use keiin_domain::visit_policy::ChangeVisitPolicy;
 use keiin_domain::webhook::{RegisterWebhook, ReplayWebhook};
 use keiin_eventlog::record::Stream;
 use keiin_eventlog::sql::Scope;
@@ -95,6 +97,13 @@ async fn everything(house: &House, owner: Person) {
     let comes = json!({ "visitor_name": "来る 人", "visitor_email": "k@example.jp", "host_id": owner.actor.id,
         "co_hosts": [beside], "location": "本社", "starts_at": starts, "ends_at": ends });
     house.run::<RegisterVisit>(owner, None, comes).await;
+    let here = json!({ "visitor_name": "来た 人", "host_id": owner.actor.id, "location": "本社",
+        "starts_at": starts, "ends_at": ends });
+    let here = house.run::<RegisterVisit>(owner, None, here).await;
+    house.run::<ReceiveVisitor>(owner, Some(here), json!({})).await;
+    house.run::<AnnounceVisitor>(owner.system(), Some(here), json!({})).await;
+    house.run::<ChangeVisitPolicy>(owner, None, json!({ "keep_days": 90 })).await;
+    house.run::<AddToBlocklist>(owner, None, json!({ "kind": "company", "value": "株式会社 洪水" })).await;
     let kiosk = house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
     let kept = json!({ "code": "99999999", "scan": "check_in", "refusal": "visit.unknown_code", "taken_at_us": 1 });
     house.run::<RecordScanRefusal>(owner.kiosk(kiosk), Some(kiosk), kept).await;
@@ -156,7 +165,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
     runner.catch_up().await.unwrap();
     let read = house.read();
     assert_eq!(sign_up::over(&read, i64::MAX, 10).unwrap().len(), 2);
-    assert_eq!(mail::due(&read, house.now(), 20).unwrap().len(), 14, "the deployment's own work sees every company");
+    assert_eq!(mail::due(&read, house.now(), 20).unwrap().len(), 16, "the deployment's own work sees every company");
 
     for endpoint in webhook::endpoints(&read).unwrap() {
         webhook::delivery::pass(&read, &endpoint, 0, house.now()).unwrap();
@@ -190,11 +199,13 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let (visits, refusals) = (visit::from(), kiosk::refusals());
-    let lists: [(&str, &str); 31] = [
+    let (history, waiting) = (visit::history_from(), visit::waiting_from(true));
+    let lists: [(&str, &str); 34] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),
         ("list_authorizations", authorization::FROM),
         ("list_batches", batch::FROM),
+        ("list_blocklist_entries", "blocklist_entries"),
         ("list_calendar_feeds", calendar_feed::FROM),
         ("list_clients", client::FROM),
         ("list_deliveries", &delivery::FROM),
@@ -219,7 +230,9 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
         ("list_sessions", session::FROM),
         ("list_templates", template::FROM),
         ("list_tokens", token::FROM),
+        ("list_visit_history", &history),
         ("list_visits", &visits),
+        ("list_waiting_visits", &waiting),
         ("list_webhook_deliveries", webhook::delivery::FROM),
         ("list_webhooks", webhook::FROM),
     ];

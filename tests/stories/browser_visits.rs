@@ -78,10 +78,10 @@ fn j7_an_appointment_from_its_form_to_its_correction() {
     browser.goto(&at(&path));
     browser.click(".page-head button[type=submit]");
     browser.click(&format!("a[href='{path}/correct']"));
-    browser.fill("[name=visitor_name]", "𠮷田 一郎");
+    browser.fill("[name=visitor_name]", "髙橋 一郎");
     browser.fill("[name=reason]", "名札の読み違い");
     browser.click(".save-bar button[type=submit]");
-    browser.wait_for_text("h1", "𠮷田 一郎");
+    browser.wait_for_text("h1", "髙橋 一郎");
     browser.wait_for_text(".pairs", "名札の読み違い");
 
     // A calendar's address: made, shown once, ended.

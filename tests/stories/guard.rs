@@ -24,6 +24,9 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
     ),
     (&["member", "lawyer"], &["reschedule_appointment", "correct_visit"], "visit.own_only"),
     (&["member", "viewer", "lawyer"], &["get_visit"], "request.not_found"),
+    // What is of all visits.
+    (&["member", "lawyer"], &["acknowledge_visit"], "visit.own_only"),
+    (&["member", "viewer", "lawyer", "secretary"], &["get_present_visitors", "get_visit_figures"], "access.forbidden"),
     // Others' sessions and devices.
     (
         &[

@@ -203,7 +203,7 @@ fn object_for(ours: &Company, name: &str) -> String {
         "template_id" => ours.new_template(),
         "item_id" => ours.new_item(),
         "item_ids" => ours.new_postal_item("queued"),
-        "host_id" | "co_hosts" | "shown_hosts" | "actor" => ours.owner.clone(),
+        "host_id" | "co_hosts" | "shown_hosts" | "actor" | "tell" => ours.owner.clone(),
         "passkey_id" => text(&ours.new_passkey(&ours.new_member("viewer").1).1, "id"),
         other => panic!("which object does {other} mean?"),
     }

@@ -308,7 +308,7 @@ impl On<Visit> {
             Some(VisitStatus::Expected) => true,
             Some(VisitStatus::CheckedOut) => has_more_days,
             Some(VisitStatus::CheckedIn) => has_more_days && self.came_on.is_some_and(|day| day < ctx.today),
-            Some(VisitStatus::Cancelled) | None => false,
+            Some(VisitStatus::Held | VisitStatus::TurnedAway | VisitStatus::Cancelled) | None => false,
         };
         if is_ahead { Ok(()) } else { Err(Rejection::new("visit.wrong_state")) }
     }

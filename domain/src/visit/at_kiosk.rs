@@ -4,7 +4,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{CheckedIn, EARLY_US, PASSCODE_DIGITS, Visit, WalkedIn, is_passcode, plain};
+use super::{
+    ASK_RECEPTION, CheckedIn, EARLY_US, MatchMoment, Matched, PASSCODE_DIGITS, Visit, WalkedIn, is_passcode, plain,
+};
+use crate::blocklist::Blocklist;
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::kiosk::Kiosk;
@@ -46,26 +49,31 @@ pub struct CheckIn {
 }
 
 impl Command for CheckIn {
-    type On = (On<Visit>, On<Kiosk>, On<Reception>);
+    type On = (On<Visit>, On<Kiosk>, On<Reception>, On<Blocklist>);
     const NAME: &'static str = "check_in";
     const ROUTE: Route = Route::post("/v1/kiosk/check_in");
     const PERMISSION: Permission = Permission("kiosk.check_in");
     const REJECTS: &'static [&'static str] = &[
         "kiosk.unknown", "kiosk.revoked", "visit.unknown_code", "visit.code_replaced", "visit.cancelled",
         "visit.too_early", "visit.not_now", "visit.expired", "visit.already_checked_in", "visit.already_checked_out",
-        "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
+        "visit.ask_reception", "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
         "reception.consent_required", "reception.consent_changed", "text.too_long", "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        behind_code(&self.code, ctx)
+        let tenant = ctx.tenant;
+        behind_code(&self.code, ctx).map(|ids| ids.into_iter().chain([tenant]).collect())
     }
-    fn decide(self, (visit, kiosk, reception): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (visit, kiosk, reception, list): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         visit.accept(&self.code, kiosk, ctx)?;
         let came = visit.enter(Some(EARLY_US), ctx)?;
+        visit.must_be_clear(list, ctx)?;
         let answers = reception.answers(Asked::CheckIn, &self.answers)?;
         let consent = reception.agreed(&self.consent)?;
         let answers = sealed(visit.visitor_subject, answers, ctx);
         Ok(vec![visit.emit(CheckedIn { answers, consent, ..came })])
+    }
+    fn turned_away(&self, (visit, _, _, list): &Self::On, why: &Rejection, ctx: &mut Context) -> Vec<Emit> {
+        visit.sent_to_reception(list, why, ctx)
     }
 }
 
@@ -153,20 +161,22 @@ impl WalkIn {
 }
 
 impl Command for WalkIn {
-    type On = (On<Visit>, On<Kiosk>, On<Reception>, On<Member>);
+    type On = (On<Visit>, On<Kiosk>, On<Reception>, On<Member>, On<Blocklist>);
     const NAME: &'static str = "walk_in";
     const ROUTE: Route = Route::create("/v1/kiosk/walk_in");
     const PERMISSION: Permission = Permission("kiosk.walk_in");
     const REJECTS: &'static [&'static str] = &[
-        "kiosk.unknown", "kiosk.revoked", "reception.no_walk_ins", "visit.unknown_host", "reception.unknown_question",
-        "reception.answer_required", "reception.bad_answer", "reception.consent_required", "reception.consent_changed",
-        "text.required", "text.too_long", "text.control_character",
+        "kiosk.unknown", "kiosk.revoked", "reception.no_walk_ins", "visit.unknown_host", "visit.ask_reception",
+        "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
+        "reception.consent_required", "reception.consent_changed", "text.required", "text.too_long",
+        "text.control_character",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         // Without a host the fourth stream is one that does not exist: ids are unique over all kinds.
-        Ok(vec![target, ctx.actor.id, ctx.tenant, self.host_id.unwrap_or(target)])
+        Ok(vec![target, ctx.actor.id, ctx.tenant, self.host_id.unwrap_or(target), ctx.tenant])
     }
-    fn decide(self, (visit, kiosk, reception, host): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, on: &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+        let (visit, kiosk, reception, host, list) = on;
         kiosk.must_be_paired()?;
         if !reception.0.walk_ins {
             return Err(Rejection::new("reception.no_walk_ins"));
@@ -175,6 +185,9 @@ impl Command for WalkIn {
         let host_id = self.host(host, reception)?;
         let answers = reception.answers(Asked::WalkIn, &self.answers)?;
         let consent = reception.agreed(&self.consent)?;
+        if !list.matches(&visitor, ctx).is_empty() {
+            return Err(Rejection::new(ASK_RECEPTION));
+        }
         let subject = ctx.fresh_id();
         Ok(vec![visit.emit(WalkedIn {
             visitor: ctx.seal(subject, &visitor),
@@ -185,5 +198,15 @@ impl Command for WalkIn {
             answers: sealed(subject, answers, ctx),
             consent,
         })])
+    }
+    /// Somebody whom the blocklist names waits at the door.
+    fn turned_away(&self, on: &Self::On, why: &Rejection, ctx: &mut Context) -> Vec<Emit> {
+        let (visit, kiosk, reception, _, list) = on;
+        let visitor = self.visitor(reception).ok().filter(|_| why.code == ASK_RECEPTION);
+        let Some(visitor) = visitor else { return vec![] };
+        let (moment, entries) = (MatchMoment::Arrived, list.matches(&visitor, ctx));
+        let subject = ctx.fresh_id();
+        let visitor = Some(ctx.seal(subject, &visitor));
+        vec![visit.emit(Matched { moment, entries, visitor, location: kiosk.location.clone() })]
     }
 }

@@ -3,15 +3,16 @@ mod at_kiosk;
 mod corrections;
 
 use super::*;
+use crate::blocklist::{AddToBlocklist, BlockKind};
 use crate::kiosk::{self, Paired, RevokeKiosk};
 use crate::member::{self, Member};
 use crate::reception::{Answer, Words};
 use crate::role::Role;
 use crate::testing::*;
 
-const VISIT: Uuid = Uuid::from_u128(0x51);
+pub(super) const VISIT: Uuid = Uuid::from_u128(0x51);
 const OTHER: Uuid = Uuid::from_u128(0x52);
-const KIOSK: Uuid = Uuid::from_u128(0x61);
+pub(super) const KIOSK: Uuid = Uuid::from_u128(0x61);
 const ELSEWHERE: Uuid = Uuid::from_u128(0x62);
 
 fn paired(location: &str) -> Paired {
@@ -19,7 +20,7 @@ fn paired(location: &str) -> Paired {
 }
 
 /// A host and two kiosks at two places. It is Monday, 2026-11-02, 08:00.
-fn ready() -> Scene {
+pub(super) fn ready() -> Scene {
     let host = member::Registered { person: sealed(ANNA, &person("佐藤 杏奈", "")), role: Role::Member };
     scene()
         .given::<Member>(ANNA, host)
@@ -49,6 +50,17 @@ fn cancel(reason: &str) -> CancelVisit {
     CancelVisit { reason: reason.into(), whole_appointment: false }
 }
 
+/// The blocklist names the visitor of [`register`].
+fn named(scene: Scene) -> Scene {
+    let (kind, value, reason) = (BlockKind::Name, "𠮷田 一郎".into(), String::new());
+    scene.by(Role::Owner).when(ANNA, AddToBlocklist { kind, value, reason }).accepted()
+}
+
+/// The same, over several days.
+pub(super) fn register_until(ends_at: &str) -> RegisterVisit {
+    RegisterVisit { ends_at: ends_at.into(), ..register() }
+}
+
 fn visitor() -> Person {
     Person {
         kana: "ヨシダ イチロウ".into(),
@@ -59,11 +71,11 @@ fn visitor() -> Person {
 }
 
 /// The visit of [`register`], its pass `keiin_pas_1`, its passcode `00000002`; the kiosk acts.
-fn expected() -> Scene {
+pub(super) fn expected() -> Scene {
     ready().when(VISIT, register()).accepted().by_kiosk(KIOSK)
 }
 
-fn check_in(code: &str) -> CheckIn {
+pub(super) fn check_in(code: &str) -> CheckIn {
     CheckIn { code: code.into(), answers: vec![], consent: String::new() }
 }
 
@@ -86,7 +98,7 @@ fn week() -> RegisterVisit {
     RegisterVisit { ends_at: "2026-11-13T18:00:00+09:00".into(), ..register() }
 }
 
-fn walk_in() -> WalkIn {
+pub(super) fn walk_in() -> WalkIn {
     WalkIn { visitor_name: "髙橋 誠".into(), purpose: "納品".into(), ..WalkIn::default() }
 }
 
@@ -352,6 +364,7 @@ fn every_refusal_at_the_desk() {
     let s = s.when(VISIT, ReleaseVisitor {}).accepted();
     let s = s.when(VISIT, ReleaseVisitor {}).refused("visit.already_checked_out");
     s.when(VISIT, ReceiveVisitor {}).refused("visit.already_checked_out");
+    named(expected()).when(VISIT, ReceiveVisitor {}).refused("visit.ask_reception");
     covered::<CancelVisit>();
     covered::<ReceiveVisitor>();
     covered::<ReleaseVisitor>();
@@ -375,7 +388,7 @@ fn agreed() -> Agreed {
 
 /// One event of every kind that is written now; the golden files hold their bytes, so a value never changes.
 pub fn samples() -> Vec<VisitEvent> {
-    vec![
+    let mut samples = vec![
         Registered {
             appointment: vec![SAMPLE_ID, ANNA],
             visitor: somebody(),
@@ -431,5 +444,7 @@ pub fn samples() -> Vec<VisitEvent> {
             consent: Some(agreed()),
         }
         .into(),
-    ]
+    ];
+    samples.extend(super::after::tests::samples());
+    samples
 }

@@ -39,12 +39,23 @@ mail-visit-pass-body =
     Use the QR code or the passcode of your pass at the reception:
 
     { $link }
-mail-arrival-subject = { $visitor } has arrived
+mail-arrival-subject = { $named ->
+        [yes] { $visitor } has arrived
+       *[no] Your visitor has arrived
+    }
 mail-arrival-body =
     Dear { $to },
 
-    { $visitor } ({ $visitor_company }) arrived at { $arrived }.
+    { $named ->
+        [yes] { $visitor } arrived at { $arrived }.
+       *[no] Your visitor arrived at { $arrived }.
+    }
+    { $visitor_company }
     Place: { $location }
+
+    Answer "I am coming" or otherwise by this link. Where nobody answers, the reception is told.
+
+    { $link }
 mail-password-changed-subject = Your password was changed
 mail-password-changed-body =
     Dear { $to },

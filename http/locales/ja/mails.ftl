@@ -39,12 +39,23 @@ mail-visit-pass-body =
     当日は、下の入館証のQRコードか受付番号で受付をお願いします。
 
     { $link }
-mail-arrival-subject = { $visitor } 様が到着しました
+mail-arrival-subject = { $named ->
+        [yes] { $visitor } 様が到着しました
+       *[no] 来訪者が到着しました
+    }
 mail-arrival-body =
     { $to } 様
 
-    { $visitor } 様（{ $visitor_company }）が{ $arrived }に到着しました。
+    { $named ->
+        [yes] { $visitor } 様が{ $arrived }に到着しました。
+       *[no] 来訪者が{ $arrived }に到着しました。
+    }
+    { $visitor_company }
     場所: { $location }
+
+    下のリンクから「すぐ行きます」などの返事ができます。返事がないと、受付に知らせます。
+
+    { $link }
 mail-password-changed-subject = パスワードが変更されました
 mail-password-changed-body =
     { $to } 様

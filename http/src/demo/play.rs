@@ -27,7 +27,7 @@ use crate::execute::Call;
 use crate::principal::{self, Principal};
 use crate::session::{self, Login};
 use crate::signup::{self, NewTenant};
-use crate::{denial, link};
+use crate::{denial, link, timer};
 
 /// What the demonstration leaves behind, for its links.
 pub struct Played {
@@ -46,6 +46,10 @@ pub async fn play(app: &App, calendar: Calendar) -> anyhow::Result<Played> {
         stage.now_us = stage.now_us.max(at);
         stage.perform(step).await.map_err(|error| error.context(format!("the demonstration stopped at {step:?}")))?;
     }
+    // Of tomorrow's visits.
+    app.runner.catch_up().await?;
+    timer::remind(app, stage.now_us).await.map_err(refused)?;
+    stage.mails().await?;
     runner.abort();
     let _ = runner.await;
     app.anchorer.anchor_now(crate::app::ROOT).await?;
@@ -398,7 +402,17 @@ impl Stage<'_> {
                 self.visits.insert(i, (done.id, String::new()));
             }
         }
-        self.mails().await
+        self.announce(i).await
+    }
+
+    /// The host is told and answers; whoever comes to nobody in particular is the reception's.
+    async fn announce(&mut self, i: usize) -> anyhow::Result<()> {
+        let (visit, now_us) = (self.visits[&i].0, self.call(1, "").now_us);
+        let told = Call::internal(now_us).on(visit);
+        let told = self.run(&Principal::system(self.ledger), &told, AnnounceVisitor {}).await?;
+        self.mails().await?;
+        let who = if told.span.is_some() { GUESTS[i].host } else { KEN };
+        self.by_on(who, visit, AcknowledgeVisit { answer: VisitAnswer::Coming }).await.map(|_| ())
     }
 
     async fn check_out(&mut self, i: usize) -> anyhow::Result<()> {

@@ -12,14 +12,17 @@ use super::{EventView, FROM, anchored, filter, view};
 use crate::query::{Kind, OURS, Param, Params, Read, Refusal, Who};
 use crate::table::cell;
 use crate::view::col;
+use crate::visit;
 
-/// What a follower may ask for; `cursor` and `after` say where to begin.
+/// What a follower may ask for; `cursor` and `after` say where to begin. `visits=mine` asks for visits that concern the caller
+/// and needs `visit.read`.
 pub const FEED_PARAMS: &[Param] = &[
     Param { name: "actor", kind: Kind::Id },
     Param { name: "object", kind: Kind::Id },
     Param { name: "kind", kind: Kind::Text },
     Param { name: "cursor", kind: Kind::Text },
     Param { name: "after", kind: Kind::Number },
+    Param { name: "visits", kind: Kind::OneOf(&["mine"]) },
 ];
 
 /// Separates this cursor's MAC from those of the lists.
@@ -87,7 +90,12 @@ pub fn page(
     most: usize,
 ) -> Result<Vec<(Place, EventView)>, Refusal> {
     let anchored = anchored(read, who);
-    let filter = filter(who, params).and("t.position > ?", Some(after)).and("t.position <= ?", Some(to));
+    // What is of visits that concern the caller, whoever did it, instead of what the caller did.
+    let filter = match params.text("visits") {
+        None => filter(who, params),
+        Some(_) => visit::told_of(who),
+    };
+    let filter = filter.and("t.position > ?", Some(after)).and("t.position <= ?", Some(to));
     read.oldest(who, FROM, filter, most, |row| {
         Ok((Place::new(col(row, "position")?, Hash(col(row, "hash")?)), view(row, anchored)?))
     })

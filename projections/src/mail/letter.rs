@@ -10,12 +10,13 @@ use crate::view::{Row, Seen, Time, col, filled};
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
     "new_device", "email_code", "welcome", "support_access", "webhook_disabled", "secretary_confirm",
-    "secretary_confirmed", "inbox", "reply", "acceptance", "visit_reminder", "visit_cancelled",
+    "secretary_confirmed", "inbox", "reply", "acceptance", "visit_reminder", "visit_cancelled", "visit_waiting",
 ];
 
 /// Is the link in it for its reader's eyes alone, whoever may read mails?
 pub(super) fn is_private(template: &str) -> bool {
-    ["password_", "secretary_"].iter().any(|kind| template.starts_with(kind)) || template == "new_device"
+    ["password_", "secretary_"].iter().any(|kind| template.starts_with(kind))
+        || ["new_device", "arrival", "visit_waiting"].contains(&template)
 }
 
 /// Everything that a mail's text may need; which fields are there depends on the template.
@@ -73,6 +74,10 @@ pub struct Letter {
     pub arrived_at: Option<Time>,
     /// Who logged in by a device.
     pub member_id: Option<Uuid>,
+    /// Of the secret by which a notice is answered.
+    pub answer_hash: Option<[u8; 32]>,
+    /// Why the reception is told.
+    pub why: Option<String>,
 }
 
 /// A mail's text in one language.
@@ -110,7 +115,11 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
           CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
             WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
             ELSE m.reset_expires_at END AS expires_at,
-          coalesce(v.visitor_name, ys.name, d.to_name) AS visitor_name, v.visitor_company, coalesce(h.name, yl.name) AS host_name,
+          CASE WHEN vn.position IS NOT NULL AND vp.notice = 'nothing' THEN NULL
+            ELSE coalesce(v.visitor_name, ys.name, d.to_name) END AS visitor_name,
+          CASE WHEN vn.position IS NOT NULL AND coalesce(vp.notice, '') <> 'name_and_company' THEN NULL
+            ELSE v.visitor_company END AS visitor_company, vn.secret_hash AS answer_hash, vn.why,
+          coalesce(h.name, yl.name) AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at, v.weekdays, v.sequence,
           CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.language END AS language,
           g.member_id, CASE e.object_kind WHEN 'member' THEN m.name
@@ -118,13 +127,13 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name ELSE yl.name END
             ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_name
-              ELSE h.name END END AS to_name,
+              ELSE vm.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email
             WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.email ELSE d.to_email END
             WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
             ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_email
-              ELSE h.email END END AS to_email,
+              ELSE vm.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
             WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
@@ -145,7 +154,9 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'visit_cancelled' THEN v.visitor_email IS NOT NULL
             WHEN 'email_code' THEN s.verified = 0 AND s.code_expires_at > :now AND s.email IS NOT NULL
             WHEN 'welcome' THEN s.email IS NOT NULL
-            ELSE h.email IS NOT NULL END THEN 1 ELSE 0 END AS live,
+            WHEN 'arrival' THEN v.state = 'arrived' AND vm.status = 'active' AND vm.email IS NOT NULL
+            ELSE v.state IN ('arrived', 'held', 'expected') AND vm.status = 'active' AND vm.email IS NOT NULL
+            END THEN 1 ELSE 0 END AS live,
           CASE WHEN EXISTS (SELECT 1 FROM delivery_documents x JOIN documents u ON u.ledger = x.ledger
             AND u.id = x.document_id AND u.unprinted = 1 WHERE x.ledger = d.ledger AND x.delivery_id = d.id)
             THEN 0 ELSE 1 END AS printed
@@ -157,6 +168,9 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         LEFT JOIN members ds ON ds.ledger = d.ledger AND ds.id = d.sent_by
         LEFT JOIN documents o ON o.ledger = d.ledger AND o.id = d.document_id
         LEFT JOIN visits v ON v.ledger = e.ledger AND v.id = e.object_id
+        LEFT JOIN visit_notices vn ON vn.ledger = e.ledger AND vn.position = e.position AND vn.n = e.n
+        LEFT JOIN members vm ON vm.ledger = vn.ledger AND vm.id = vn.member_id
+        LEFT JOIN visit_policies vp ON vp.ledger = e.ledger AND vp.id = e.ledger
         LEFT JOIN sign_ups s ON s.ledger = e.ledger AND s.id = e.object_id
         LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id
         LEFT JOIN secretaries y ON y.ledger = e.ledger AND y.id = e.object_id
@@ -194,5 +208,7 @@ pub(super) fn letter(row: &Row) -> Seen<Letter> {
         language: col(row, "language")?,
         arrived_at: col(row, "arrived_at")?,
         member_id: col(row, "member_id")?,
+        answer_hash: col(row, "answer_hash")?,
+        why: col(row, "why")?,
     })
 }

@@ -216,6 +216,10 @@ fn every_refusal_of_a_kiosk() {
     let s = s.by(Role::Owner).at("2026-11-02T08:00:00+09:00").when(OTHER, mondays).accepted().by_kiosk(KIOSK);
     let s = s.at("2026-11-03T10:00:00+09:00").when(OTHER, check_in("keiin_pas_3"));
     s.refused_expecting("visit.not_now", "/code", "2026-11-08T23:30:00Z");
+    let named = named(expected()).by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
+    let named = named.when(VISIT, check_in(code)).refused("visit.ask_reception");
+    let one_of_them = WalkIn { visitor_name: "吉田 一郎".into(), ..walk_in() };
+    named.when(OTHER, one_of_them).refused("visit.ask_reception");
     refuses_what_the_reception_does_not_take();
     covered::<CheckIn>();
     covered::<CheckOut>();
