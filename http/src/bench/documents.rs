@@ -30,7 +30,7 @@ const CLIENTS: u64 = 200;
 /// Papers that are printed.
 const PAPERS: usize = 200;
 /// How often each filter is asked.
-const QUERIES: usize = 100;
+const QUERIES: usize = 400;
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
     measure(place, settings).await.map_err(|problem| anyhow::anyhow!("a command was refused ({})", problem.code))
