@@ -14,7 +14,7 @@ use keiin_eventlog::clear::Clear;
 use keiin_eventlog::note::{Note, VerifierKey};
 use keiin_eventlog::proof::Proof;
 use keiin_eventlog::record::{Hash, Leaf, Party, Record, Stream};
-use keiin_eventlog::seal::{self, BodyPlace, Key, KeyName, KeyType, SubjectKeyId};
+use keiin_eventlog::seal::{self, BodyKey, BodyPlace, Key, KeyName, KeyType, SubjectKeyId};
 use keiin_eventlog::sign::{Commit, Ed25519Signer, Signer};
 use keiin_eventlog::sql::Value;
 use keiin_eventlog::tiles::Tile;
@@ -54,6 +54,10 @@ const CURSOR_KEY: [u8; 32] = [9; 32];
 
 fn key() -> Key {
     Key::new([5; 32])
+}
+
+fn body_key() -> BodyKey {
+    BodyKey::new(&key(), LEDGER, 1)
 }
 
 fn signer() -> Ed25519Signer {
@@ -139,12 +143,12 @@ fn sealed_leaf() -> Leaf {
 /// A body, a personal value and a wrapped key: all of them boxes.
 fn sealed_body(bytes: &[u8]) {
     let leaf = sealed_leaf();
-    if let Ok(text) = seal::open_body(&key(), &leaf, bytes) {
+    if let Ok(text) = seal::open_body(&body_key(), &leaf, bytes) {
         let salt = seal::salt_of(bytes).expect("an opened box has a salt");
-        let again = seal::seal_body(&key(), 1, BodyPlace::of(&leaf), &salt, &text).expect("sealed");
+        let again = seal::seal_body(&body_key(), BodyPlace::of(&leaf), &salt, &text).expect("sealed");
         assert_eq!(again, bytes);
         assert_eq!(
-            seal::open_disclosed(&seal::disclose(&key(), &leaf, bytes).expect("disclosed"), &leaf, bytes),
+            seal::open_disclosed(&seal::disclose(&body_key(), &leaf, bytes).expect("disclosed"), &leaf, bytes),
             Ok(text)
         );
     }
@@ -287,7 +291,7 @@ fn ledger() -> Vec<Record> {
 
 fn sealed(n: u8) -> Vec<u8> {
     let place = BodyPlace { ledger: LEDGER, event_version: 1, event_kind: "thing.happened" };
-    seal::seal_body(&key(), 1, place, &[n; 16], b"what happened").expect("sealed")
+    seal::seal_body(&body_key(), place, &[n; 16], b"what happened").expect("sealed")
 }
 
 /// Good bytes for a target: where a fuzzer, or a seeded change, begins.

@@ -122,7 +122,7 @@ impl Grown {
 
     fn append(&self, open: &Open, append: u64, count: u64) -> anyhow::Result<Append> {
         let ledger = self.ledger(append);
-        let (epoch, key) = open.vault.current_data_key(ledger)?;
+        let key = open.vault.current_body_key(ledger)?;
         let text = vec![0x5a; BODY];
         let draft = |n: u64| -> anyhow::Result<Draft> {
             let place = BodyPlace { ledger, event_version: 1, event_kind: "bench.happened" };
@@ -130,8 +130,8 @@ impl Grown {
                 stream: self.stream(append, n),
                 event_kind: "bench.happened".into(),
                 event_version: 1,
-                sealed_epoch: Some(epoch),
-                body: seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text)?,
+                sealed_epoch: Some(key.epoch()),
+                body: seal::seal_body(&key, place, &seal::fresh_salt(), &text)?,
             })
         };
         Ok(Append {
@@ -180,7 +180,7 @@ async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<()> {
         let asked = Instant::now();
         for record in open.log.read_stream(ledger, &stream, 0, 1_000).await? {
             let leaf = Leaf::decode(&record.leaf)?;
-            let key = open.vault.data_key(ledger, leaf.sealed_epoch.context("sealed")?)?;
+            let key = open.vault.body_key(ledger, leaf.sealed_epoch.context("sealed")?)?;
             std::hint::black_box(seal::open_body(&key, &leaf, record.body.as_deref().context("a body")?)?);
         }
         loads.push(asked.elapsed());

@@ -1,6 +1,6 @@
 //! Text that people type: normalised to NFC, trimmed, free of control characters, bounded in characters.
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfkc_quick};
 
 use crate::command::Rejection;
 
@@ -38,14 +38,10 @@ pub fn is_direction_override(c: char) -> bool {
 
 /// The same letters in one width (NFKC): half-width kana become kana, full-width digits become digits.
 pub fn compatible(text: &str) -> String {
-    text.trim().nfkc().collect()
+    let text = text.trim();
+    let is_so = is_nfkc_quick(text.chars()) == IsNormalized::Yes;
+    if is_so { text.to_owned() } else { text.nfkc().collect() }
 }
-
-/// Forms of one kanji that names are written with, each behind the common one.
-const KANJI: [&str; 17] = [
-    "高髙", "崎﨑嵜", "辺邊邉", "斉齊斎齋", "沢澤", "浜濱濵", "島嶋嶌", "徳德", "瀬瀨", "広廣", "国國", "真眞", "桜櫻",
-    "栄榮", "条條", "吉𠮷", "富冨",
-];
 
 /// Text as it is compared and searched: in one width, case, kind of kana and form of kanji, without spaces.
 pub fn folded(text: &str) -> String {
@@ -53,12 +49,29 @@ pub fn folded(text: &str) -> String {
     lower.chars().filter(|c| !c.is_whitespace() && !c.is_control()).map(common).collect()
 }
 
+/// Hiragana as katakana, and of a kanji's forms that names are written with the common one.
 fn common(c: char) -> char {
     match c {
-        // Hiragana and katakana stand in the same order, 96 places apart.
+        // Both kana stand in the same order, 96 places apart.
         'ぁ'..='ゖ' | 'ゝ' | 'ゞ' => char::from_u32(c as u32 + 0x60).unwrap_or(c),
-        c if c < '\u{3000}' => c,
-        c => KANJI.iter().find(|forms| forms.contains(c)).and_then(|forms| forms.chars().next()).unwrap_or(c),
+        '髙' => '高',
+        '﨑' | '嵜' => '崎',
+        '邊' | '邉' => '辺',
+        '齊' | '斎' | '齋' => '斉',
+        '澤' => '沢',
+        '濱' | '濵' => '浜',
+        '嶋' | '嶌' => '島',
+        '德' => '徳',
+        '瀨' => '瀬',
+        '廣' => '広',
+        '國' => '国',
+        '眞' => '真',
+        '櫻' => '桜',
+        '榮' => '栄',
+        '條' => '条',
+        '𠮷' => '吉',
+        '冨' => '富',
+        c => c,
     }
 }
 
@@ -153,12 +166,10 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_a_kanji_has_one_common_one() {
-        let mut seen: Vec<char> = KANJI.iter().flat_map(|forms| forms.chars()).collect();
-        seen.sort_unstable();
-        let all = seen.len();
-        seen.dedup();
-        assert_eq!(all, seen.len());
+    fn what_is_common_has_no_commoner_form() {
+        for c in '\u{0}'..='\u{20FFF}' {
+            assert_eq!(common(common(c)), common(c), "{c}");
+        }
     }
 
     #[test]

@@ -82,11 +82,21 @@ fn name(text: &str) -> Vec<u8> {
 
 /// HKDF-Expand-SHA256 with `key` as the pseudo-random key (RFC 5869, section 2.3).
 pub fn kdf(key: &Key, label: &str, context: &[&[u8]]) -> Key {
-    let label = name(label);
-    let info: Vec<&[u8]> = [&label[..]].into_iter().chain(context.iter().copied()).collect();
+    expand(&pseudo_random(key), label, context)
+}
+
+/// The key as HKDF takes it, for more than one key that is derived from it.
+fn pseudo_random(key: &Key) -> Hkdf<Sha256> {
+    Hkdf::from_prk(&key.0).expect("32 bytes are a whole pseudo-random key")
+}
+
+fn expand(key: &Hkdf<Sha256>, label: &str, context: &[&[u8]]) -> Key {
+    let len = [u8::try_from(label.len()).expect("labels are constants below 256 bytes")];
+    // `L(label)`, then at most four fields.
+    let mut info = [&len[..], label.as_bytes(), &[], &[], &[], &[]];
+    info[2..2 + context.len()].copy_from_slice(context);
     let mut out = [0; 32];
-    let expand = Hkdf::<Sha256>::from_prk(&key.0).expect("32 bytes are a whole pseudo-random key");
-    expand.expand_multi_info(&info, &mut out).expect("32 bytes are one block");
+    key.expand_multi_info(&info, &mut out).expect("32 bytes are one block");
     Key(out)
 }
 
@@ -98,9 +108,10 @@ fn cipher(key: &Key) -> Aes256Gcm {
 
 pub(crate) fn close_box(secret: &Key, salt: &Salt, aad: &[u8], plaintext: &[u8]) -> Vec<u8> {
     let payload = Payload { msg: plaintext, aad };
-    let text = cipher(&kdf(secret, "keiin/v1/key", &[])).encrypt(&Nonce::from([0; 12]), payload);
+    let secret = pseudo_random(secret);
+    let text = cipher(&expand(&secret, "keiin/v1/key", &[])).encrypt(&Nonce::from([0; 12]), payload);
     let text = text.expect("AES-GCM takes any text below 64 GiB");
-    [&salt[..], kdf(secret, "keiin/v1/commitment", &[]).expose(), &text].concat()
+    [&salt[..], expand(&secret, "keiin/v1/commitment", &[]).expose(), &text].concat()
 }
 
 pub(crate) fn open_box(secret: &Key, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealError> {
@@ -108,12 +119,13 @@ pub(crate) fn open_box(secret: &Key, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8
         return Err(SealError::Length);
     }
     // The commitment comes first: a ciphertext alone could be made to open under two keys.
-    let commitment = kdf(secret, "keiin/v1/commitment", &[]);
+    let secret = pseudo_random(secret);
+    let commitment = expand(&secret, "keiin/v1/commitment", &[]);
     if !bool::from(commitment.expose()[..].ct_eq(&sealed[16..48])) {
         return Err(SealError::WrongKey);
     }
     let payload = Payload { msg: &sealed[48..], aad };
-    let open = cipher(&kdf(secret, "keiin/v1/key", &[])).decrypt(&Nonce::from([0; 12]), payload);
+    let open = cipher(&expand(&secret, "keiin/v1/key", &[])).decrypt(&Nonce::from([0; 12]), payload);
     open.map_err(|_| SealError::Changed)
 }
 
@@ -150,33 +162,54 @@ impl<'a> BodyPlace<'a> {
     }
 }
 
-/// The secret of one record: opens its body and no other. `data_key` is the tenant's key of this epoch.
-pub fn record_secret(data_key: &Key, ledger: Uuid, epoch: u32, salt: &Salt) -> Key {
-    let root = kdf(data_key, "keiin/v1/body", &[ledger.as_bytes(), &epoch.to_be_bytes()]);
-    kdf(&root, "keiin/v1/record", &[salt])
+/// Seals and opens the bodies of one ledger and epoch: derived once from the epoch's data key, used for every record.
+#[derive(Clone, Debug)]
+pub struct BodyKey {
+    root: Key,
+    epoch: u32,
+}
+
+impl BodyKey {
+    /// `data_key` is the ledger's key of this epoch.
+    pub fn new(data_key: &Key, ledger: Uuid, epoch: u32) -> BodyKey {
+        BodyKey { root: kdf(data_key, "keiin/v1/body", &[ledger.as_bytes(), &epoch.to_be_bytes()]), epoch }
+    }
+
+    /// What leaves name that it seals.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// The secret of one record: opens its body and no other.
+    pub fn record_secret(&self, salt: &Salt) -> Key {
+        kdf(&self.root, "keiin/v1/record", &[salt])
+    }
 }
 
 /// Seals a body. `salt` must be fresh at every sealing, also of the same event.
-pub fn seal_body(data_key: &Key, epoch: u32, place: BodyPlace, salt: &Salt, text: &[u8]) -> Result<Vec<u8>, SealError> {
+pub fn seal_body(key: &BodyKey, place: BodyPlace, salt: &Salt, text: &[u8]) -> Result<Vec<u8>, SealError> {
     if text.len() > MAX_PLAINTEXT {
         return Err(SealError::TooLong);
     }
-    let secret = record_secret(data_key, place.ledger, epoch, salt);
-    Ok(close_box(&secret, salt, &place.aad(), text))
+    Ok(close_box(&key.record_secret(salt), salt, &place.aad(), text))
 }
 
 /// The record secret of a stored record, for disclosing it. Errors when the key is not the one that sealed the body.
-pub fn disclose(data_key: &Key, leaf: &Leaf, body: &[u8]) -> Result<Key, SealError> {
-    let epoch = leaf.sealed_epoch.ok_or(SealError::NotSealed)?;
-    let secret = record_secret(data_key, leaf.ledger, epoch, &salt_of(body)?);
+pub fn disclose(key: &BodyKey, leaf: &Leaf, body: &[u8]) -> Result<Key, SealError> {
+    if leaf.sealed_epoch.is_none() {
+        return Err(SealError::NotSealed);
+    }
+    let secret = key.record_secret(&salt_of(body)?);
     open_disclosed(&secret, leaf, body)?;
     Ok(secret)
 }
 
-/// Opens a stored body with the tenant's data key of the leaf's epoch.
-pub fn open_body(data_key: &Key, leaf: &Leaf, body: &[u8]) -> Result<Vec<u8>, SealError> {
-    let epoch = leaf.sealed_epoch.ok_or(SealError::NotSealed)?;
-    open_disclosed(&record_secret(data_key, leaf.ledger, epoch, &salt_of(body)?), leaf, body)
+/// Opens a stored body with the key of its ledger and its leaf's epoch.
+pub fn open_body(key: &BodyKey, leaf: &Leaf, body: &[u8]) -> Result<Vec<u8>, SealError> {
+    if leaf.sealed_epoch.is_none() {
+        return Err(SealError::NotSealed);
+    }
+    open_disclosed(&key.record_secret(&salt_of(body)?), leaf, body)
 }
 
 /// Opens a stored body with its disclosed record secret.
@@ -376,24 +409,23 @@ mod tests {
     /// The vector of the format (`docs/LOG-FORMAT.md`, section 6).
     #[test]
     fn the_vector_seals_alike() {
-        let data_key = Key::new(counting(0));
-        let body = seal_body(&data_key, 1, place(), &salt(), b"hello").unwrap();
+        let key = BodyKey::new(&Key::new(counting(0)), LEDGER, 1);
+        let body = seal_body(&key, place(), &salt(), b"hello").unwrap();
         assert_eq!(hex::encode(&body), BODY);
-        let secret = record_secret(&data_key, LEDGER, 1, &salt());
+        let secret = key.record_secret(&salt());
         assert_eq!(hex::encode(secret.expose()), SECRET);
         assert_eq!(open_box(&secret, &place().aad(), &body).unwrap(), b"hello");
     }
 
     #[test]
     fn no_changed_byte_opens() {
-        let data_key = Key::new(counting(0));
+        let key = BodyKey::new(&Key::new(counting(0)), LEDGER, 1);
         let body = hex::decode(BODY).unwrap();
-        let secret = record_secret(&data_key, LEDGER, 1, &salt());
+        let secret = key.record_secret(&salt());
         for at in 0..body.len() {
             let mut other = body.clone();
             other[at] ^= 1;
-            let secret =
-                if at < 16 { record_secret(&data_key, LEDGER, 1, &salt_of(&other).unwrap()) } else { secret.clone() };
+            let secret = if at < 16 { key.record_secret(&salt_of(&other).unwrap()) } else { secret.clone() };
             assert!(open_box(&secret, &place().aad(), &other).is_err(), "byte {at}");
             assert!(open_box(&secret, &place().aad(), &body[..at]).is_err(), "cut at {at}");
         }
@@ -404,10 +436,10 @@ mod tests {
 
     #[test]
     fn limits_are_exact() {
-        let data_key = Key::new(counting(0));
-        let longest = seal_body(&data_key, 1, place(), &salt(), &vec![0; MAX_PLAINTEXT]).unwrap();
+        let key = BodyKey::new(&Key::new(counting(0)), LEDGER, 1);
+        let longest = seal_body(&key, place(), &salt(), &vec![0; MAX_PLAINTEXT]).unwrap();
         assert_eq!(longest.len(), MAX_BODY);
-        let longer = seal_body(&data_key, 1, place(), &salt(), &vec![0; MAX_PLAINTEXT + 1]);
+        let longer = seal_body(&key, place(), &salt(), &vec![0; MAX_PLAINTEXT + 1]);
         assert_eq!(longer, Err(SealError::TooLong));
     }
 

@@ -11,6 +11,8 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+
+pub use crate::sqlite::keep_plans;
 pub mod postgres;
 pub(crate) mod sqlite;
 

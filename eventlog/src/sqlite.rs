@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::Migrations;
 
@@ -58,6 +59,12 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// A statement is planned once, whatever is bound to it. Without this, each that has `LIMIT ?` or `LIKE ?` is parsed and
+/// planned again at every use, because the value could lead to another plan.
+pub fn keep_plans(conn: &Connection) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
+}
+
 /// `BEGIN`, `COMMIT`, `ROLLBACK`: parsed once, because every read and every write says them.
 pub(crate) fn say(conn: &Connection, words: &str) -> rusqlite::Result<()> {
     conn.prepare_cached(words)?.execute([]).map(|_| ())
@@ -89,6 +96,7 @@ fn flags(access: OpenFlags) -> OpenFlags {
 }
 
 fn settle(conn: &Connection) -> rusqlite::Result<()> {
+    keep_plans(conn)?;
     conn.set_prepared_statement_cache_capacity(256);
     conn.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
 }

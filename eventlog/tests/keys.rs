@@ -110,7 +110,7 @@ async fn a_ledger_is_verified_after_everything_that_can_happen_to_it() {
     life::drop_bodies(&node.log, &node.vault, id).await.unwrap();
     let report = verified(&node.bundle(id).await, node.vkey(id, third));
     assert!(report.not_established.iter().any(|gap| gap.to_string() == "bodies"), "{report:?}");
-    assert!(node.vault.data_key(id, 1).is_err());
+    assert!(node.vault.body_key(id, 1).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -251,9 +251,11 @@ fn the_key_encryption_key_is_rotated_over_crashes() {
     let ring = Keyring::create(&keys).unwrap();
     let vault = open(&ring);
     vault.create_ledger(ledger(1)).unwrap();
-    let key = *vault.data_key(ledger(1), 1).unwrap().expose();
+    let key = *vault.body_key(ledger(1), 1).unwrap().record_secret(&[0; 16]).expose();
     drop(vault);
-    let same = |vault: &keiin_eventlog::vault::Vault| *vault.data_key(ledger(1), 1).unwrap().expose() == key;
+    let same = |vault: &keiin_eventlog::vault::Vault| {
+        *vault.body_key(ledger(1), 1).unwrap().record_secret(&[0; 16]).expose() == key
+    };
     ring.prepare_kek().unwrap();
     let ring = Keyring::open(&keys).unwrap();
     assert!(ring.kek_rotation_pending());

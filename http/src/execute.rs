@@ -305,17 +305,17 @@ fn append(
         today,
         origin: sealed_origin(app, principal, call, today, minted)?,
     };
-    let (epoch, key) = app.vault.current_data_key(ledger)?;
+    let key = app.vault.current_body_key(ledger)?;
     let mut drafts = vec![];
     for (index, emit) in emits.into_iter().enumerate() {
         let text = envelope::write((index == 0).then_some(&context), &emit.event.bytes);
         let place = BodyPlace { ledger, event_version: emit.event.version, event_kind: &emit.event.kind };
-        let body = seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text).map_err(Problem::failed)?;
+        let body = seal::seal_body(&key, place, &seal::fresh_salt(), &text).map_err(Problem::failed)?;
         drafts.push(Draft {
             stream: Stream::new(emit.stream, emit.id),
             event_kind: emit.event.kind,
             event_version: emit.event.version,
-            sealed_epoch: Some(epoch),
+            sealed_epoch: Some(key.epoch()),
             body,
         });
     }

@@ -167,7 +167,7 @@ fn opening(source: &Source<'_>, record: &Record) -> anyhow::Result<Option<Openin
 /// The secret of a sealed record, which opens this record and no other.
 pub fn secret(vault: &Vault, leaf: &Leaf, body: &[u8]) -> anyhow::Result<Key> {
     let epoch = leaf.sealed_epoch.context("a sealed record has an epoch")?;
-    Ok(seal::disclose(&vault.data_key(leaf.ledger, epoch)?, leaf, body)?)
+    Ok(seal::disclose(&vault.body_key(leaf.ledger, epoch)?, leaf, body)?)
 }
 
 /// The JSON of an opened body. Personal fields stay closed: the secret of a record does not open them.

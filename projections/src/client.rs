@@ -333,8 +333,11 @@ impl Query for GetClient {
 
 /// Other clients in use with the same name or the same registration number; at most ten.
 pub fn duplicates(read: &Read, who: &Who, id: Option<Uuid>, name: &str, number: &str) -> Result<Vec<Named>, Refusal> {
-    let alike = "SELECT t.id, t.name FROM clients t WHERE t.ledger = :ledger AND t.id <> ? AND t.status = 'active'
-        AND (t.name = ? OR (t.registration_number = ? AND t.registration_number <> '')) ORDER BY t.since LIMIT 10";
+    // Each of the two by its own index: with OR, SQLite reads every client of the company.
+    let alike = "SELECT t.id, t.name FROM clients t WHERE t.ledger = :ledger AND t.status = 'active' AND t.id <> ?
+        AND t.id IN (SELECT n.id FROM clients n WHERE n.ledger = :ledger AND n.name = ?
+            UNION SELECT r.id FROM clients r WHERE r.ledger = :ledger AND r.registration_number = nullif(?, ''))
+        ORDER BY +t.since LIMIT 10";
     let values = vec![cell(id.unwrap_or_default()), cell(name), cell(number)];
     read.rows(who, alike, values, |row| Ok(Named { id: col(row, "id")?, name: col(row, "name")? }))
 }

@@ -41,7 +41,7 @@ impl Fact {
         let (context, bytes) = match leaf.sealed_epoch {
             None => (None, body.to_vec()),
             Some(epoch) => {
-                let key = vault.data_key(leaf.ledger, epoch).map_err(|e| fail(e.to_string()))?;
+                let key = vault.body_key(leaf.ledger, epoch).map_err(|e| fail(e.to_string()))?;
                 let text = seal::open_body(&key, &leaf, body).map_err(|e| fail(e.to_string()))?;
                 let (context, event) = envelope::read(&text).ok_or_else(|| fail("the body is not an event".into()))?;
                 (context, event.to_vec())

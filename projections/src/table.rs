@@ -105,8 +105,12 @@ impl Writes {
     /// Inserts or replaces a row. Columns that are not named are NULL.
     pub fn put(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, columns: impl Into<Columns>) {
         let mut row = vec![Value::Null; table.columns.len()];
+        // Most folds name columns in the table's order: then the next one is found at once.
+        let mut next = 0;
         for (name, value) in columns.into() {
-            row[table.place(name)] = value;
+            let is_next = table.columns.get(next).is_some_and(|column| column.name == name);
+            let place = if is_next { next } else { table.place(name) };
+            (row[place], next) = (value, place + 1);
         }
         self.0.push(Write::Put(table, key.into(), row));
     }

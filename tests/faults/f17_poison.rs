@@ -21,16 +21,16 @@ use crate::damage::{Node, block_on};
 fn write_from_the_future(deployment: &Deployment, ledger: Uuid, stream: &str, kind: &str, version: u16) -> u64 {
     block_on(async {
         let node = Node::open(&deployment.data()).await.expect("it opens");
-        let (epoch, key) = node.vault.current_data_key(ledger).expect("a data key");
+        let key = node.vault.current_body_key(ledger).expect("a data key");
         let (event_kind, event_version) = (kind, version);
         let text = envelope::write(None, b"bytes of a layout to come");
         let place = BodyPlace { ledger, event_version, event_kind };
-        let body = seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text).expect("sealed");
+        let body = seal::seal_body(&key, place, &seal::fresh_salt(), &text).expect("sealed");
         let draft = Draft {
             stream: Stream::new(stream, Uuid::from_u128(0x77 + u128::from(version))),
             event_kind: event_kind.to_owned(),
             event_version,
-            sealed_epoch: Some(epoch),
+            sealed_epoch: Some(key.epoch()),
             body,
         };
         let append = Append {

@@ -27,7 +27,7 @@ pub use self::entries::Entry;
 pub use self::subjects::NewSubjectKey;
 use crate::kept::{FatalHook, Kept, Place, Tables};
 use crate::keys::KeyProvider;
-use crate::seal::{self, Key, KeyName, KeyType, SealError};
+use crate::seal::{self, BodyKey, Key, KeyName, KeyType, SealError};
 use crate::sql::{OpenError, Scope, SqlError, Tx};
 use crate::values;
 
@@ -83,7 +83,7 @@ struct Db {
 struct Hot {
     roots: HashMap<Uuid, Key>,
     epochs: HashMap<Uuid, u32>,
-    data: HashMap<(Uuid, u32), Key>,
+    bodies: HashMap<(Uuid, u32), BodyKey>,
     subjects: HashMap<(Uuid, Uuid, u16), Key>,
 }
 
@@ -174,8 +174,8 @@ impl Vault {
         Ok(self.db()?.wrapped_root(ledger)?.is_some())
     }
 
-    /// The newest data key and its epoch: what seals bodies now.
-    pub fn current_data_key(&self, ledger: Uuid) -> Answer<(u32, Key)> {
+    /// What seals bodies now: of the newest data key.
+    pub fn current_body_key(&self, ledger: Uuid) -> Answer<BodyKey> {
         let known = self.hot().epochs.get(&ledger).copied();
         let epoch = match known {
             Some(epoch) => epoch,
@@ -186,12 +186,12 @@ impl Vault {
                 epoch
             }
         };
-        Ok((epoch, self.data_key(ledger, epoch)?))
+        self.body_key(ledger, epoch)
     }
 
-    /// The data key of an epoch: what opens bodies of that epoch.
-    pub fn data_key(&self, ledger: Uuid, epoch: u32) -> Answer<Key> {
-        if let Some(key) = self.hot().data.get(&(ledger, epoch)) {
+    /// What opens bodies of an epoch.
+    pub fn body_key(&self, ledger: Uuid, epoch: u32) -> Answer<BodyKey> {
+        if let Some(key) = self.hot().bodies.get(&(ledger, epoch)) {
             return Ok(key.clone());
         }
         let mut db = self.db()?;
@@ -199,10 +199,10 @@ impl Vault {
         let find = "SELECT wrapped FROM data_key WHERE ledger = $1 AND epoch = $2";
         let row = db.kept.row(Scope::Ledger(ledger), find, &values![ledger, epoch])?;
         let wrapped: Vec<u8> = row.ok_or(VaultError::NoKeys(ledger))?.get(0)?;
-        let key = seal::unwrap_key(&root, data_name(ledger, epoch), &wrapped)?;
+        let key = BodyKey::new(&seal::unwrap_key(&root, data_name(ledger, epoch), &wrapped)?, ledger, epoch);
         let mut hot = self.hot();
         hot.keep_bounded();
-        hot.data.insert((ledger, epoch), key.clone());
+        hot.bodies.insert((ledger, epoch), key.clone());
         Ok(key)
     }
 
@@ -297,7 +297,7 @@ impl Vault {
 
 impl Hot {
     fn keep_bounded(&mut self) {
-        if self.data.len() + self.roots.len() + self.subjects.len() > HOT_KEYS {
+        if self.bodies.len() + self.roots.len() + self.subjects.len() > HOT_KEYS {
             *self = Hot::default();
         }
     }

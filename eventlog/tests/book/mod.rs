@@ -83,8 +83,8 @@ impl Book {
         Origin::new(LOG_NAME, self.ledger, self.head.generation).unwrap()
     }
 
-    pub fn data_key() -> Key {
-        Key::new([5; 32])
+    fn body_key(&self) -> BodyKey {
+        BodyKey::new(&Key::new([5; 32]), self.ledger, 1)
     }
 
     /// One commit of appends with this many records each.
@@ -107,7 +107,7 @@ impl Book {
             let mut salt = [0; 16];
             salt[..8].copy_from_slice(&(self.made * 1_000 + n).to_be_bytes());
             let text = format!("event {} of {}", n, self.made);
-            let body = seal::seal_body(&Book::data_key(), 1, place, &salt, text.as_bytes()).unwrap();
+            let body = seal::seal_body(&self.body_key(), place, &salt, text.as_bytes()).unwrap();
             let stream = Stream::new("thing", Uuid::from_u128(u128::from((self.made + n) % 7 + 1)));
             let event_kind = event_kind.to_owned();
             Draft { stream, event_kind, event_version: 1, sealed_epoch: Some(1), body }
@@ -225,7 +225,7 @@ impl Book {
             let leaf = Leaf::decode(&record.leaf).unwrap();
             let opening = leaf.sealed_epoch.map(|_| {
                 let body = record.body.as_deref().unwrap();
-                let secret = seal::disclose(&Book::data_key(), &leaf, body).unwrap();
+                let secret = seal::disclose(&self.body_key(), &leaf, body).unwrap();
                 let text = seal::open_disclosed(&secret, &leaf, body).unwrap();
                 Opening { json: render(&leaf, &text).unwrap(), secret }
             });

@@ -23,7 +23,7 @@ const CONTACT_EVERY: u64 = 4;
 /// durable when this returns.
 pub fn append(vault: &Vault, ledger: Uuid, count: u64, contacts: bool) -> anyhow::Result<Append> {
     let now_us = clock::now_us();
-    let (epoch, key) = vault.current_data_key(ledger)?;
+    let key = vault.current_body_key(ledger)?;
     let (mut drafts, mut new_keys) = (vec![], vec![]);
     for n in 0..count {
         let id = random::id_at(now_us);
@@ -31,12 +31,12 @@ pub fn append(vault: &Vault, ledger: Uuid, count: u64, contacts: bool) -> anyhow
         let event = registered(id, contact);
         let text = envelope::write(None, &event.bytes);
         let place = BodyPlace { ledger, event_version: event.version, event_kind: &event.kind };
-        let body = seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text)?;
+        let body = seal::seal_body(&key, place, &seal::fresh_salt(), &text)?;
         drafts.push(Draft {
             stream: Stream::new(Client::STREAM, id),
             event_kind: event.kind,
             event_version: event.version,
-            sealed_epoch: Some(epoch),
+            sealed_epoch: Some(key.epoch()),
             body,
         });
     }

@@ -142,8 +142,8 @@ async fn keys_and_stores(data: &DataDir, config: &Config) -> Vec<Finding> {
     }
     let vault = keyring.kek().map_err(|e| e.to_string());
     let vault = vault.and_then(|kek| Vault::open_reader(&stores.vault, kek).map_err(|e| e.to_string()));
-    match vault.and_then(|vault| vault.current_data_key(ROOT).map_err(|e| e.to_string())) {
-        Ok((epoch, _)) => findings.push(good("vault", format!("opens; data key {epoch}"))),
+    match vault.and_then(|vault| vault.current_body_key(ROOT).map_err(|e| e.to_string())) {
+        Ok(key) => findings.push(good("vault", format!("opens; data key {}", key.epoch()))),
         Err(error) => findings.push(bad("vault", error, "is this the vault that belongs to these keys? Put it back")),
     }
     findings

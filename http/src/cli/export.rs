@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
@@ -20,6 +21,10 @@ use super::{DONE, DataArg, Format, Unusable, unknown_tenant};
 use crate::app::ROOT;
 use crate::export::{Range, Source, write};
 use crate::stores::Stores;
+
+/// How long a ledger that has no checkpoint yet is waited for, and how often is looked.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Write a company's ledger, or a range of it, as a bundle that anybody can verify.
 #[derive(Args)]
@@ -50,8 +55,9 @@ impl Export {
         let (config, data) = self.data.open()?;
         let stores = Stores::of(&config, &data)?;
         let log = Log::open(stores.open_log_reader().await?);
-        let anchorer = Anchorer::open_reader(&stores.anchor, log.clone(), &config.log_name)?;
-        anchorer.watch_history().await?;
+        let anchorer = || Anchorer::open_reader(&stores.anchor, log.clone(), &config.log_name);
+        let mut anchored = anchorer()?;
+        anchored.watch_history().await?;
         let by_id = Uuid::parse_str(&self.tenant).ok();
         // Without --open and with an id, an export needs no key at all.
         let vault = if self.open || by_id.is_none() {
@@ -65,8 +71,14 @@ impl Export {
             (None, Some(vault)) => by_slug(&log, vault, &self.tenant).await?,
             (None, None) => return Err(unknown_tenant(&self.tenant).into()),
         };
+        // The server beside us anchors a new ledger a moment after its first record.
+        let deadline = Instant::now() + PATIENCE;
+        while anchored.latest(ledger).is_none() && log.head(ledger).await?.is_some() && Instant::now() < deadline {
+            tokio::time::sleep(PAUSE).await;
+            anchored = anchorer()?;
+        }
         let file = File::create_new(&self.out).map_err(|error| Unusable(format!("{}: {error}", self.out.display())))?;
-        let source = Source { log: &log, anchorer: &anchorer, vault: vault.as_ref(), only: None };
+        let source = Source { log: &log, anchorer: &anchored, vault: vault.as_ref(), only: None };
         let range = Range { from: self.from, to: self.to, open: self.open };
         let exported = match write(&source, ledger, range, &file).await {
             Ok(exported) => exported,

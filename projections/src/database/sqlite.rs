@@ -33,6 +33,7 @@ const KEPT: [&str; 5] = ["positions", "revisions", "effect_attempts", "webhook_c
 pub fn connect(path: &Path) -> Result<Connection, SqlError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
+    sql::keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(256);
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;",
@@ -98,9 +99,15 @@ fn advise(connection: &Connection, table: &Table) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// Memory for pages, in KiB (a negative `cache_size`, SQLite's default), and while a rebuild sorts whole tables: with less,
+/// pages of an index are written out and read again as it grows.
+const CACHE_KIB: i64 = 2_000;
+const REBUILD_CACHE_KIB: i64 = 64_000;
+
 /// Makes empty tables beside the live ones, without indexes.
 pub fn create_beside(tx: &Tx<'_>, tables: &[&'static Table]) -> Result<(), SqlError> {
     let Tx::Sqlite(connection) = tx else { return Ok(()) };
+    connection.pragma_update(None, "cache_size", -REBUILD_CACHE_KIB)?;
     for table in tables {
         let beside = format!("{}_beside", table.name);
         connection.execute_batch(&format!("DROP TABLE IF EXISTS {beside}; {}", ddl(table, &beside)[0]))?;
@@ -123,7 +130,7 @@ pub fn swap(tx: &Tx<'_>, projections: &[Projection]) -> Result<(), SqlError> {
     for projection in projections {
         connection.execute("INSERT INTO revisions VALUES (?, ?)", (projection.name, projection.revision))?;
     }
-    Ok(())
+    Ok(connection.pragma_update(None, "cache_size", -CACHE_KIB)?)
 }
 
 /// What a scrub or a rebuild overwrote must not survive in the write-ahead log. Waits for readers up to the busy timeout;

@@ -234,12 +234,18 @@ impl House {
         expect: Vec<Expectation>,
     ) -> u64 {
         let ledger = who.ledger;
-        let (epoch, key) = self.vault.current_data_key(ledger).unwrap();
+        let key = self.vault.current_body_key(ledger).unwrap();
         let draft = |(n, (stream, event)): (usize, (Stream, Stored))| {
             let text = envelope::write(context.as_ref().filter(|_| n == 0), &event.bytes);
             let place = BodyPlace { ledger, event_version: event.version, event_kind: &event.kind };
-            let body = seal::seal_body(&key, epoch, place, &seal::fresh_salt(), &text).unwrap();
-            Draft { stream, event_kind: event.kind, event_version: event.version, sealed_epoch: Some(epoch), body }
+            let body = seal::seal_body(&key, place, &seal::fresh_salt(), &text).unwrap();
+            Draft {
+                stream,
+                event_kind: event.kind,
+                event_version: event.version,
+                sealed_epoch: Some(key.epoch()),
+                body,
+            }
         };
         let drafts = events.into_iter().enumerate().map(draft).collect();
         let actor = Party { kind: who.actor.kind, id: who.actor.id };
