@@ -9,7 +9,7 @@ use keiin_eventlog::checkpoint::{Checkpoint, Origin};
 use keiin_eventlog::clear::{self, Clear};
 use keiin_eventlog::note::{Note, VerifierKey};
 use keiin_eventlog::record::{Hash, Leaf, Party, Record, Stream, is_clear_kind};
-use keiin_eventlog::seal::{self, BodyPlace, Key};
+use keiin_eventlog::seal::{self, BodyKey, BodyPlace, Key};
 use keiin_eventlog::sign::{Ed25519Signer, KeyReplacement, Signer};
 use keiin_eventlog::tree;
 use keiin_eventlog::verify::{Options, Report, verify};
