@@ -72,6 +72,16 @@ impl Browser {
         self.run(async |c| c.goto(url).await);
     }
 
+    /// Logs in with the password of the stories, and goes on to this page of the console.
+    #[track_caller]
+    pub fn log_in(&self, server: &str, email: &str, page: &str) {
+        self.goto(&format!("{server}/login?next={page}"));
+        self.fill("[name=email]", email);
+        self.fill("[name=password]", crate::company::PASSWORD);
+        self.click("main button[type=submit]");
+        self.wait_for("form[action='/logout']");
+    }
+
     /// Where the browser is now.
     pub fn url(&self) -> String {
         self.run(async |c| c.current_url().await).to_string()

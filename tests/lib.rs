@@ -2,7 +2,8 @@
 //! [`server`], certificates for it in [`authority`], a mail server beside it in [`smtp`], a client for its API in [`client`],
 //! sign-ups in [`sign_up`], companies in [`company`], what it fills documents in from in [`presets`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
-//! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], programs that act through
+//! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], one that is a
+//! kiosk in [`tablet`], programs that act through
 //! OAuth 2.0 in [`oauth`], who is told by webhooks in [`webhook`], a search through files in [`canary`]; writers that keep what they were told in [`load`], and what holds a store against it in [`oracle`]; every
 //! decoder in [`decoders`]; a deployment with operators in [`plane`].
 
@@ -30,6 +31,7 @@ pub mod server;
 pub mod sign_up;
 pub mod sms;
 pub mod smtp;
+pub mod tablet;
 pub mod webhook;
 
 use std::io::Write;

@@ -333,6 +333,10 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
                 "location": "Gate", "starts_at": plan["starts_at"], "ends_at": plan["ends_at"],
             }));
         }
+        "add_visitors" => {
+            let name = format!("Companion {} of {}", company.next(), company.slug);
+            example.body = Some(json!({ "companions": [{ "name": name }] }));
+        }
         "correct_visit" => {
             let name = format!("Right visitor {} of {}", company.next(), company.slug);
             example.body = Some(json!({ "reason": format!("Misread at {}", company.slug), "visitor_name": name }));
@@ -429,9 +433,12 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         }
         "get_client" | "change_client" | "archive_client" => company.new_client(),
         "get_delivery" | "revoke_link" | "resend_link" => company.new_delivery().0,
-        "get_visit" | "change_visit" | "cancel_visit" | "receive_visitor" | "reschedule_appointment" => {
-            company.new_visit().0
-        }
+        "get_visit"
+        | "change_visit"
+        | "cancel_visit"
+        | "receive_visitor"
+        | "reschedule_appointment"
+        | "add_visitors" => company.new_visit().0,
         "release_visitor" | "correct_visit" => {
             let id = company.new_visit().0;
             receive(company, &id);

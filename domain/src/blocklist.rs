@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 pub use self::commands::*;
 use crate::command::{Aggregate, On};
-use crate::context::Context;
+use crate::context::{Context, Unavailable};
 use crate::sealed::{Person, Personal, Sealed};
 use crate::text::{compatible, folded};
 use crate::{codes, events};
@@ -166,10 +166,10 @@ fn without_legal_form(company: &str) -> String {
 }
 
 impl On<Blocklist> {
-    /// Entries that name this visitor. If the vault cannot be asked, the command fails, and with it whatever it was to allow.
-    pub fn matches(&self, visitor: &Person, ctx: &mut Context) -> Vec<Uuid> {
+    /// Entries that name this visitor; an error where the vault cannot be asked: nobody knows then, and that is no "none".
+    pub fn matches(&self, visitor: &Person, ctx: &mut Context) -> Result<Vec<Uuid>, Unavailable> {
         if self.entries.is_empty() {
-            return vec![];
+            return Ok(vec![]);
         }
         let host = visitor.email.split_once('@').map_or(String::new(), |(_, host)| format!("@{host}"));
         let facts = [
@@ -182,9 +182,12 @@ impl On<Blocklist> {
         let mut found = vec![];
         for (kind, value) in facts {
             let form = kind.form(value);
-            let entry = (!form.is_empty()).then(|| ctx.world.known_subject(kind.namespace(), &form)).flatten();
+            if form.is_empty() {
+                continue;
+            }
+            let entry = ctx.world.try_known_subject(kind.namespace(), &form)?;
             found.extend(entry.filter(|entry| self.entries.contains(entry) && !found.contains(entry)));
         }
-        found
+        Ok(found)
     }
 }

@@ -54,6 +54,10 @@ impl Actor {
     }
 }
 
+/// The vault does not answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Unavailable;
+
 /// What the layer below supplies. One command has one of it; ids, keys and secrets that a decision mints live in memory
 /// until the command is executed, and are durable before its append.
 pub trait World: Send {
@@ -65,6 +69,9 @@ pub trait World: Send {
     fn subject_for(&mut self, namespace: &'static str, fact: &str) -> Uuid;
     /// The person behind a personal fact, if [`World::subject_for`] has made one.
     fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid>;
+    /// The same for a decision that can go on without an answer. All other questions fail the command where the vault does
+    /// not answer.
+    fn try_known_subject(&mut self, namespace: &'static str, fact: &str) -> Result<Option<Uuid>, Unavailable>;
     /// The stream id of a fact that is not personal: always the same for the same fact.
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid;
     /// A new secret of a kind (`lnk`, `inv`, `pas`, `kio`, `pat`) that leads to `owner`; only its SHA-256 comes back,

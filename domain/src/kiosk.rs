@@ -38,17 +38,19 @@ pub struct Paired {
 pub struct Revoked {}
 
 codes! {
-    /// What a visitor showed a code for.
+    /// What a visitor wanted of a kiosk.
     Scan {
         /// To come in.
         CheckIn = 1 "check_in",
         /// To leave.
         CheckOut = 2 "check_out",
+        /// To come in without one.
+        WalkIn = 3 "walk_in",
     }
 }
 
-/// The kiosk took a code while the network was down, told the visitor that it is not confirmed yet, and was refused when it
-/// came back: somebody must see to that visitor.
+/// The kiosk took a code, or who somebody is, while the network was down, told the visitor that it is not confirmed yet, and was
+/// refused when it came back: somebody must see to that visitor.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ScanRefused {
     /// The visit behind the code, if there is one.
@@ -138,12 +140,12 @@ impl Command for RevokeKiosk {
     }
 }
 
-/// Writes down that a code which the kiosk had kept was refused. The server does it for the kiosk, whatever becomes of the
+/// Writes down that what the kiosk had kept was refused. The server does it for the kiosk, whatever becomes of the
 /// kiosk afterwards.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordScanRefusal {
-    /// What was scanned or typed.
+    /// What was scanned or typed; empty for who came without.
     pub code: String,
     /// What for.
     pub scan: Scan,

@@ -241,6 +241,7 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<visit::ChangeVisit>();
     v.command::<visit::RescheduleAppointment>();
     v.command::<visit::CancelVisit>();
+    v.command::<visit::AddVisitors>();
     v.command::<visit::RemindVisitor>();
     v.command::<visit::CorrectVisit>();
     v.command::<visit::ReceiveVisitor>();

@@ -121,6 +121,7 @@ const LISTED: &[(&str, u16)] = &[
     ("visit.not_checked_out", 409),
     ("visit.not_named", 409),
     ("visit.not_over", 409),
+    ("visit.not_screened", 403),
     ("visit.notice_gone", 410),
     ("visit.own_only", 403),
     ("visit.unknown_code", 404),

@@ -10,12 +10,14 @@ mod after;
 mod appointment;
 mod at_kiosk;
 mod commands;
+mod companions;
 mod correction;
 mod hours;
 mod kiosk_v1;
 mod reminder;
 #[cfg(test)]
 mod tests;
+mod undated;
 mod v1;
 
 use serde::{Deserialize, Serialize};
@@ -25,9 +27,11 @@ pub use self::after::*;
 pub use self::appointment::*;
 pub use self::at_kiosk::*;
 pub use self::commands::*;
+pub use self::companions::*;
 pub use self::correction::*;
 use self::kiosk_v1::{CheckedInV1, WalkedInV1};
 pub use self::reminder::*;
+use self::undated::{MatchedV1, WalkedInV2};
 use self::v1::{ChangedV1, RegisteredV1};
 use crate::command::{Aggregate, On, Rejection};
 use crate::context::Context;
@@ -60,13 +64,15 @@ events! {
         Reminded = "visit.reminded" v 1;
         Corrected = "visit.corrected" v 1;
         Cancelled = "visit.cancelled" v 1;
+        VisitorAdded = "visit.visitor_added" v 1;
         CheckedIn = "visit.checked_in" v 2, was CheckedInV1 v 1;
         CheckedOut = "visit.checked_out" v 1;
-        WalkedIn = "visit.walked_in" v 2, was WalkedInV1 v 1;
+        WalkedIn = "visit.walked_in" v 3, was WalkedInV2 v 2, was WalkedInV1 v 1;
         Announced = "visit.announced" v 1;
         Escalated = "visit.escalated" v 1;
         Acknowledged = "visit.acknowledged" v 1;
-        Matched = "visit.matched" v 1;
+        Matched = "visit.matched" v 2, was MatchedV1 v 1;
+        ScreeningFailed = "visit.screening_failed" v 1;
         Overridden = "visit.overridden" v 1;
         TurnedAway = "visit.turned_away" v 1;
         ErasureOrdered = "visit.erasure_ordered" v 1;
@@ -241,6 +247,8 @@ pub struct WalkedIn {
     pub answers: Option<Sealed<Answers>>,
     /// What they agreed to, where the reception asks for that.
     pub consent: Option<Agreed>,
+    /// Civil day; old records do not say it.
+    pub day: Option<Date>,
 }
 
 codes! {
@@ -334,6 +342,7 @@ impl Aggregate for Visit {
                 self.takes_place(e.location, e.starts_at_us, e.ends_at_us, e.weekdays);
                 self.take_code(e.code.secret_hash, e.code.passcode);
             }
+            VisitEvent::VisitorAdded(e) => self.appointment = e.appointment,
             VisitEvent::Reminded(e) => self.reminded_of_us = Some(e.starts_at_us),
             VisitEvent::Corrected(e) => e.visitor.into_iter().for_each(|visitor| self.is_now(visitor)),
             VisitEvent::Cancelled(_) => self.status = Some(VisitStatus::Cancelled),
@@ -346,6 +355,7 @@ impl Aggregate for Visit {
                 self.status = Some(VisitStatus::CheckedIn);
                 self.is_now(e.visitor);
                 (self.host_id, self.location) = (e.host_id.unwrap_or_default(), e.location);
+                self.came_on = e.day;
                 self.take_code([0; 32], e.passcode);
             }
             after => self.follow(after),
@@ -375,8 +385,16 @@ impl Visit {
                     self.wait(visitor, e.location);
                 }
                 if e.moment == MatchMoment::Arrived {
-                    self.after.held_for = e.entries;
+                    (self.after.held_for, self.after.held_on) = (e.entries, e.day);
+                    self.after.escalated = false;
                 }
+            }
+            VisitEvent::ScreeningFailed(e) => {
+                if let Some(visitor) = e.visitor {
+                    self.wait(visitor, e.location);
+                }
+                (self.after.unscreened, self.after.held_on) = (true, Some(e.day));
+                self.after.escalated = false;
             }
             VisitEvent::TurnedAway(_) => self.status = Some(VisitStatus::TurnedAway),
             VisitEvent::ErasureOrdered(_) => self.erasure_ordered = true,

@@ -85,7 +85,7 @@
     return answer;
   }
 
-  /** Sends, and shows what came of it: an answer, "not confirmed" for a code that is kept, or "not sent". */
+  /** Sends, and shows what came of it: an answer, "not confirmed" for what is kept, or "not sent" where nothing can be. */
   async function deliver(action, fields) {
     try {
       const answer = await post(action, fields);
@@ -93,8 +93,10 @@
       if (answer.status === 401) await forget();
       swap(html);
     } catch {
-      const isScan = fields.some(([name]) => name === "code");
-      const kept = isScan ? await kiosk.held?.keep(action, fields).catch(() => undefined) : undefined;
+      const kept = await kiosk.held?.keep(action, fields).catch(() => undefined);
+      // Whoever came without a code gets a number for leaving only from the server.
+      const isWalkIn = !fields.some(([name]) => name === "code");
+      for (const note of body.querySelectorAll("[data-held-walk-in]")) note.hidden = !isWalkIn;
       over(kept === undefined ? "offline" : "held");
       body.dataset.held = kept ?? "";
       waits();

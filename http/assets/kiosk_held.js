@@ -1,4 +1,4 @@
-// What a kiosk could not send: codes that visitors showed while the network was down. Sealed with a key that leaves this
+// What a kiosk could not send: codes that visitors showed, and forms that they filled in, while the network was down. Sealed with a key that leaves this
 // browser in no way (AES-GCM, not extractable), sent in their order with the key that they were first sent with, so that
 // what has arrived after all is not done twice.
 "use strict";

@@ -5,10 +5,13 @@
 {
   const slot = document.querySelector("[data-reception]");
   const KINDS = [
-    "walked_in", "checked_in", "announced", "escalated", "acknowledged", "matched", "overridden", "turned_away",
-    "checked_out", "cancelled",
+    "walked_in", "checked_in", "announced", "escalated", "acknowledged", "matched", "screening_failed", "overridden",
+    "turned_away", "checked_out", "cancelled",
   ];
+  /** Where the server has no stream for this page, the page asks. */
+  const AGAIN_MS = 30_000;
   let source;
+  let again;
   let asked = 0;
   let shown = "";
 
@@ -32,9 +35,14 @@
   // Browsers open few connections to a host, so a page that nobody looks at has none.
   function follow() {
     source?.close();
+    clearTimeout(again);
     if (document.hidden) return;
     show();
     source = new EventSource("/v1/events/stream?visits=mine");
+    // A browser comes back by itself to a connection that was lost, not to one that was refused.
+    source.addEventListener("error", ({ target }) => {
+      if (target === source && target.readyState === EventSource.CLOSED) again = setTimeout(follow, AGAIN_MS);
+    });
     for (const kind of KINDS) source.addEventListener(`visit.${kind}`, show);
   }
 

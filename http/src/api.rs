@@ -19,6 +19,7 @@ use keiin_domain::factor::ResetFactor;
 use keiin_domain::mail::SendMailAgain;
 use keiin_domain::member::password::ChangePassword;
 use keiin_domain::member::{AcceptInvitation, ReinstateMember};
+use keiin_domain::visit::AddVisitors;
 use keiin_projections::query::{Param, Params};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -270,13 +271,15 @@ async fn answer(app: &App, entry: &Entry, principal: &Principal, done: Done) -> 
     let passes: Vec<Value> = passes
         .map(|(_, text)| json!({ "secret": text, "link": format!("{}/pass/{text}", app.public_url()) }))
         .collect();
-    if passes.len() > 1 {
+    let adds = entry.name == AddVisitors::NAME;
+    if passes.len() > 1 || adds {
         // In the order of the visitors.
         body["passes"] = passes.into();
     }
     for (kind, text) in &done.secrets {
         let page = match *kind {
-            // The first visitor's is the object's.
+            // The first visitor's is the object's; who was added later has none of it.
+            "pas" if adds => continue,
             "pas" if body.get("secret").is_some() => continue,
             "pas" => "pass",
             "cal" => {

@@ -375,7 +375,7 @@ async fn finish(
     let next = next.replace("{id}", answer["id"].as_str().unwrap_or(""));
     let next = if is_local(&next) { next.as_str() } else { "/" };
     let (path, query) = next.split_once('?').unwrap_or((next, ""));
-    let once = ["secret", "recovery_codes"].iter().any(|name| answer.get(*name).is_some());
+    let once = ["secret", "passes", "recovery_codes"].iter().any(|name| answer.get(*name).is_some());
     let Some((page, path_params)) = page_at(path).filter(|_| once && !fragment) else {
         return Ok(redirect(next, fragment));
     };

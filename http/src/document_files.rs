@@ -8,35 +8,27 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use keiin_domain::command::Fault;
 use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::document::{DocumentStatus, DocumentType};
 use keiin_domain::role::Permission;
-use keiin_formats::csv::{Encoding, Language, Row, documents};
+use keiin_formats::csv::{Row, documents};
 use keiin_formats::pint::{self, Edition, Parties};
 use keiin_projections::document::{DocumentView, ListDocuments};
-use keiin_projections::query::{Kind, MAX_LIMIT, Param, Query};
-use serde_json::json;
+use keiin_projections::query::{Kind, Param, Query};
 
 use crate::api::{self, Path, PathParams, query_string};
 use crate::app::App;
 use crate::ledger::{download, reader};
-use crate::locale::Lang;
+use crate::listing_file::{self, Wanted};
 use crate::paper;
 use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::serve::Peer;
 use crate::session_api::Operation;
 
 const READ: Permission = Permission("document.read");
-/// Documents of one file. What is more is asked for in parts, by date.
-const MOST: usize = 50_000;
-const CSV: &[Param] = &[
-    Param { name: "encoding", kind: Kind::OneOf(&["utf8_bom", "cp932", "utf8"]) },
-    Param { name: "check", kind: Kind::OneOf(&["true"]) },
-];
 const PINT: &[Param] = &[Param { name: "edition", kind: Kind::OneOf(&["billing3", "pint1"]) }];
 
 /// Operations of this file.
@@ -71,42 +63,17 @@ pub fn router() -> Router<Arc<App>> {
 
 /// All documents that fit, the newest first.
 pub fn all(app: &App, principal: &Principal, params: BTreeMap<String, String>) -> Result<Vec<DocumentView>, Problem> {
-    let mut params = api::params(params, &[ListDocuments::PARAMS])?;
-    params.0.insert("limit".into(), MAX_LIMIT.to_string());
-    let mut found = vec![];
-    loop {
-        let page = ListDocuments::page(&app.read, &principal.who(), &params)?;
-        found.extend(page.items);
-        if found.len() > MOST {
-            return Err(Problem::at("document.too_many", "/from"));
-        }
-        let Some(next) = page.next else { return Ok(found) };
-        params.0.insert("cursor".into(), next);
-    }
+    listing_file::all(params, ListDocuments::PARAMS, |params| ListDocuments::page(&app.read, &principal.who(), params))
 }
 
 /// The list as a table. With `check`, which characters the encoding cannot write, instead of the file.
 async fn csv(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
     let (principal, _) = reader(&app, &head, READ, "list_documents_csv").await?;
     let mut params = query_string(head.uri.query().unwrap_or(""))?;
-    let own = CSV.iter().filter_map(|param| params.remove_entry(param.name)).collect();
-    let own = api::params(own, &[CSV])?;
-    let encoding = match own.text("encoding") {
-        Some("cp932") => Encoding::Cp932,
-        Some("utf8") => Encoding::Utf8,
-        _ => Encoding::Utf8Bom,
-    };
-    let language = if Peer::of(&head).lang == Lang::Ja { Language::Ja } else { Language::En };
+    let wanted = Wanted::take(&head, &mut params)?;
     let found = all(&app, &principal, params)?;
     let rows = found.into_iter().map(row).collect::<Result<Vec<_>, Problem>>()?;
-    let file = documents(&rows, language).write(encoding);
-    if own.text("check").is_some() {
-        let lost = file.unmappable.iter();
-        let lost = lost.map(|one| json!({ "row": one.row, "column": one.column, "character": one.character }));
-        return Ok(axum::Json(json!({ "unmappable": lost.collect::<Vec<_>>() })).into_response());
-    }
-    let kind = if encoding == Encoding::Cp932 { "text/csv; charset=windows-31j" } else { "text/csv; charset=utf-8" };
-    Ok(download(file.bytes, kind, "attachment; filename=\"documents.csv\""))
+    Ok(wanted.answer(&documents(&rows, wanted.language), "attachment; filename=\"documents.csv\""))
 }
 
 /// A document as a row of the list.

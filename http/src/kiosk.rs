@@ -13,7 +13,7 @@ use axum::routing::{get, post};
 use keiin_domain::command::Command;
 use keiin_domain::kiosk::{Kiosk, RecordScanRefusal, Scan};
 use keiin_domain::reception::Reception;
-use keiin_domain::visit::{CheckIn, CheckOut, Visit, WalkIn};
+use keiin_domain::visit::{ASK_RECEPTION, CheckIn, CheckOut, NOT_SCREENED, Visit, WalkIn};
 use keiin_projections::reception::{FlowView, ReceptionView};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -181,7 +181,13 @@ async fn form<C: Command>(
         }
         Err(problem) => {
             let asks = what == "in" && is_about_answers(&problem);
-            let view = if asks { "ask" } else { what };
+            let view = if asks {
+                "ask"
+            } else if is_told(&problem) {
+                "wait"
+            } else {
+                what
+            };
             context["params"] = if view == "in" { json!({}) } else { json!({ "view": view }) };
             let is_news = !asks || values.contains_key("_asked");
             context["values"] = json!(values);
@@ -215,7 +221,9 @@ async fn sent<C: Command>(
             serde_json::from_slice(&bytes).map_err(Problem::failed)
         }
         Err(problem) => {
-            if let Some((taken_at_us, scan)) = kept.zip(Scan::from_name(C::NAME)).filter(|_| is_final(&problem)) {
+            if let Some((taken_at_us, scan)) =
+                kept.zip(Scan::from_name(C::NAME)).filter(|_| is_final(&problem) && !is_told(&problem))
+            {
                 let code = hidden("code").unwrap_or("").to_owned();
                 let refusal = RecordScanRefusal { code, scan, refusal: problem.code.into(), taken_at_us };
                 // Sent again after an answer that was lost, it is the same refusal.
@@ -231,6 +239,11 @@ async fn sent<C: Command>(
 /// Will it be refused again, however often it is sent?
 fn is_final(problem: &Problem) -> bool {
     problem.status.is_client_error() && !matches!(problem.status.as_u16(), 401 | 429)
+}
+
+/// Does the reception know already that somebody waits, by the visit itself?
+fn is_told(problem: &Problem) -> bool {
+    [ASK_RECEPTION, NOT_SCREENED].contains(&problem.code)
 }
 
 /// A question of the page.

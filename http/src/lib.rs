@@ -39,6 +39,7 @@ pub mod ledger;
 pub mod legal;
 pub mod limit;
 pub mod link;
+pub mod listing_file;
 pub mod locale;
 pub mod lockout;
 pub mod look;

@@ -5,8 +5,8 @@
 use keiin_domain::blocklist::RemoveFromBlocklist;
 use keiin_domain::command::{Aggregate, Command};
 use keiin_domain::visit::{
-    ASK_RECEPTION, AnnounceVisitor, ChangeVisit, CheckIn, EraseVisitor, EscalateVisit, LetVisitorIn, ReceiveVisitor,
-    RegisterVisit, RetireVisitor, ScreenVisitor, Visit, WalkIn,
+    ASK_RECEPTION, AddVisitors, AnnounceVisitor, ChangeVisit, CheckIn, EraseVisitor, EscalateVisit, LetVisitorIn,
+    NOT_SCREENED, ReceiveVisitor, RegisterVisit, RetireVisitor, ScreenVisitor, Visit, WalkIn,
 };
 use keiin_eventlog::record::Leaf;
 use keiin_eventlog::store::Span;
@@ -26,7 +26,7 @@ const ROUND: usize = 200;
 pub async fn follow(app: &App, command: &str, ledger: Uuid, done: &Result<Done, Problem>, now_us: i64) {
     let followed = match done {
         Ok(done) => follow_up(app, command, ledger, done, now_us).await,
-        Err(why) if why.code == ASK_RECEPTION => escalate(app, now_us).await,
+        Err(why) if [ASK_RECEPTION, NOT_SCREENED].contains(&why.code) => escalate(app, now_us).await,
         Err(_) => Ok(()),
     };
     if let Err(problem) = followed {
@@ -36,7 +36,7 @@ pub async fn follow(app: &App, command: &str, ledger: Uuid, done: &Result<Done, 
 
 async fn follow_up(app: &App, command: &str, ledger: Uuid, done: &Done, now_us: i64) -> Result<(), Problem> {
     let comes_in = [CheckIn::NAME, WalkIn::NAME, ReceiveVisitor::NAME, LetVisitorIn::NAME];
-    let names = [RegisterVisit::NAME, ChangeVisit::NAME];
+    let names = [RegisterVisit::NAME, ChangeVisit::NAME, AddVisitors::NAME];
     let Some(span) = done.span else { return Ok(()) };
     if comes_in.contains(&command) {
         let call = Call { cause: Some(span.last), ..Call::internal(now_us).on(done.id) };
@@ -58,13 +58,15 @@ async fn follow_up(app: &App, command: &str, ledger: Uuid, done: &Done, now_us: 
     Ok(())
 }
 
-/// Compares the visitors of new and changed visits, all that an append made, with the blocklist.
+/// Compares the visitors of new and changed visits, all that an append made, with the blocklist. That somebody else comes, too,
+/// says nothing new of who came before.
 pub async fn screen(app: &App, ledger: Uuid, span: Span, now_us: i64) -> Result<(), Problem> {
     let records = app.log.read(ledger, span.first, (span.last - span.first + 1) as usize).await?;
     let mut visits: Vec<Uuid> = vec![];
     for record in &records {
         let leaf = Leaf::decode(&record.leaf).map_err(Problem::failed)?;
-        if leaf.stream.kind == Visit::STREAM && !visits.contains(&leaf.stream.id) {
+        let is_new = leaf.stream.kind == Visit::STREAM && leaf.event_kind != "visit.visitor_added";
+        if is_new && !visits.contains(&leaf.stream.id) {
             visits.push(leaf.stream.id);
         }
     }

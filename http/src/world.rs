@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use keiin_domain::context::World;
+use keiin_domain::context::{Unavailable, World};
 use keiin_domain::terms::Text;
 use keiin_domain::webhook::{SigningKeys, WebhookKind};
 use keiin_domain::{access_token, authorization};
@@ -154,6 +154,13 @@ impl World for Minted<'_> {
     fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid> {
         let subject = self.vault.find_subject(self.ledger, namespace, fact);
         self.or_fail(subject, None)
+    }
+
+    fn try_known_subject(&mut self, namespace: &'static str, fact: &str) -> Result<Option<Uuid>, Unavailable> {
+        self.vault.find_subject(self.ledger, namespace, fact).map_err(|error| {
+            tracing::warn!(%error, namespace, "the vault cannot say whether it knows somebody");
+            Unavailable
+        })
     }
 
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {

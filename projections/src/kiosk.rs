@@ -156,7 +156,7 @@ pub struct ScanRefusalView {
     pub kiosk: Named,
     /// Where the kiosk stands.
     pub location: String,
-    /// `check_in` or `check_out`.
+    /// `check_in`, `check_out` or `walk_in`.
     pub scan: String,
     /// The visit behind the code; absent where there is none. Its name is the visitor's.
     #[serde(skip_serializing_if = "Option::is_none")]

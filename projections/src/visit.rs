@@ -15,7 +15,7 @@ use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::reception::{Agreed, Answers};
 use keiin_domain::role::{Permission, Role};
 use keiin_domain::sealed::{Person, Sealed};
-use keiin_domain::visit::{CO_HOSTS_MAX, Matched, VISITORS_MAX, Visit, VisitEvent, Weekday, reminds_at_us};
+use keiin_domain::visit::{CO_HOSTS_MAX, Matched, ScreeningFailed, VISITORS_MAX, Visit, VisitEvent, Weekday};
 use keiin_eventlog::record::Hash;
 use uuid::Uuid;
 
@@ -54,7 +54,9 @@ pub static VISITS: Table = Table {
         text("weekdays"),
         int("over_at"),
         int("sequence"),
-        int("remind_at"),
+        int("first_at"),
+        int("planned_at"),
+        int("reminded_of"),
         text("state"),
         int("arrived_at"),
         int("left_at"),
@@ -70,7 +72,7 @@ pub static VISITS: Table = Table {
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "state, over_at", "state, remind_at", "host_id, since", "appointment_id"],
+    indexes: &["since", "state, over_at", "host_id, since", "appointment_id"],
     only_grows: false,
 };
 
@@ -84,7 +86,7 @@ pub static HOSTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "visit", revision: 2, tables: &[&VISITS, &HOSTS], fold };
+pub const PROJECTION: Projection = Projection { name: "visit", revision: 3, tables: &[&VISITS, &HOSTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Visit::STREAM {
@@ -98,9 +100,7 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             let mut columns = visitor(&e.visitor, keys);
             columns.extend(plan(fact, e.location, e.starts_at_us, e.ends_at_us, &e.weekdays));
             columns.extend([("host_id", cell(e.host_id)), ("registered_by", cell(e.registered_by))]);
-            let place = e.appointment.iter().position(|visit| *visit == fact.leaf.stream.id);
-            columns.push(("appointment_id", cell(e.appointment.first().copied())));
-            columns.push(("appointment_place", cell(place.map(|place| place as u64))));
+            columns.extend(appointment(fact, &e.appointment));
             columns.push(("language", cell(e.language.map(|language| language.name()))));
             columns.extend([("state", cell("expected")), ("walk_in", cell(false)), ("late", cell(false))]);
             columns.push(("sequence", cell(0u32)));
@@ -120,7 +120,8 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             out.changed(&VISITS, fact, plan(fact, e.location, e.starts_at_us, e.ends_at_us, &e.weekdays));
             out.add(&VISITS, [fact.id()], "sequence", 1);
         }
-        VisitEvent::Reminded(_) => out.changed(&VISITS, fact, [("remind_at", cell(None::<i64>))]),
+        VisitEvent::VisitorAdded(e) => out.changed(&VISITS, fact, appointment(fact, &e.appointment)),
+        VisitEvent::Reminded(e) => out.changed(&VISITS, fact, [("reminded_of", cell(e.starts_at_us))]),
         VisitEvent::Corrected(e) => {
             let mut columns = e.visitor.map_or(vec![], |right| visitor(&right, keys));
             columns.push(("correction", cell(e.reason)));
@@ -154,7 +155,8 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             columns.extend([("state", cell("arrived")), ("walk_in", cell(true)), ("late", cell(false))]);
             out.born(&VISITS, fact, columns);
         }
-        VisitEvent::Matched(Matched { visitor: Some(sealed), location, .. }) => {
+        VisitEvent::Matched(Matched { visitor: Some(sealed), location, .. })
+        | VisitEvent::ScreeningFailed(ScreeningFailed { visitor: Some(sealed), location, .. }) => {
             let mut columns = visitor(&sealed, keys);
             columns.extend([("since", now.clone()), ("starts_at", now), ("location", cell(location))]);
             columns.extend([("state", cell("held")), ("walk_in", cell(true)), ("late", cell(false))]);
@@ -181,6 +183,15 @@ fn visitor(sealed: &Sealed<Person>, keys: &Opener) -> Columns {
     ]
 }
 
+/// Who else comes, and which of them this visit is.
+fn appointment(fact: &Fact, visits: &[Uuid]) -> Columns {
+    let place = visits.iter().position(|visit| *visit == fact.leaf.stream.id);
+    vec![
+        ("appointment_id", cell(visits.first().copied())),
+        ("appointment_place", cell(place.map(|place| place as u64))),
+    ]
+}
+
 /// What the reception asked, and what was agreed to.
 fn said(answers: &Option<Sealed<Answers>>, consent: &Option<Agreed>, keys: &Opener) -> Columns {
     let answers = answers.as_ref().and_then(|sealed| sealed.open(keys)).map(|opened| json(&opened.answers));
@@ -188,10 +199,10 @@ fn said(answers: &Option<Sealed<Answers>>, consent: &Option<Agreed>, keys: &Open
     vec![("answers", cell(answers)), ("consent", cell(consent))]
 }
 
-/// Time and place, and when the visitor is reminded: not of what is registered or moved when that time is over, because a
-/// pass goes out with the day on it.
+/// Time and place; of a period pass also when it lets in first. When that was said is kept for reminders.
 fn plan(fact: &Fact, location: String, starts_at_us: i64, ends_at_us: i64, weekdays: &[Weekday]) -> Columns {
-    let remind_at = Some(reminds_at_us(starts_at_us)).filter(|at| fact.time_us() < *at);
+    let planned = Visit { starts_at_us, ends_at_us, weekdays: weekdays.to_vec(), ..Visit::default() };
+    let first_at = planned.next_hours(planned.first_day()).map_or(starts_at_us, |hours| hours.start);
     let weekdays: Vec<&str> = weekdays.iter().map(|day| day.name()).collect();
     vec![
         ("location", cell(location)),
@@ -200,7 +211,8 @@ fn plan(fact: &Fact, location: String, starts_at_us: i64, ends_at_us: i64, weekd
         ("ends_at", cell(ends_at_us)),
         ("weekdays", cell(weekdays.join(" "))),
         ("over_at", cell(day_start_us(Date::at(ends_at_us - 1, ZONE_S).plus(1)))),
-        ("remind_at", cell(remind_at)),
+        ("first_at", cell(first_at)),
+        ("planned_at", cell(fact.time_us())),
     ]
 }
 

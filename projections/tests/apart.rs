@@ -199,7 +199,7 @@ async fn without_the_companys_filter_only_its_rows_come_back_and_change() {
 
     // What every list shows, asked without "of this company".
     let (visits, refusals) = (visit::from(), kiosk::refusals());
-    let (history, waiting) = (visit::history_from(), visit::waiting_from(true));
+    let (history, waiting) = (visit::history_from(), visit::waiting_from(true, true));
     let lists: [(&str, &str); 34] = [
         ("list_accounts", account::FROM),
         ("list_applications", application::FROM),

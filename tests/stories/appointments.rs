@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,12 +12,12 @@ use keiin_tests::{Answer, Call, Company, Credential, Deployment, Server, authlib
 use serde_json::{Value, json};
 
 /// A kiosk at this place.
-fn kiosk(company: &Company, location: &str) -> Credential {
+pub(crate) fn kiosk(company: &Company, location: &str) -> Credential {
     let kiosk = company.ok(Call::new("POST", "/v1/kiosks").json(&json!({ "name": location, "location": location })));
     Credential::Bearer(text(&kiosk, "secret"))
 }
 
-fn at_kiosk(company: &Company, kiosk: &Credential, what: &str, code: &str) -> Answer {
+pub(crate) fn at_kiosk(company: &Company, kiosk: &Credential, what: &str, code: &str) -> Answer {
     let call = Call::new("POST", &format!("/v1/kiosk/{what}")).json(&json!({ "code": code }));
     company.client.send(&kiosk.on(call))
 }
@@ -30,7 +29,7 @@ fn refusal(answer: Answer) -> (u16, String, Value) {
 }
 
 /// Monday, 2026-11-02, 09:00 to 10:00 in Japan.
-fn nine_to_ten(company: &Company) -> Value {
+pub(crate) fn nine_to_ten(company: &Company) -> Value {
     json!({
         "visitor_name": "𠮷田 一郎", "visitor_kana": "ﾖｼﾀﾞ ｲﾁﾛｳ", "visitor_email": "yoshida@example.jp",
         "host_id": company.owner, "location": "本社",
@@ -38,23 +37,23 @@ fn nine_to_ten(company: &Company) -> Value {
     })
 }
 
-fn with(mut body: Value, more: Value) -> Value {
+pub(crate) fn with(mut body: Value, more: Value) -> Value {
     let more = more.as_object().expect("an object").clone();
     body.as_object_mut().expect("an object").extend(more);
     body
 }
 
-fn register(company: &Company, body: &Value) -> Value {
+pub(crate) fn register(company: &Company, body: &Value) -> Value {
     company.ok(Call::new("POST", "/v1/visits").json(body))
 }
 
-fn change(company: &Company, visit: &str, part: &str, method: &str, body: &Value) -> Answer {
+pub(crate) fn change(company: &Company, visit: &str, part: &str, method: &str, body: &Value) -> Answer {
     let path = format!("/v1/visits/{visit}");
     company.send(Call::new(method, &format!("{path}{part}")).if_match(&company.etag(&path)).json(body))
 }
 
 /// The server again, at this time in Japan.
-fn at(time: &str, deployment: &Deployment, company: &Company) -> (Server, Company) {
+pub(crate) fn at(time: &str, deployment: &Deployment, company: &Company) -> (Server, Company) {
     let us = keiin_domain::date::parse_instant(&format!("{time}+09:00")).expect("RFC 3339");
     let utc = keiin_domain::date::instant(us).replace('T', " ").replace('Z', "");
     let server = Server::serve_at(&format!("@{utc}"), &deployment.data());
@@ -211,7 +210,7 @@ fn parsed(file: &[u8]) -> Value {
 }
 
 /// A file of a mail: its type and its bytes.
-fn file(mail: &Value, name: &str) -> (String, Vec<u8>) {
+pub(crate) fn file(mail: &Value, name: &str) -> (String, Vec<u8>) {
     let files = mail["files"].as_array().expect("a list");
     let file = files.iter().find(|file| file["name"] == name).unwrap_or_else(|| panic!("no {name} in {mail}"));
     (text(file, "type"), BASE64.decode(text(file, "base64")).expect("Base64"))
@@ -283,7 +282,7 @@ fn rn_01_the_pass_comes_by_mail_with_a_calendar_file() {
 }
 
 /// Reads a QR code's picture with zbar, which others wrote.
-fn read_qr(png: &[u8]) -> String {
+pub(crate) fn read_qr(png: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("pass.png");
     std::fs::write(&path, png).expect("the picture is written");
@@ -354,43 +353,54 @@ fn a_feed_has_a_secret_address_and_shows_ones_own_visits_only() {
     }
 }
 
-/// The server sleeps over the time of the reminder, twice; each visitor of tomorrow gets one mail, the cancelled none.
+/// Who joins later has a pass and a mail of their own, sees the others, and can be taken out again.
 #[test]
-fn a_reminder_goes_out_once_on_the_day_before_also_after_a_stop() {
+fn rn_01_visitors_join_an_appointment_later() {
+    let smtp = Smtp::plain(0);
     let deployment = Deployment::new();
-    let server = Server::serve_at("@2026-10-30 03:00:00", &deployment.data());
-    let company = Company::sign_up(&server, "tomorrow");
-    let comes = text(&register(&company, &nine_to_ten(&company)), "id");
-    let quiet = text(&register(&company, &with(nine_to_ten(&company), json!({ "visitor_email": "" }))), "id");
-    let off = text(&register(&company, &nine_to_ten(&company)), "id");
-    change(&company, &off, "/cancel", "POST", &json!({})).expect(200);
-    drop(server);
-    let reminders = |company: &Company| {
-        let list = company.get("/v1/mails?template=visit_reminder");
-        list["items"].as_array().expect("a list").clone()
-    };
-    // 08:00 on the day before in Japan, and from then on until after nine: nothing is due yet.
-    let (server, company) = at("2026-11-01T08:59:00", &deployment, &company);
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(reminders(&company), Vec::<Value>::new());
-    drop(server);
-    for time in ["2026-11-01T20:00:00", "2026-11-01T21:00:00"] {
-        let (server, company) = at(time, &deployment, &company);
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
-        while reminders(&company).is_empty() && std::time::Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let found = reminders(&company);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(
-            (&found[0]["object"]["id"], &found[0]["to"]["email"]),
-            (&json!(comes), &json!("yoshida@example.jp"))
-        );
-        assert!(text(&found[0], "subject").starts_with("明日: "), "{}", found[0]);
-        assert_eq!(company.get("/v1/events?kind=visit.reminded")["items"].as_array().map(Vec::len), Some(1));
-        assert_eq!(company.get(&format!("/v1/visits/{quiet}"))["status"], "expected");
-        drop(server);
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "joins");
+    assert_eq!(server.stop(), 0);
+    deployment.mail_to(smtp.port, "none", "");
+    let server = deployment.serve();
+    let company = company.at(&server);
+    let (anna, anna_login) = company.new_member("member");
+    let first = register(&company, &with(company.visit_body(), json!({ "co_hosts": [anna] })));
+    let id = text(&first, "id");
+    let more = json!({ "companions": [
+        { "name": "Robert Brown", "email": "robert@example.jp", "language": "en" }, { "name": "鈴木 一郎", "email": "suzuki@example.jp" },
+    ] });
+    let (etag, path) = (company.etag(&format!("/v1/visits/{id}")), format!("/v1/visits/{id}/companions"));
+    let joined = anna_login.on(Call::new("POST", &path).if_match(&etag).json(&more));
+    let joined = company.client.send(&joined).expect(200).json();
+    let (passes, companions) =
+        (joined["passes"].as_array().expect("passes"), joined["companions"].as_array().expect("a list"));
+    assert_eq!((passes.len(), joined.get("secret")), (2, None), "the first visitor's pass stays theirs: {joined}");
+    let names: Vec<String> = companions.iter().map(|one| text(&one["visitor"], "name")).collect();
+    assert_eq!(names, ["Robert Brown", "鈴木 一郎"]);
+    for (address, pass) in ["robert@example.jp", "suzuki@example.jp"].iter().zip(passes) {
+        let mail = smtp.next_to(address);
+        assert!(text(&mail, "body").contains(&text(pass, "link")), "{mail}");
+        assert_eq!(read_qr(&file(&mail, "pass.png").1), text(pass, "secret"));
     }
+    let theirs = company.get(&format!("/v1/visits/{}", text(&companions[0], "id")));
+    assert_eq!((&theirs["appointment_id"], theirs["companions"].as_array().map(Vec::len)), (&json!(id), Some(2)));
+    assert_eq!((&theirs["host"], &theirs["registered_by"]["id"]), (&first["host"], &json!(anna)));
+
+    // One of them cannot come: their code lets nobody in, and they hear of it.
+    let robert = text(&companions[0], "id");
+    change(&company, &robert, "/cancel", "POST", &json!({})).expect(200);
+    let mail = smtp.next_to("robert@example.jp");
+    assert!(text(&mail["headers"], "subject").starts_with("Cancelled"), "{mail}");
+    let to =
+        json!({ "location": "本社", "starts_at": "2031-04-02T09:00:00+09:00", "ends_at": "2031-04-02T10:00:00+09:00" });
+    change(&company, &id, "/schedule", "PUT", &to).expect(200);
+    let suzuki = company.get(&format!("/v1/visits/{}", text(&companions[1], "id")));
+    assert_eq!(
+        (&suzuki["starts_at"], &suzuki["sequence"]),
+        (&json!("2031-04-02T00:00:00Z"), &json!(1)),
+        "moved with the rest"
+    );
 }
 
 #[test]

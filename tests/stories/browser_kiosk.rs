@@ -3,9 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use keiin_tests::company::{PASSWORD, text};
+use keiin_tests::company::text;
 use keiin_tests::smtp::Smtp;
-use keiin_tests::{Browser, Call, Company, Credential, Deployment, Server, film, report};
+use keiin_tests::tablet::{is_content, pair, wait_for_number, wait_until_sent};
+use keiin_tests::{Browser, Call, Company, Deployment, Server, film, report};
 use serde_json::{Value, json};
 
 /// How often a pass is held up to the camera.
@@ -14,30 +15,6 @@ const PASSES: usize = 10;
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 /// Longest wait for what the server does by itself.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A browser that is a kiosk of the company.
-fn pair(company: &Company, browser: &Browser, server: &Server) -> String {
-    let (id, Credential::Bearer(secret)) = company.new_kiosk() else { panic!("a kiosk has a secret") };
-    browser.goto(&format!("{}/kiosk/pair/{secret}", server.url));
-    browser.wait_for("body[data-paired]");
-    id
-}
-
-fn number(browser: &Browser, name: &str) -> Option<f64> {
-    browser.eval_with("return document.body.dataset[arguments[0]]", vec![json!(name)]).as_str()?.parse().ok()
-}
-
-/// Waits until the page has put this down.
-fn wait_for_number(browser: &Browser, name: &str) -> f64 {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = number(browser, name) {
-            return found;
-        }
-        assert!(Instant::now() < deadline, "no {name}: {}", browser.screenshot("no-number").display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 fn hides(browser: &Browser, part: &str) -> bool {
     browser.eval_with("return document.querySelector(arguments[0]).hidden", vec![json!(part)]) == true
@@ -53,20 +30,6 @@ fn passcode(company: &Company, secret: &str) -> String {
     let page = company.client.get(&format!("/pass/{secret}")).expect(200).text();
     let rest = page.split("passcode num\">").nth(1).expect("the pass has a number");
     rest.split('<').next().expect("a number").to_owned()
-}
-
-/// No complaint but those about refusals and about a server that was away on purpose.
-fn is_content(browser: &Browser) {
-    let complaints: Vec<String> = browser
-        .console()
-        .into_iter()
-        .filter(|line| {
-            !["the server responded with a status of 4", "ERR_CONNECTION_REFUSED", "Failed to fetch"]
-                .iter()
-                .any(|on_purpose| line.contains(on_purpose))
-        })
-        .collect();
-    assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
 #[test]
@@ -135,10 +98,7 @@ fn a_language_is_changed_in_the_middle_of_a_sentence() {
     let browser = Browser::open("ja");
 
     // The owner says what is asked, by clicking.
-    browser.goto(&format!("{}/login?next=/reception", server.url));
-    browser.fill("[name=email]", "owner@words.example");
-    browser.fill("[name=password]", PASSWORD);
-    browser.click("main button[type=submit]");
+    browser.log_in(&server.url, "owner@words.example", "/reception");
     browser.wait_for("[data-questions]");
     browser.select("[name='questions.3.field']", "choice");
     for (field, text) in [
@@ -282,15 +242,6 @@ fn enter_cut_off(browser: &Browser, code: &str) {
     assert_eq!(browser.count(".face:not([hidden]) main .kiosk-done"), 0, "nobody says that they are checked in");
 }
 
-/// Waits until the tablet has sent all that it kept.
-fn wait_until_sent(browser: &Browser) {
-    let deadline = Instant::now() + PATIENCE;
-    while number(browser, "waiting") != Some(0.0) {
-        assert!(Instant::now() < deadline, "still waiting: {}", browser.screenshot("still-waiting").display());
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn rn_31_when_the_network_blinks_a_code_is_received_and_confirmed_once() {
     let deployment = Deployment::new();
@@ -345,6 +296,21 @@ fn rn_31_when_the_network_blinks_a_code_is_received_and_confirmed_once() {
     assert_eq!(count(&company, "visit.checked_in", &visit), 1, "exactly one");
     assert_eq!(company.get(&format!("/v1/visits/{visit}"))["status"], "arrived");
 
+    // Whoever has no code is asked to see the reception, and is written down when it is back, once, with the time of now.
+    assert_eq!(server.stop(), 0);
+    browser.goto(&format!("{url}/kiosk?view=walk_in"));
+    browser.fill(".face:not([hidden]) [name=visitor_name]", "飛込 次郎");
+    browser.click(".face:not([hidden]) form button[type=submit]");
+    browser.wait_for_text(".face:not([hidden]) [data-part=held] [data-held-walk-in]:not([hidden])", "受付");
+    browser.screenshot("kiosk-held-walk-in");
+    let server = Server::serve_again(&deployment.data(), &url);
+    let company = company.at(&server);
+    browser.wait_for(".face:not([hidden]) main .kiosk-done .passcode");
+    wait_until_sent(&browser);
+    let walked = company.get("/v1/visit_history?how=walk_in");
+    assert_eq!(walked["items"].as_array().map(Vec::len), Some(1), "{walked}");
+    assert_eq!(walked["items"][0]["visitor"]["name"], "飛込 次郎");
+
     // Cut off again, and the tablet was started anew meanwhile: the screens are there, and what was kept too.
     let path = format!("/v1/visits/{cancelled}");
     company.ok(Call::new("POST", &format!("{path}/cancel")).if_match(&company.etag(&path)).json(&json!({})));
@@ -364,10 +330,7 @@ fn rn_31_when_the_network_blinks_a_code_is_received_and_confirmed_once() {
     let refusal = &refusals["items"][0];
     assert_eq!((&refusal["visit"]["id"], &refusal["refusal"]), (&json!(cancelled), &json!("visit.cancelled")));
     let desk = Browser::open("ja");
-    desk.goto(&format!("{url}/login?next=/visits"));
-    desk.fill("[name=email]", "owner@blink.example");
-    desk.fill("[name=password]", PASSWORD);
-    desk.click("main button[type=submit]");
+    desk.log_in(&url, "owner@blink.example", "/visits");
     desk.wait_for_text("section.note", "確認できなかった受付");
     desk.wait_for_text("section.note", "of blink");
     desk.screenshot("visits-refused-ja");

@@ -1,25 +1,18 @@
 //! An appointment with companions and a co-host is registered, moved, cancelled, and a record corrected, as somebody clicks
 //! through it; a calendar address is made, and a list of visits imported, on a telephone and in English.
 
-use keiin_tests::company::PASSWORD;
 use keiin_tests::{Browser, Call, Company, Deployment};
 use serde_json::json;
 
 #[test]
-fn j7_an_appointment_from_its_form_to_its_correction() {
+fn an_appointment_from_its_form_to_its_correction() {
     let deployment = Deployment::new();
     let server = deployment.serve();
     let company = Company::sign_up(&server, "raihou");
     let anna = company.new_member("member").0;
     let browser = Browser::open("ja");
     let at = |path: &str| format!("{}{path}", server.url);
-    browser.goto(&at("/login"));
-    browser.fill("[name=email]", "owner@raihou.example");
-    browser.fill("[name=password]", PASSWORD);
-    browser.click("main button[type=submit]");
-    browser.wait_for(".figures");
-
-    browser.goto(&at("/visits"));
+    browser.log_in(&server.url, "owner@raihou.example", "/visits");
     browser.click(".page-head a[href='/visits/new']");
     browser.fill("[name=visitor_name]", "山本 さくら");
     browser.fill("[name=visitor_email]", "sakura@example.jp");
@@ -50,6 +43,20 @@ fn j7_an_appointment_from_its_form_to_its_correction() {
     let list = company.get("/v1/visits");
     assert_eq!(list["items"].as_array().map(Vec::len), Some(3));
     assert_eq!(list["items"][0]["weekdays"], json!(["mon", "wed"]));
+
+    // Somebody joins.
+    let first = list["items"].as_array().unwrap().iter().find(|v| v["visitor"]["name"] == "山本 さくら").unwrap();
+    browser.goto(&at(&format!("/visits/{}", first["id"].as_str().expect("an id"))));
+    let joins = "details:has(form[action$='/companions'])";
+    browser.click(&format!("{joins} > summary"));
+    browser.screenshot("visit_join_form");
+    browser.fill(&format!("{joins} [name='companions.0.name']"), "田辺 花");
+    browser.eval("document.querySelector(\"form[action$='/companions'] .save-bar button\").click()");
+    browser.wait_for(".flash-pass");
+    let passes = browser.texts(".flash-pass .secret b");
+    assert!(passes.len() == 1 && passes[0].contains("田辺 花"), "{passes:?}");
+    browser.screenshot("visit_joined");
+    browser.wait_for_text("[aria-labelledby=others]", "田辺 花");
 
     // The whole appointment moves; one of its visitors is called off, then the others.
     let first = list["items"].as_array().unwrap().iter().find(|v| v["visitor"]["name"] == "山本 さくら").unwrap();

@@ -22,7 +22,7 @@ const RULES: &[(&[&str], &[&str], &str)] = &[
         &["register_visit", "change_visit", "cancel_visit", "receive_visitor", "release_visitor"],
         "visit.own_only",
     ),
-    (&["member", "lawyer"], &["reschedule_appointment", "correct_visit"], "visit.own_only"),
+    (&["member", "lawyer"], &["reschedule_appointment", "correct_visit", "add_visitors"], "visit.own_only"),
     (&["member", "viewer", "lawyer"], &["get_visit"], "request.not_found"),
     // What is of all visits.
     (&["member", "lawyer"], &["acknowledge_visit"], "visit.own_only"),

@@ -160,6 +160,7 @@ fn where_nobody_answers_the_reception_is_told_once_also_after_a_stop() {
     let coming = json!({ "answer": "coming" });
     company.ok(Call::new("POST", &format!("/v1/visits/{answered}/acknowledge")).json(&coming));
     assert_eq!(count(&company, "visit.escalated"), 0);
+    company.settle();
     drop(server);
     // Not yet after four minutes, but after five; nobody was running when the time came.
     let server = Server::serve_at("@2026-11-02 00:03:50", &deployment.data());
@@ -245,20 +246,41 @@ fn whom_the_blocklist_names_the_kiosk_lets_nobody_know_and_nobody_in() {
     assert_eq!(company.get(&entry).get("value"), None);
     walk_in(&company, &kiosk, "タカハシ マコト").expect(201);
 
-    // When the list cannot be asked, nobody comes in.
+    // When the list cannot be asked, nobody comes in by themselves, and the reception is told of whoever waits.
     add("company", "株式会社 洪水").expect(201);
     let (id, secret) = visit(&company, &json!({}));
+    let (unlucky, pass) = visit(&company, &json!({}));
     let broken = |sql: &str| {
         let vault = Connection::open(deployment.data().join("vault.db")).expect("the vault opens");
         vault.busy_timeout(Duration::from_secs(10)).expect("it waits");
         vault.execute_batch(sql).expect("the table is there");
     };
     broken("ALTER TABLE fingerprint RENAME TO fingerprint_away");
-    assert!(check_in(&company, &kiosk, &secret).status >= 500);
-    assert!(walk_in(&company, &kiosk, "Somebody").status >= 500);
+    for _ in 0..2 {
+        assert_eq!(check_in(&company, &kiosk, &secret).expect(403).code(), "visit.not_screened");
+    }
+    assert_eq!(check_in(&company, &kiosk, &pass).expect(403).code(), "visit.not_screened");
+    assert_eq!(walk_in(&company, &kiosk, "Somebody").expect(403).code(), "visit.not_screened");
+    assert_eq!(count(&company, "visit.screening_failed"), 3, "once for each visitor");
+    let waiting = company.get("/v1/waiting_visits");
+    let why = waiting["items"].as_array().expect("a list").iter().filter(|visit| visit["why"] == "not_screened");
+    let why: Vec<(String, String)> = why.map(|one| (text(one, "status"), text(&one["visitor"], "name"))).collect();
+    assert_eq!(why.len(), 3, "{waiting}");
+    assert!(why.contains(&("held".into(), "Somebody".into())), "{why:?}");
+    let path = format!("/v1/visits/{unlucky}");
+    let told = soon(&company, &path, |visit| visit["after"]["notices"][0].is_object());
+    assert_eq!(
+        (&told["after"]["notices"][0]["why"], &told["after"]["not_screened"]),
+        (&json!("not_screened"), &json!(true))
+    );
+    // The reception makes sure who it is, and lets them in while nobody can say more.
+    let let_in = Call::new("POST", &format!("{path}/let_in")).json(&json!({ "reason": "名刺で確認" }));
+    by(&desk_login, let_in).expect(200);
+    assert_eq!(company.get(&path)["status"], "arrived");
     broken("ALTER TABLE fingerprint_away RENAME TO fingerprint");
     assert_eq!(company.get(&format!("/v1/visits/{id}"))["status"], "expected");
     check_in(&company, &kiosk, &secret).expect(200);
+    assert_eq!(company.get(&format!("/v1/visits/{id}"))["after"].get("not_screened"), None);
 }
 
 /// The CSV's rows below the titles, each as its cells.
@@ -298,6 +320,13 @@ fn rn_05_the_rows_of_a_period_are_the_events_of_the_period() {
     let server = Server::serve_at("@2026-11-03 00:00:00", &deployment.data());
     let mut company = company.at(&server);
     company.token = company.log_in("owner@history.example");
+    let correct = |company: &Company, more: Value| {
+        let path = format!("/v1/visits/{supplier}");
+        let call = Call::new("POST", &format!("{path}/correct")).if_match(&company.etag(&path));
+        company.ok(call.json(&more));
+    };
+    // What the first day's arrival really was is known on the second, before the next one.
+    correct(&company, json!({ "reason": "時計のずれ", "arrived_at": "2026-11-02T08:05:00+09:00" }));
     check_in(&company, &kiosk, &pass).expect(200);
     leave(&company, &supplier);
 
@@ -346,7 +375,27 @@ fn rn_05_the_rows_of_a_period_are_the_events_of_the_period() {
     assert_eq!((&figures["arrivals"], &figures["walk_ins"]), (&json!(4), &json!(1)), "{figures}");
     assert_eq!((&figures["days"][1]["arrivals"], &figures["days"][2]["arrivals"]), (&json!(3), &json!(1)));
     assert_eq!((&figures["no_shows"], &figures["appointments"]), (&json!(1), &json!(2)), "the others are not over yet");
-    assert_eq!(figures["hours"][9], json!(4), "at nine in Japan");
+    assert_eq!((&figures["hours"][8], &figures["hours"][9]), (&json!(1), &json!(3)), "as corrected, in Japan");
+
+    // A correction shows both values, of the arrival that it is of and of no other.
+    let left = "2026-11-03T09:00:00+09:00";
+    correct(&company, json!({ "reason": "記入漏れ", "arrived_at": "2026-11-03T08:50:00+09:00", "left_at": left }));
+    let all = company.get("/v1/visit_history?q=商店");
+    let shown = |at: usize| {
+        let row = &all["items"][at];
+        (
+            row["arrived_at"].clone(),
+            row["recorded"]["reason"].clone(),
+            row["recorded"]["arrived_at"].as_str().map(str::len),
+        )
+    };
+    assert_eq!(shown(0), (json!("2026-11-02T23:50:00Z"), json!("記入漏れ"), Some(27)), "{all}");
+    assert_eq!(shown(1), (json!("2026-11-01T23:05:00Z"), json!("時計のずれ"), Some(27)), "{all}");
+    let sheet = of("2026-11-03");
+    assert_eq!((sheet[0][8].as_str(), sheet[0][9].as_str()), ("2026-11-03T08:50:00+09:00", left));
+    assert!(sheet[0][13].starts_with("2026-11-03T09:0") && sheet[0][14].starts_with("2026-11-03T09:0"), "{sheet:?}");
+    assert_eq!((sheet[0][15].as_str(), of("2026-11-02")[0][15].as_str()), ("記入漏れ", "時計のずれ"));
+    assert_eq!(company.get("/v1/visit_figures?day=2026-11-15")["hours"][8], json!(2));
     assert_eq!(company.get(&format!("/v1/visits/{second}"))["status"], "expected");
     let house = company.get("/v1/present_visitors");
     assert_eq!((&house["count"], house["places"].as_array().map(Vec::len)), (&json!(1), Some(1)), "{house}");

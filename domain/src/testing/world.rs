@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use crate::context::World;
+use crate::context::{Unavailable, World};
 use crate::terms::{Text, TextName};
 use crate::webhook::{SigningKeys, WebhookKind};
 
@@ -22,6 +22,8 @@ pub struct TestWorld {
     pub passwords: BTreeMap<Uuid, String>,
     /// Whose keys were destroyed.
     pub erased: Vec<Uuid>,
+    /// The vault does not answer [`World::try_known_subject`].
+    pub is_silent: bool,
 }
 
 /// The same for the same text.
@@ -79,6 +81,9 @@ impl World for TestWorld {
     }
     fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid> {
         self.facts.get(&(namespace, fact.to_owned())).copied()
+    }
+    fn try_known_subject(&mut self, namespace: &'static str, fact: &str) -> Result<Option<Uuid>, Unavailable> {
+        if self.is_silent { Err(Unavailable) } else { Ok(self.known_subject(namespace, fact)) }
     }
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
         self.fact(namespace, fact)

@@ -14,6 +14,7 @@ use crate::blocklist::Blocklist;
 use crate::codes;
 use crate::command::{Emit, On, Rejection};
 use crate::context::Context;
+use crate::date::Date;
 use crate::sealed::{Label, Person, Sealed};
 
 codes! {
@@ -37,6 +38,8 @@ codes! {
         NobodyToAsk = 2 "nobody_to_ask",
         /// The blocklist names the visitor.
         Blocklist = 3 "blocklist",
+        /// Nobody could say whether the blocklist names the visitor.
+        NotScreened = 4 "not_screened",
     }
 }
 
@@ -96,6 +99,20 @@ pub struct Matched {
     pub visitor: Option<Sealed<Person>>,
     /// Where they wait; empty where the visit says it.
     pub location: String,
+    /// Civil day; old records do not say it.
+    pub day: Option<Date>,
+}
+
+/// Nobody could say whether the blocklist names a visitor who wanted to come in: the vault could not be asked, or what was
+/// known of the visitor is erased. The reception decides.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ScreeningFailed {
+    /// Of somebody who came without an appointment, and waits now; else known already.
+    pub visitor: Option<Sealed<Person>>,
+    /// Where they wait; empty where the visit says it.
+    pub location: String,
+    /// Civil day.
+    pub day: Date,
 }
 
 /// The reception lets somebody in all the same.
@@ -134,6 +151,17 @@ pub struct After {
     pub answer: Option<VisitAnswer>,
     /// Entries for which the visitor was not let in.
     pub held_for: Vec<Uuid>,
+    /// Civil day on which they were stopped last.
+    pub held_on: Option<Date>,
+    /// The visitor was not let in because nobody could say whether the blocklist names them.
+    pub unscreened: bool,
+}
+
+impl After {
+    /// Somebody is at the door who was not let in: the reception decides.
+    pub fn is_stopped(&self) -> bool {
+        !self.held_for.is_empty() || self.unscreened
+    }
 }
 
 impl Visit {
@@ -152,34 +180,62 @@ impl Visit {
 }
 
 impl On<Visit> {
-    /// Does the blocklist name this visitor? Of an erased one nobody knows, and that is no "no".
+    /// Does the blocklist name this visitor? `None` where nobody knows, which is no "no": the vault cannot be asked, or the
+    /// visitor was erased.
     fn is_named(&self, list: &On<Blocklist>, ctx: &mut Context) -> Option<Vec<Uuid>> {
         if list.entries.is_empty() {
             return Some(vec![]);
         }
         let person = ctx.open(self.visitor.as_ref()?)?;
-        Some(list.matches(&person, ctx))
+        list.matches(&person, ctx).ok()
     }
 
     /// Nobody whom the blocklist names comes in by themselves: the reception decides.
     pub(super) fn must_be_clear(&self, list: &On<Blocklist>, ctx: &mut Context) -> Result<(), Rejection> {
-        let clear = self.is_named(list, ctx).is_some_and(|entries| entries.is_empty());
-        if clear { Ok(()) } else { Err(Rejection::new(ASK_RECEPTION)) }
+        refuse_named(self.is_named(list, ctx))
     }
 
-    /// What is written when somebody who is expected was sent to the reception; once for the same entries.
+    /// What is written when somebody who is expected was sent to the reception; once a day for the same entries.
     pub(super) fn sent_to_reception(&self, list: &On<Blocklist>, why: &Rejection, ctx: &mut Context) -> Vec<Emit> {
-        let entries = self.is_named(list, ctx).unwrap_or_default();
-        if why.code != ASK_RECEPTION || entries.is_empty() || entries == self.after.held_for {
-            return vec![];
+        let known = match why.code {
+            ASK_RECEPTION => self.is_named(list, ctx),
+            NOT_SCREENED => None,
+            _ => return vec![],
+        };
+        let is_known = self.after.held_on == Some(ctx.today)
+            && known.as_ref().map_or(self.after.unscreened, |entries| *entries == self.after.held_for);
+        if is_known { vec![] } else { vec![self.stopped(known, None, String::new(), ctx.today)] }
+    }
+
+    /// The record of who was stopped at the door: by these entries, or because nobody knows whether by any.
+    pub(super) fn stopped(
+        &self,
+        known: Option<Vec<Uuid>>,
+        visitor: Option<Sealed<Person>>,
+        location: String,
+        day: Date,
+    ) -> Emit {
+        let moment = MatchMoment::Arrived;
+        match known {
+            Some(entries) => self.emit(Matched { moment, entries, visitor, location, day: Some(day) }),
+            None => self.emit(ScreeningFailed { visitor, location, day }),
         }
-        let (moment, location) = (MatchMoment::Arrived, String::new());
-        vec![self.emit(Matched { moment, entries, visitor: None, location })]
+    }
+}
+
+/// Lets nobody by whom the blocklist names, or of whom nobody knows whether it does.
+pub(super) fn refuse_named(entries: Option<Vec<Uuid>>) -> Result<(), Rejection> {
+    match entries {
+        Some(entries) if entries.is_empty() => Ok(()),
+        Some(_) => Err(Rejection::new(ASK_RECEPTION)),
+        None => Err(Rejection::new(NOT_SCREENED)),
     }
 }
 
 /// Refusal of whoever the blocklist names: it does not say why.
 pub const ASK_RECEPTION: &str = "visit.ask_reception";
+/// Refusal where nobody can say whether it does.
+pub const NOT_SCREENED: &str = "visit.not_screened";
 
 /// A notice to each of them.
 fn notices(visit: &On<Visit>, members: &[Uuid], ctx: &mut Context) -> Vec<Notice> {

@@ -81,7 +81,7 @@ pub struct Companion {
 
 impl Companion {
     /// Reads who somebody is; `at` is where their name stands in the request, without the last word.
-    fn check(&self, at: &str) -> Result<Person, Rejection> {
+    pub(super) fn check(&self, at: &str) -> Result<Person, Rejection> {
         let email = match self.email.trim() {
             "" => String::new(),
             email => text::email(email).ok_or_else(|| Rejection::at("visit.bad_email", format!("{at}email")))?,
@@ -194,7 +194,7 @@ impl RegisterVisit {
     }
 }
 
-fn new_code(visit: Uuid, ctx: &mut Context) -> Code {
+pub(super) fn new_code(visit: Uuid, ctx: &mut Context) -> Code {
     let secret_hash = ctx.world.secret("pas", visit);
     Code { secret_hash, passcode: ctx.world.passcode(visit, PASSCODE_DIGITS) }
 }
@@ -301,7 +301,7 @@ impl Command for ChangeVisit {
 impl On<Visit> {
     /// Refuses what is over, called off, or going on. A period pass is ahead again when its visitor has left, or forgot to
     /// on an earlier day.
-    fn must_be_ahead(&self, ctx: &Context) -> Result<(), Rejection> {
+    pub(super) fn must_be_ahead(&self, ctx: &Context) -> Result<(), Rejection> {
         self.must_exist()?;
         let has_more_days = !self.weekdays.is_empty() && self.last_day() >= ctx.today;
         let is_ahead = match self.status {
@@ -314,7 +314,7 @@ impl On<Visit> {
     }
 
     /// The visits of the appointment's other visitors.
-    fn companions(&self) -> Vec<Uuid> {
+    pub(super) fn companions(&self) -> Vec<Uuid> {
         self.appointment.iter().copied().filter(|id| *id != self.id).collect()
     }
 }

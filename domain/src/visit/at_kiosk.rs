@@ -5,7 +5,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    ASK_RECEPTION, CheckedIn, EARLY_US, MatchMoment, Matched, PASSCODE_DIGITS, Visit, WalkedIn, is_passcode, plain,
+    ASK_RECEPTION, CheckedIn, EARLY_US, NOT_SCREENED, PASSCODE_DIGITS, Visit, WalkedIn, is_passcode, plain,
+    refuse_named,
 };
 use crate::blocklist::Blocklist;
 use crate::command::{Command, Emit, On, Rejection, Route};
@@ -56,8 +57,9 @@ impl Command for CheckIn {
     const REJECTS: &'static [&'static str] = &[
         "kiosk.unknown", "kiosk.revoked", "visit.unknown_code", "visit.code_replaced", "visit.cancelled",
         "visit.too_early", "visit.not_now", "visit.expired", "visit.already_checked_in", "visit.already_checked_out",
-        "visit.ask_reception", "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
-        "reception.consent_required", "reception.consent_changed", "text.too_long", "text.control_character",
+        "visit.ask_reception", "visit.not_screened", "reception.unknown_question", "reception.answer_required",
+        "reception.bad_answer", "reception.consent_required", "reception.consent_changed", "text.too_long",
+        "text.control_character",
     ];
     fn streams(&self, _: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let tenant = ctx.tenant;
@@ -167,7 +169,7 @@ impl Command for WalkIn {
     const PERMISSION: Permission = Permission("kiosk.walk_in");
     const REJECTS: &'static [&'static str] = &[
         "kiosk.unknown", "kiosk.revoked", "reception.no_walk_ins", "visit.unknown_host", "visit.ask_reception",
-        "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
+        "visit.not_screened", "reception.unknown_question", "reception.answer_required", "reception.bad_answer",
         "reception.consent_required", "reception.consent_changed", "text.required", "text.too_long",
         "text.control_character",
     ];
@@ -185,9 +187,7 @@ impl Command for WalkIn {
         let host_id = self.host(host, reception)?;
         let answers = reception.answers(Asked::WalkIn, &self.answers)?;
         let consent = reception.agreed(&self.consent)?;
-        if !list.matches(&visitor, ctx).is_empty() {
-            return Err(Rejection::new(ASK_RECEPTION));
-        }
+        refuse_named(list.matches(&visitor, ctx).ok())?;
         let subject = ctx.fresh_id();
         Ok(vec![visit.emit(WalkedIn {
             visitor: ctx.seal(subject, &visitor),
@@ -197,16 +197,17 @@ impl Command for WalkIn {
             people: self.people,
             answers: sealed(subject, answers, ctx),
             consent,
+            day: Some(ctx.today),
         })])
     }
-    /// Somebody whom the blocklist names waits at the door.
+    /// Somebody whom the blocklist names, or may name, waits at the door.
     fn turned_away(&self, on: &Self::On, why: &Rejection, ctx: &mut Context) -> Vec<Emit> {
         let (visit, kiosk, reception, _, list) = on;
-        let visitor = self.visitor(reception).ok().filter(|_| why.code == ASK_RECEPTION);
+        let visitor = self.visitor(reception).ok().filter(|_| [ASK_RECEPTION, NOT_SCREENED].contains(&why.code));
         let Some(visitor) = visitor else { return vec![] };
-        let (moment, entries) = (MatchMoment::Arrived, list.matches(&visitor, ctx));
+        let known = if why.code == NOT_SCREENED { None } else { list.matches(&visitor, ctx).ok() };
         let subject = ctx.fresh_id();
         let visitor = Some(ctx.seal(subject, &visitor));
-        vec![visit.emit(Matched { moment, entries, visitor, location: kiosk.location.clone() })]
+        vec![visit.stopped(known, visitor, kiosk.location.clone(), ctx.today)]
     }
 }

@@ -22,7 +22,7 @@ impl Command for ReceiveVisitor {
     const PERMISSION: Permission = Permission("visit.receive");
     const REJECTS: &'static [&'static str] = &[
         "visit.unknown", "visit.own_only", "visit.cancelled", "visit.already_checked_in", "visit.already_checked_out",
-        "visit.expired", "visit.ask_reception",
+        "visit.expired", "visit.ask_reception", "visit.not_screened",
     ];
     fn streams(&self, target: Uuid, ctx: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(vec![target, ctx.tenant])

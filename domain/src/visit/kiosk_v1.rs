@@ -29,6 +29,6 @@ pub struct WalkedInV1 {
 
 impl From<WalkedInV1> for WalkedIn {
     fn from(WalkedInV1 { visitor, location, passcode }: WalkedInV1) -> WalkedIn {
-        WalkedIn { visitor, location, passcode, host_id: None, people: 0, answers: None, consent: None }
+        WalkedIn { visitor, location, passcode, host_id: None, people: 0, answers: None, consent: None, day: None }
     }
 }

@@ -255,6 +255,7 @@ fn who_was_not_expected_can_come_and_leave() {
             people: 0,
             answers: None,
             consent: None,
+            day: Some(Date::of(2026, 11, 2)),
         },
     )]);
     s.when(VISIT, check_out("00000001")).then([emit::<Visit>(VISIT, CheckedOut {})]);
@@ -364,7 +365,9 @@ fn every_refusal_at_the_desk() {
     let s = s.when(VISIT, ReleaseVisitor {}).accepted();
     let s = s.when(VISIT, ReleaseVisitor {}).refused("visit.already_checked_out");
     s.when(VISIT, ReceiveVisitor {}).refused("visit.already_checked_out");
-    named(expected()).when(VISIT, ReceiveVisitor {}).refused("visit.ask_reception");
+    let mut s = named(expected()).when(VISIT, ReceiveVisitor {}).refused("visit.ask_reception");
+    s.world.is_silent = true;
+    s.when(VISIT, ReceiveVisitor {}).refused("visit.not_screened");
     covered::<CancelVisit>();
     covered::<ReceiveVisitor>();
     covered::<ReleaseVisitor>();
@@ -432,6 +435,7 @@ pub fn samples() -> Vec<VisitEvent> {
         }
         .into(),
         Cancelled { reason: "延期".into() }.into(),
+        VisitorAdded { appointment: vec![SAMPLE_ID, ANNA] }.into(),
         CheckedIn { late: true, day: SAMPLE_DAY, answers: Some(answered()), consent: Some(agreed()) }.into(),
         CheckedOut {}.into(),
         WalkedIn {
@@ -442,6 +446,7 @@ pub fn samples() -> Vec<VisitEvent> {
             people: 2,
             answers: Some(answered()),
             consent: Some(agreed()),
+            day: Some(SAMPLE_DAY),
         }
         .into(),
     ];

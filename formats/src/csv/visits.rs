@@ -4,13 +4,13 @@ use keiin_domain::date::{ZONE_S, instant};
 
 use super::{Cell, Language, Table};
 
-const HEADERS_JA: [&str; 13] = [
+const HEADERS_JA: [&str; 16] = [
     "状態", "来訪者", "読み", "会社", "担当", "場所", "予定(開始)", "予定(終了)", "到着", "退出", "予約", "来訪ID",
-    "台帳位置",
+    "台帳位置", "到着(訂正前)", "退出(訂正前)", "訂正の理由",
 ];
-const HEADERS_EN: [&str; 13] = [
+const HEADERS_EN: [&str; 16] = [
     "Status", "Visitor", "Reading", "Company", "Host", "Place", "Expected from", "Expected until", "Arrived", "Left",
-    "Appointment", "Visit", "Ledger position",
+    "Appointment", "Visit", "Ledger position", "Arrived (recorded)", "Left (recorded)", "Correction",
 ];
 
 /// One row. What is `None` or empty is an empty cell.
@@ -32,7 +32,7 @@ pub struct VisitRow {
     pub starts_at_us: Option<i64>,
     /// Until when, microseconds UTC.
     pub ends_at_us: Option<i64>,
-    /// When they came, microseconds UTC.
+    /// When they came, as it was corrected last, microseconds UTC.
     pub arrived_at_us: Option<i64>,
     /// When they left, microseconds UTC.
     pub left_at_us: Option<i64>,
@@ -42,6 +42,12 @@ pub struct VisitRow {
     pub id: String,
     /// Of the record of the arrival; of the visit's last where nobody came.
     pub position: u64,
+    /// When the records said that they came, where that was corrected, microseconds UTC.
+    pub recorded_arrived_at_us: Option<i64>,
+    /// When the records said that they left, where that was corrected, microseconds UTC.
+    pub recorded_left_at_us: Option<i64>,
+    /// Why it was corrected; empty where it was not.
+    pub correction: String,
 }
 
 /// The history, in the order given; times in Japan.
@@ -73,6 +79,9 @@ fn cells(row: &VisitRow, language: Language) -> Vec<Cell> {
         text(appointment),
         text(&row.id),
         Cell::Number(i64::try_from(row.position).expect("a ledger has fewer than 2^63 records")),
+        time(row.recorded_arrived_at_us),
+        time(row.recorded_left_at_us),
+        text(&row.correction),
     ]
 }
 
@@ -115,7 +124,7 @@ mod tests {
         let file = table.write(Encoding::Utf8Bom);
         let text = String::from_utf8(file.bytes).expect("UTF-8");
         let second = text.lines().nth(1).expect("a row");
-        let wanted = "退出,'=HYPERLINK(1),,\"𠮷野\"\"商店\"\"\",,,,,2026-11-02T09:00:00+09:00,,予約なし,,7";
+        let wanted = "退出,'=HYPERLINK(1),,\"𠮷野\"\"商店\"\"\",,,,,2026-11-02T09:00:00+09:00,,予約なし,,7,,,";
         assert_eq!(second, wanted);
         let lost = table.write(Encoding::Cp932).unmappable;
         assert_eq!(lost.iter().map(|one| one.character).collect::<String>(), "𠮷");

@@ -390,6 +390,7 @@ kind-slug-taken = Short name taken
 object-slug = Short name
 audit-signed-by = The checkpoint carries the signature of this ledger's key.
 kind-visit-rescheduled = Visit rescheduled
+kind-visit-visitor-added = Added a visitor to an appointment
 kind-visit-reminded = Visitor reminded
 kind-visit-corrected = Visit corrected
 kind-calendar-feed-issued = Calendar address made

@@ -27,7 +27,7 @@ kiosk-camera-privacy = The pictures stay on this device and are not kept.
 kiosk-camera-close = Use the passcode
 kiosk-held = Received, not yet confirmed
 kiosk-held-lead = The network is down. We confirm as soon as it is back. Wait here, or talk to the reception.
-kiosk-held-now = Confirming
+kiosk-held-walk-in = Then the person you visit is told, too. When you leave, tell the reception.
 kiosk-offline = Not sent yet
 kiosk-offline-lead = The network is down. What you entered is still here. Wait a moment and try again.
 kiosk-offline-back = Back to what I entered
@@ -92,6 +92,8 @@ scan-refusals-lead = Taken while the network was down, and refused when it came 
 scan-refusal-unknown = No such visit
 scan-refusal-check-in = Arriving
 scan-refusal-check-out = Leaving
+scan-refusal-walk-in = Arriving without an appointment
+scan-refusal-nobody = Somebody without an appointment
 
 ## The trail, scopes, refusals
 kind-kiosk-scan-refused = Unconfirmed arrival refused

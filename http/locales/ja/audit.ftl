@@ -387,6 +387,7 @@ kind-slug-taken = 識別名を確保
 object-slug = 識別名
 audit-signed-by = チェックポイントに、この台帳の鍵で署名してあります。
 kind-visit-rescheduled = 来訪の日時・場所を変更
+kind-visit-visitor-added = 予定に同行者を追加
 kind-visit-reminded = 来訪の前日のお知らせ
 kind-visit-corrected = 来訪の記録を訂正
 kind-calendar-feed-issued = カレンダーの購読用アドレスを発行

@@ -27,7 +27,7 @@ kiosk-camera-privacy = カメラの映像はこの端末の外に出ず、保存
 kiosk-camera-close = 番号で受付する
 kiosk-held = 受け付けました（未確認）
 kiosk-held-lead = いま通信が切れています。つながりしだい確認します。そのままお待ちいただくか、受付にお声がけください。
-kiosk-held-now = 確認しています
+kiosk-held-walk-in = つながりしだい、訪問先の方にもお知らせします。お帰りの際は受付にお知らせください。
 kiosk-offline = まだ送れていません
 kiosk-offline-lead = いま通信が切れています。入力はこの画面に残っています。少し待ってから、もう一度お試しください。
 kiosk-offline-back = 入力に戻る
@@ -92,6 +92,8 @@ scan-refusals-lead = 通信が切れている間に受け付け、あとで断�
 scan-refusal-unknown = 該当する来訪なし
 scan-refusal-check-in = 到着
 scan-refusal-check-out = お帰り
+scan-refusal-walk-in = 予約なしの到着
+scan-refusal-nobody = 予約のない方
 
 ## The trail, scopes, refusals
 kind-kiosk-scan-refused = 未確認の受付を断った

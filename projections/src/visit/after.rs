@@ -5,18 +5,19 @@ use keiin_domain::command::Aggregate;
 use keiin_domain::context::{Actor, actor_kind};
 use keiin_domain::data::DataClass;
 use keiin_domain::role::{Permission, Role};
-use keiin_domain::visit::{MatchMoment, Notice, Visit, VisitEvent};
+use keiin_domain::visit::{EscalationReason, MatchMoment, Notice, Visit, VisitEvent};
 use keiin_eventlog::sql::{Scope, ToValue};
 use keiin_eventlog::values;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::history::{self, CORRECTIONS};
 use super::{VisitView, from, own_only, view};
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Table, Value, Writes, blob, cell, int, text};
+use crate::table::{Columns, Table, Value, Writes, blob, cell, int, text};
 use crate::view::{Json, Named, Row, Seen, SqlError, Time, col, json};
 
 /// One row a visit: where it stands since the last arrival. `present` = in the house; `held` = the reception decides.
@@ -34,6 +35,7 @@ pub static AFTER: Table = Table {
         int("answered_at"),
         int("held"),
         int("held_at"),
+        text("held_why"),
         text("entries"),
         int("erasure"),
         int("by_policy"),
@@ -62,7 +64,7 @@ pub static MOVES: Table = Table {
 
 /// The projection.
 pub const AFTER_PROJECTION: Projection =
-    Projection { name: "visit_after", revision: 1, tables: &[&AFTER, &NOTICES, &MOVES], fold };
+    Projection { name: "visit_after", revision: 2, tables: &[&AFTER, &NOTICES, &MOVES, &CORRECTIONS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Visit::STREAM {
@@ -101,18 +103,16 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             out.set(&AFTER, id, answer);
         }
         VisitEvent::Matched(e) => {
-            let waits = e.moment == MatchMoment::Arrived;
             let mut columns = vec![("entries", cell(json(&e.entries)))];
-            if waits {
-                columns.extend([("held", cell(true)), ("held_at", now), ("escalated_at", Value::Null)]);
+            if e.moment == MatchMoment::Arrived {
+                columns.extend(held(now, EscalationReason::Blocklist));
             }
-            if e.visitor.is_some() {
-                columns.push(("present", cell(false)));
-                out.put(&AFTER, id, columns);
-            } else {
-                out.set(&AFTER, id, columns);
-            }
+            stopped(fact, columns, e.visitor.is_some(), out);
         }
+        VisitEvent::ScreeningFailed(e) => {
+            stopped(fact, held(now, EscalationReason::NotScreened), e.visitor.is_some(), out);
+        }
+        VisitEvent::Corrected(e) => history::corrected(fact, e, out),
         VisitEvent::TurnedAway(_) | VisitEvent::Cancelled(_) => out.set(&AFTER, id, [("held", cell(false))]),
         VisitEvent::ErasureOrdered(e) => {
             out.set(&AFTER, id, [("erasure", cell(true)), ("by_policy", cell(e.by_policy))]);
@@ -120,10 +120,26 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
         VisitEvent::Overridden(_)
         | VisitEvent::Changed(_)
         | VisitEvent::Rescheduled(_)
-        | VisitEvent::Reminded(_)
-        | VisitEvent::Corrected(_) => {}
+        | VisitEvent::VisitorAdded(_)
+        | VisitEvent::Reminded(_) => {}
     }
     Ok(())
+}
+
+/// The reception decides about somebody at the door.
+fn held(since: Value, why: EscalationReason) -> Columns {
+    let why = ("held_why", cell(why.name()));
+    vec![("held", cell(true)), ("held_at", since), why, ("escalated_at", Value::Null)]
+}
+
+/// Somebody was stopped at the door; `is_new`: who came without an appointment, and has no row yet.
+fn stopped(fact: &Fact, mut columns: Columns, is_new: bool, out: &mut Writes) {
+    if is_new {
+        columns.push(("present", cell(false)));
+        out.put(&AFTER, [fact.id()], columns);
+    } else {
+        out.set(&AFTER, [fact.id()], columns);
+    }
 }
 
 /// Somebody came in, late or not, or left.
@@ -169,8 +185,8 @@ pub fn unannounced(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, R
     due(read, sql, &values![now_us - FRESH_US, limit as u64])
 }
 
-/// Arrivals of which the reception is to be told: nobody answered in the company's time, nobody is visited, or the blocklist
-/// names the visitor.
+/// Arrivals of which the reception is to be told: nobody answered in the company's time, nobody is visited, or the reception
+/// decides about the visitor.
 pub fn unanswered(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
     let sql = "SELECT a.ledger, a.id FROM visit_after a JOIN visits v ON v.ledger = a.ledger AND v.id = a.id
                LEFT JOIN visit_policies p ON p.ledger = a.ledger AND p.id = a.ledger
@@ -247,6 +263,9 @@ pub struct AfterView {
     pub messages: Vec<MessageView>,
     /// The reception decides whether they come in.
     pub held: bool,
+    /// Because nobody could say whether the blocklist names them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub not_screened: bool,
     /// Entries of the blocklist that name the visitor; only for who may read it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entries: Vec<EntryOf>,
@@ -263,7 +282,7 @@ pub struct NoticeView {
     pub member: Named,
     /// Since when.
     pub at: Time,
-    /// Why the reception: `no_answer`, `nobody_to_ask` or `blocklist`; absent for hosts.
+    /// Why the reception: `no_answer`, `nobody_to_ask`, `blocklist` or `not_screened`; absent for hosts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// What became of the mail: as in `list_mails`.
@@ -306,11 +325,14 @@ pub(super) fn of(read: &Read, who: &Who, visit: Uuid) -> Result<AfterView, Refus
                WHERE a.ledger = :ledger AND a.id = ?";
     let row = |row: &Row| {
         let entries = col::<Option<Json<Vec<Uuid>>>>(row, "entries")?.map_or(vec![], |entries| entries.0);
+        let held = col::<Option<bool>>(row, "held")?.unwrap_or(false);
+        let why: Option<String> = col(row, "held_why")?;
         let after = AfterView {
             answer: col(row, "answer")?,
             answered_by: named(row, "answered_by", "answered_name")?,
             answered_at: col(row, "answered_at")?,
-            held: col::<Option<bool>>(row, "held")?.unwrap_or(false),
+            held,
+            not_screened: held && why.as_deref() == Some(EscalationReason::NotScreened.name()),
             erased: col::<Option<bool>>(row, "erasure")?.unwrap_or(false),
             by_policy: col::<Option<bool>>(row, "by_policy")?.unwrap_or(false),
             ..AfterView::default()
@@ -381,23 +403,29 @@ pub struct WaitingView {
     /// The visit.
     #[serde(flatten)]
     pub visit: VisitView,
-    /// Why the reception is concerned: `no_answer`, `nobody_to_ask` or `blocklist`.
+    /// Why the reception is concerned: `no_answer`, `nobody_to_ask`, `blocklist` or `not_screened`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 
-/// Visitors at the door, once for each member whom they concern. `everybody`: also those who are the reception's.
-pub fn waiting_from(everybody: bool) -> String {
+/// Visitors at the door, once for each member whom they concern. `everybody`: also those who are the reception's; `decides`: also
+/// those about whom the reception decides, which is for nobody else to know.
+pub fn waiting_from(everybody: bool, decides: bool) -> String {
     let told = "EXISTS (SELECT 1 FROM visit_notices n WHERE n.ledger = v.ledger AND n.visit_id = v.id
                   AND n.at >= a.arrived_at AND n.member_id = m.id)";
     let here = format!("a.present = 1 AND a.answer IS NULL AND a.arrived_at > :now - {FRESH_US}");
     let mine = format!("({here} AND (v.host_id = m.id OR {told}))");
-    let reception = format!(
-        "((a.held = 1 AND a.held_at > :now - {FRESH_US}) OR ({here} AND (a.why IS NOT NULL OR v.host_id IS NULL)))"
-    );
-    let concerned = if everybody { format!("({mine} OR {reception})") } else { mine };
+    let reception = format!("({here} AND (a.why IS NOT NULL OR v.host_id IS NULL))");
+    let held = format!("(a.held = 1 AND a.held_at > :now - {FRESH_US})");
+    let mut concerned = mine;
+    if everybody {
+        concerned = format!("({concerned} OR {reception})");
+    }
+    if decides {
+        concerned = format!("({concerned} OR {held})");
+    }
     format!(
-        "(SELECT v.*, CASE WHEN a.held = 1 THEN 'blocklist' ELSE a.why END AS concern, m.id AS me
+        "(SELECT v.*, CASE WHEN a.held = 1 THEN a.held_why ELSE a.why END AS concern, m.id AS me
           FROM {} v JOIN visit_after a ON a.ledger = v.ledger AND a.id = v.id
           JOIN members m ON m.ledger = v.ledger WHERE {concerned})",
         from()
@@ -417,7 +445,8 @@ impl Query for ListWaitingVisits {
     const LIST: bool = true;
     type Answer = Listing<WaitingView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let source = waiting_from(own_only(who).is_none());
+        let (everybody, decides) = (own_only(who).is_none(), who.actor.may(Permission("blocklist_entry.read")));
+        let source = waiting_from(everybody, decides);
         let filter = Filter::new().and("t.me = ?", Some(who.person()));
         read.list(who, &source, filter, params, |row| Ok(WaitingView { visit: view(row)?, why: col(row, "concern")? }))
     }

@@ -6,6 +6,7 @@ use keiin_domain::role::Permission;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::history::right;
 use super::own_only;
 use crate::query::{Kind, Param, Params, Query, Read, Refusal, Who, day_start_us};
 use crate::table::cell;
@@ -24,7 +25,7 @@ pub struct FiguresView {
     pub arrivals: u64,
     /// Of those, without an appointment.
     pub walk_ins: u64,
-    /// Visits that were to end in this month, have ended, and were not called off.
+    /// Visits that were to end in this month, have ended, and were neither called off nor turned away.
     pub appointments: u64,
     /// Of those, to which nobody came.
     pub no_shows: u64,
@@ -76,9 +77,13 @@ impl Query for GetVisitFigures {
         let (before, after, first) = (month(this, -1), month(this, 1), month(this, -11));
         let (from, to) = (day_start_us(this), day_start_us(after));
 
-        let sql = "SELECT t.at, v.walk_in FROM visit_moves t JOIN visits v ON v.ledger = t.ledger AND v.id = t.visit_id
-                   WHERE t.ledger = :ledger AND t.entered = 1 AND t.at >= ? AND t.at < ?";
-        let came: Vec<(i64, bool)> = read.rows(who, sql, vec![cell(day_start_us(first)), cell(to)], |row| {
+        let sql = format!(
+            "SELECT t.at, t.walk_in FROM (SELECT coalesce({}, i.at) AS at, v.walk_in FROM visit_moves i
+               JOIN visits v ON v.ledger = i.ledger AND v.id = i.visit_id
+               WHERE i.ledger = :ledger AND i.entered = 1) t WHERE t.at >= ? AND t.at < ?",
+            right("arrived_at")
+        );
+        let came: Vec<(i64, bool)> = read.rows(who, &sql, vec![cell(day_start_us(first)), cell(to)], |row| {
             Ok((col(row, "at")?, col(row, "walk_in")?))
         })?;
         let empty = |day| DayView { day, arrivals: 0, walk_ins: 0 };
@@ -98,7 +103,7 @@ impl Query for GetVisitFigures {
             }
         }
         let sql = "SELECT count(*) AS n, sum(CASE WHEN t.arrived_at IS NULL THEN 1 ELSE 0 END) AS missed FROM visits t
-                   WHERE t.ledger = :ledger AND t.walk_in = 0 AND t.state <> 'cancelled' AND t.over_at > ? AND t.over_at <= ?
+                   WHERE t.ledger = :ledger AND t.walk_in = 0 AND t.state NOT IN ('cancelled', 'turned_away') AND t.over_at > ? AND t.over_at <= ?
                      AND t.over_at <= :now";
         let over = read.rows(who, sql, vec![cell(from), cell(to)], |row| {
             Ok((col(row, "n")?, col::<Option<u64>>(row, "missed")?.unwrap_or(0)))

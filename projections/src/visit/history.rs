@@ -3,13 +3,16 @@
 
 use keiin_domain::data::DataClass;
 use keiin_domain::role::Permission;
+use keiin_domain::visit::Corrected;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{STATUS, VisitorView, own_only, visible, visitor_view};
+use super::{RecordedView, STATUS, VisitorView, own_only, recorded, visible, visitor_view};
+use crate::fact::Fact;
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::search;
+use crate::table::{Table, Writes, blob, cell, int, text};
 use crate::view::{Named, Row, Seen, SqlError, Time, col};
 
 /// One row of the history.
@@ -34,16 +37,48 @@ pub struct ArrivalView {
     pub ends_at: Option<Time>,
     /// `expected`, `arrived`, `left`, `no_show`, `cancelled`, `held` or `turned_away`.
     pub status: String,
-    /// When they came.
+    /// When they came, as it was corrected last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrived_at: Option<Time>,
     /// When they left; absent where they never checked out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub left_at: Option<Time>,
+    /// What was recorded at first, where it was corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<RecordedView>,
     /// Was not expected.
     pub walk_in: bool,
     /// Came after the visit should have ended.
     pub late: bool,
+}
+
+/// One row a correction; what it leaves as it is is NULL.
+pub static CORRECTIONS: Table = Table {
+    name: "visit_corrections",
+    key: &[int("position")],
+    columns: &[blob("visit_id"), int("arrived_at"), int("left_at"), text("reason")],
+    indexes: &["visit_id, position"],
+    only_grows: true,
+};
+
+pub(super) fn corrected(fact: &Fact, e: Corrected, out: &mut Writes) {
+    let columns = [
+        ("visit_id", fact.id()),
+        ("arrived_at", cell(e.arrived_at_us)),
+        ("left_at", cell(e.left_at_us)),
+        ("reason", cell(e.reason)),
+    ];
+    out.put(&CORRECTIONS, [cell(fact.leaf.position)], columns);
+}
+
+/// What was last said to be right about the arrival `i`: a correction is of the arrival before it. NULL where nobody said so.
+pub(super) fn right(column: &str) -> String {
+    format!(
+        "(SELECT c.{column} FROM visit_corrections c WHERE c.ledger = i.ledger AND c.visit_id = i.visit_id
+           AND c.position > i.position AND c.{column} IS NOT NULL AND NOT EXISTS (SELECT 1 FROM visit_moves x
+             WHERE x.ledger = i.ledger AND x.visit_id = i.visit_id AND x.entered = 1 AND x.position > i.position
+               AND x.position < c.position) ORDER BY c.position DESC LIMIT 1)"
+    )
 }
 
 /// What stands for the move after an arrival: the first record of leaving or coming again.
@@ -56,14 +91,17 @@ pub fn history_from() -> String {
          h.name AS host_name, v.location, CASE WHEN v.walk_in = 1 THEN NULL ELSE v.starts_at END AS starts_at, v.ends_at,
          v.walk_in";
     let joined = "LEFT JOIN members h ON h.ledger = v.ledger AND h.id = v.host_id";
+    let (arrived, left, reason) = (right("arrived_at"), right("left_at"), right("reason"));
     format!(
-        "(SELECT {columns}, i.at AS since, i.at AS arrived_at, CASE WHEN o.entered = 0 THEN o.at END AS left_at, i.late,
-            i.position, CASE WHEN o.position IS NULL THEN 'arrived' ELSE 'left' END AS status
+        "(SELECT {columns}, coalesce({arrived}, i.at) AS since, coalesce({arrived}, i.at) AS arrived_at,
+            CASE WHEN o.entered = 0 THEN coalesce({left}, o.at) END AS left_at, i.at AS recorded_arrived_at,
+            CASE WHEN o.entered = 0 THEN o.at END AS recorded_left_at, {reason} AS correction, i.late, i.position, CASE WHEN o.position IS NULL THEN 'arrived' ELSE 'left' END AS status
           FROM visit_moves i JOIN visits v ON v.ledger = i.ledger AND v.id = i.visit_id {joined}
           LEFT JOIN visit_moves o ON o.ledger = i.ledger AND o.position = {NEXT}
           WHERE i.entered = 1
           UNION ALL
-          SELECT {columns}, v.starts_at AS since, NULL AS arrived_at, NULL AS left_at, 0 AS late, v.position, {STATUS} AS status
+          SELECT {columns}, v.starts_at AS since, NULL AS arrived_at, NULL AS left_at, NULL AS recorded_arrived_at,
+            NULL AS recorded_left_at, NULL AS correction, 0 AS late, v.position, {STATUS} AS status
           FROM visits v {joined} WHERE v.arrived_at IS NULL)"
     )
 }
@@ -81,6 +119,7 @@ fn view(row: &Row) -> Seen<ArrivalView> {
         status: col(row, "status")?,
         arrived_at: col(row, "arrived_at")?,
         left_at: col(row, "left_at")?,
+        recorded: recorded(row)?,
         walk_in: col(row, "walk_in")?,
         late: col(row, "late")?,
     })

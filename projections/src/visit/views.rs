@@ -82,7 +82,7 @@ pub struct VisitView {
     pub after: Option<AfterView>,
 }
 
-/// What the records of a corrected visit said at first.
+/// What the records of a corrected visit, or of one of its arrivals, said at first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RecordedView {
     /// When they came.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use keiin_domain::command::{Command, On, State};
-use keiin_domain::context::{Actor, Context, World, actor_kind};
+use keiin_domain::context::{Actor, Context, Unavailable, World, actor_kind};
 use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::envelope::{self, ContextV1};
 use keiin_domain::event::Stored;
@@ -377,6 +377,9 @@ impl World for Minted<'_> {
     }
     fn known_subject(&mut self, namespace: &'static str, fact: &str) -> Option<Uuid> {
         self.vault.find_subject(self.ledger, namespace, fact).unwrap()
+    }
+    fn try_known_subject(&mut self, namespace: &'static str, fact: &str) -> Result<Option<Uuid>, Unavailable> {
+        Ok(self.known_subject(namespace, fact))
     }
     fn fingerprint(&mut self, namespace: &'static str, fact: &str) -> Uuid {
         self.vault.fingerprint(self.ledger, namespace, fact).unwrap()

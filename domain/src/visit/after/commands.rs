@@ -43,7 +43,8 @@ impl Command for AnnounceVisitor {
     }
 }
 
-/// Tells the reception, once for each arrival: nobody answers, nobody is visited, or the blocklist names the visitor.
+/// Tells the reception, once for each arrival: nobody answers, nobody is visited, the blocklist names the visitor, or nobody
+/// can say whether it does.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EscalateVisit {
@@ -61,14 +62,15 @@ impl Command for EscalateVisit {
         visit.must_exist()?;
         let after = &visit.after;
         let why = match visit.status {
+            Some(VisitStatus::Cancelled | VisitStatus::TurnedAway) | None => return Ok(vec![]),
             _ if after.escalated => return Ok(vec![]),
+            // Also of a period pass whose visitor came before: what stopped them is gone once they are let in.
+            _ if !after.held_for.is_empty() => EscalationReason::Blocklist,
+            _ if after.unscreened => EscalationReason::NotScreened,
             Some(VisitStatus::CheckedIn) if visit.hosts().is_empty() && after.answer.is_none() => {
                 EscalationReason::NobodyToAsk
             }
             Some(VisitStatus::CheckedIn) if after.answer.is_none() => EscalationReason::NoAnswer,
-            Some(VisitStatus::Held | VisitStatus::Expected) if !after.held_for.is_empty() => {
-                EscalationReason::Blocklist
-            }
             _ => return Ok(vec![]),
         };
         let to = notices(visit, &self.to, ctx);
@@ -150,11 +152,11 @@ impl Command for ScreenVisitor {
             return Ok(vec![]);
         }
         let (moment, location) = (MatchMoment::Registered, String::new());
-        Ok(vec![visit.emit(Matched { moment, entries, visitor: None, location })])
+        Ok(vec![visit.emit(Matched { moment, entries, visitor: None, location, day: Some(ctx.today) })])
     }
 }
 
-/// Lets somebody in whom the blocklist names.
+/// Lets somebody in whom the blocklist names, or of whom nobody could say whether it does.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LetVisitorIn {
@@ -178,8 +180,11 @@ impl Command for LetVisitorIn {
         visit.must_exist()?;
         let reason = Label { text: text::line(&self.reason, "/reason", 400)? };
         let came = visit.enter(None, ctx)?;
-        let entries = visit.is_named(list, ctx).unwrap_or_default();
-        if entries.is_empty() && visit.status != Some(VisitStatus::Held) {
+        // Where nobody knows, somebody has to decide all the same.
+        let known = visit.is_named(list, ctx);
+        let must_decide = known.as_ref().is_none_or(|entries| !entries.is_empty()) || visit.after.unscreened;
+        let entries = known.unwrap_or_default();
+        if !must_decide && visit.status != Some(VisitStatus::Held) {
             return Err(Rejection::new("visit.not_named"));
         }
         let reason = ctx.seal(visit.visitor_subject, &reason);
@@ -205,7 +210,12 @@ impl Command for TurnVisitorAway {
         &["visit.unknown", "visit.wrong_state", "text.too_long", "text.control_character"];
     fn decide(self, visit: &On<Visit>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         visit.must_exist()?;
-        if !matches!(visit.status, Some(VisitStatus::Expected | VisitStatus::Held)) {
+        let waits = match visit.status {
+            Some(VisitStatus::Expected | VisitStatus::Held) => true,
+            Some(VisitStatus::CheckedIn | VisitStatus::CheckedOut) => visit.after.is_stopped(),
+            Some(VisitStatus::Cancelled | VisitStatus::TurnedAway) | None => false,
+        };
+        if !waits {
             return Err(Rejection::new("visit.wrong_state"));
         }
         let reason = Label { text: text::optional_line(&self.reason, "/reason", 400)? };
@@ -234,8 +244,10 @@ impl Command for EraseVisitor {
         }
         let over = match visit.status {
             Some(VisitStatus::Expected) => visit.last_day() < ctx.today,
+            // Whoever was not expected has no other day; whoever was may come again as long as there is one.
+            Some(VisitStatus::CheckedOut) => visit.codes.is_empty() || visit.last_day() <= ctx.today,
             Some(VisitStatus::CheckedIn | VisitStatus::Held) | None => false,
-            Some(VisitStatus::CheckedOut | VisitStatus::Cancelled | VisitStatus::TurnedAway) => true,
+            Some(VisitStatus::Cancelled | VisitStatus::TurnedAway) => true,
         };
         match over {
             true => Ok(vec![visit.emit(ErasureOrdered { by_policy: false })]),

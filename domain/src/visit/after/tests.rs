@@ -2,9 +2,13 @@ use super::super::tests::{KIOSK, VISIT, check_in, expected, ready, walk_in};
 use super::super::*;
 use super::*;
 use crate::blocklist::{AddToBlocklist, BlockKind, RemoveFromBlocklist};
+use crate::event::Event;
 use crate::role::Role;
 use crate::sealed::Label;
 use crate::testing::*;
+
+/// The day of `expected`.
+const MONDAY: Date = Date(20_759);
 
 /// The visitor of `expected` is here since nine o'clock.
 fn here() -> Scene {
@@ -113,7 +117,8 @@ fn whom_the_blocklist_names_the_kiosk_sends_to_the_reception() {
     s = s.by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
     s = s.when(VISIT, check_in("keiin_pas_1")).refused("visit.ask_reception");
     let (moment, entries) = (MatchMoment::Arrived, vec![entry]);
-    let matched = Matched { moment, entries: entries.clone(), visitor: None, location: String::new() };
+    let matched =
+        Matched { moment, entries: entries.clone(), visitor: None, location: String::new(), day: Some(MONDAY) };
     assert_eq!(held(&mut s), [emit::<Visit>(VISIT, matched.clone())]);
     s = s.given::<Visit>(VISIT, matched);
     assert_eq!(held(&mut s), [], "once");
@@ -161,7 +166,95 @@ fn a_company_or_a_host_on_the_list_is_enough() {
 fn of_an_erased_visitor_nobody_can_say_that_they_are_not_named() {
     let mut s = expected().by(Role::Owner).when(ANNA, block("somebody else")).accepted();
     s.world.erased.push(FRESH);
-    s.when(VISIT, ReceiveVisitor {}).refused("visit.ask_reception");
+    let s = s.when(VISIT, ReceiveVisitor {}).refused("visit.not_screened");
+    s.when(VISIT, LetVisitorIn { reason: "確認済み".into() }).accepted();
+}
+
+#[test]
+fn where_the_blocklist_cannot_be_asked_the_reception_decides() {
+    let mut s = expected().by(Role::Owner).when(ANNA, block("somebody else")).accepted();
+    s.world.is_silent = true;
+    s = s.by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
+    s = s.when(VISIT, check_in("keiin_pas_1")).refused("visit.not_screened");
+    let failed = ScreeningFailed { visitor: None, location: String::new(), day: MONDAY };
+    assert_eq!(held(&mut s), [emit::<Visit>(VISIT, failed.clone())]);
+    s = s.given::<Visit>(VISIT, failed);
+    assert_eq!(held(&mut s), [], "once");
+    let to = vec![notice(BEN, "keiin_ans_3")];
+    let escalated = Escalated { why: EscalationReason::NotScreened, to };
+    let s = s.by_system().when(VISIT, EscalateVisit { to: vec![BEN] }).then([emit::<Visit>(VISIT, escalated)]);
+    let s = s.when(VISIT, EscalateVisit { to: vec![BEN] }).then([]).by(Role::Receptionist);
+    s.clone().when(VISIT, TurnVisitorAway { reason: String::new() }).accepted();
+    let let_in = LetVisitorIn { reason: "名刺で確認".into() };
+    let s = s.when(VISIT, let_in).then([
+        emit::<Visit>(VISIT, Overridden { entries: vec![], reason: sealed(FRESH, &reason("名刺で確認")) }),
+        emit::<Visit>(VISIT, CheckedIn { late: false, day: Date::of(2026, 11, 2), answers: None, consent: None }),
+    ]);
+    assert!(!s.now::<Visit>(VISIT).after.is_stopped());
+
+    // Whoever has no appointment waits as somebody whom the list names does.
+    let mut s = ready().when(ANNA, block("somebody else")).accepted().by_kiosk(KIOSK);
+    s.world.is_silent = true;
+    s = s.when(VISIT, walk_in()).refused("visit.not_screened");
+    let visitor = Some(sealed(FRESH, &Person { note: "納品".into(), ..person("髙橋 誠", "") }));
+    let failed = ScreeningFailed { visitor, location: "本社".into(), day: MONDAY };
+    assert_eq!(s.turned_away(VISIT, walk_in()), [emit::<Visit>(VISIT, failed.clone())]);
+    let s = s.given::<Visit>(VISIT, failed).by(Role::Receptionist);
+    assert_eq!(s.now::<Visit>(VISIT).status, Some(VisitStatus::Held));
+    s.when(VISIT, LetVisitorIn { reason: "確認済み".into() }).accepted();
+    // Nobody is listed: there is nothing to ask.
+    let mut s = expected().at("2026-11-02T09:00:00+09:00");
+    s.world.is_silent = true;
+    s.when(VISIT, check_in("keiin_pas_1")).accepted();
+}
+
+#[test]
+fn the_reception_is_told_again_of_another_entry_and_on_a_later_day() {
+    let week = crate::visit::tests::register_until("2026-11-06T18:00:00+09:00");
+    let mut s = ready().when(VISIT, week).accepted().by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
+    s = s
+        .when(VISIT, check_in("keiin_pas_1"))
+        .accepted()
+        .by(Role::Receptionist)
+        .when(VISIT, ReleaseVisitor {})
+        .accepted();
+    s = s.when(ANNA, block("𠮷田 一郎")).accepted().at("2026-11-03T09:00:00+09:00").by_kiosk(KIOSK);
+    for value in ["よしだ いちろう", "国立印刷局"] {
+        let [stopped] = &held(&mut s)[..] else { panic!("one record for {value}") };
+        let VisitEvent::Matched(matched) = VisitEvent::read(&stopped.event).expect("a visit's") else {
+            panic!("{stopped:?}")
+        };
+        s = s.given::<Visit>(VISIT, matched).by_system().when(VISIT, EscalateVisit { to: vec![BEN] }).accepted();
+        assert!(s.now::<Visit>(VISIT).after.escalated);
+        let kind = if value == "国立印刷局" { BlockKind::Company } else { BlockKind::Name };
+        let more = AddToBlocklist { kind, value: value.into(), reason: String::new() };
+        s = s.by(Role::Receptionist).when(BEN, more).accepted().by_kiosk(KIOSK);
+    }
+    // The same entries on another day are news.
+    assert_eq!(held(&mut s).len(), 1, "a third entry");
+    let [stopped] = &held(&mut s)[..] else { panic!("one record") };
+    let VisitEvent::Matched(matched) = VisitEvent::read(&stopped.event).expect("a visit's") else {
+        panic!("{stopped:?}")
+    };
+    s = s.given::<Visit>(VISIT, matched);
+    assert_eq!(held(&mut s), [], "once a day");
+    s = s.at("2026-11-04T09:00:00+09:00");
+    assert_eq!(held(&mut s).len(), 1);
+    s.by(Role::Receptionist).when(VISIT, TurnVisitorAway { reason: String::new() }).accepted();
+}
+
+#[test]
+fn whoever_may_come_again_is_not_erased_yet() {
+    let until = |ends_at: &str| ready().when(VISIT, crate::visit::tests::register_until(ends_at)).accepted();
+    let left = |s: Scene| {
+        let s = s.by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00").when(VISIT, check_in("keiin_pas_1")).accepted();
+        s.by(Role::Owner).when(VISIT, ReleaseVisitor {}).accepted()
+    };
+    left(until("2026-11-02T10:00:00+09:00")).when(VISIT, EraseVisitor {}).accepted();
+    let s = left(until("2026-11-03T10:00:00+09:00")).when(VISIT, EraseVisitor {}).refused("visit.not_over");
+    s.at("2026-11-03T09:00:00+09:00").when(VISIT, EraseVisitor {}).accepted();
+    let s = ready().by_kiosk(KIOSK).when(VISIT, walk_in()).accepted().by(Role::Owner);
+    s.when(VISIT, ReleaseVisitor {}).accepted().when(VISIT, EraseVisitor {}).accepted();
 }
 
 #[test]
@@ -173,7 +266,7 @@ fn a_walk_in_whom_the_blocklist_names_waits_at_the_door() {
     let emits = s.turned_away(VISIT, walk_in());
     let (moment, entries) = (MatchMoment::Arrived, vec![entry]);
     let visitor = Some(sealed(FRESH, &visitor));
-    let matched = Matched { moment, entries: entries.clone(), visitor, location: "本社".into() };
+    let matched = Matched { moment, entries: entries.clone(), visitor, location: "本社".into(), day: Some(MONDAY) };
     assert_eq!(emits, [emit::<Visit>(VISIT, matched.clone())]);
     let s = s.given::<Visit>(VISIT, matched).by(Role::Receptionist);
     let away = s.clone().when(VISIT, TurnVisitorAway { reason: "お断り".into() });
@@ -190,7 +283,7 @@ fn a_match_is_known_from_the_registration_on() {
     let mut s = expected().by(Role::Owner).when(ANNA, block("𠮷田 一郎")).accepted();
     let entry = s.world.subject_of("blocked_name", "吉田一郎");
     let (moment, entries) = (MatchMoment::Registered, vec![entry]);
-    let matched = Matched { moment, entries, visitor: None, location: String::new() };
+    let matched = Matched { moment, entries, visitor: None, location: String::new(), day: Some(MONDAY) };
     let s = s.by_system().when(VISIT, ScreenVisitor {}).then([emit::<Visit>(VISIT, matched)]);
     assert!(s.now::<Visit>(VISIT).after.held_for.is_empty(), "it keeps nobody waiting yet");
     expected().by_system().when(VISIT, ScreenVisitor {}).then([]);
@@ -269,8 +362,10 @@ pub fn samples() -> Vec<VisitEvent> {
             entries: vec![SAMPLE_ID],
             visitor: Some(somebody()),
             location: "本社".into(),
+            day: Some(SAMPLE_DAY),
         }
         .into(),
+        ScreeningFailed { visitor: Some(somebody()), location: "本社".into(), day: SAMPLE_DAY }.into(),
         Overridden { entries: vec![SAMPLE_ID], reason: reason() }.into(),
         TurnedAway { reason: reason() }.into(),
         ErasureOrdered { by_policy: true }.into(),

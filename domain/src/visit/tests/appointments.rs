@@ -1,6 +1,7 @@
 //! Several hosts, several visitors, period passes, reminders.
 
 use super::*;
+use crate::context::World;
 
 /// Who comes along.
 fn companion(name: &str) -> Companion {
@@ -234,6 +235,92 @@ fn a_reminder_goes_once_on_the_day_before() {
     let s = s.by(Role::Owner).when(VISIT, cancel("")).accepted().by_system();
     s.when(VISIT, remind(&moved.starts_at)).then([]).when(OTHER, remind(start)).refused("visit.unknown");
     covered::<RemindVisitor>();
+}
+
+/// Mondays and Wednesdays from Wednesday, 2026-11-04, to the Wednesday a week later, 9:00 to 18:00.
+fn pass() -> RegisterVisit {
+    RegisterVisit {
+        starts_at: "2026-11-04T09:00:00+09:00".into(),
+        ends_at: "2026-11-11T18:00:00+09:00".into(),
+        weekdays: vec![Weekday::Mon, Weekday::Wed],
+        ..register()
+    }
+}
+
+#[test]
+fn of_a_period_pass_its_first_day_and_the_first_of_each_week_are_reminded_of() {
+    let remind = |s: Scene, day: u32| {
+        let eve = format!("2026-11-{:02}T09:00:00+09:00", day - 1);
+        s.at(&eve).when(VISIT, RemindVisitor { starts_at: format!("2026-11-{day:02}T09:00:00+09:00") })
+    };
+    let sent =
+        |day: u32| [emit::<Visit>(VISIT, Reminded { starts_at_us: us(&format!("2026-11-{day:02}T09:00:00+09:00")) })];
+    let s = ready().when(VISIT, pass()).accepted();
+    let code = s.world.secrets[0].clone();
+    let s = remind(s.by_system(), 4).then(sent(4));
+    // They came and left on the first day, and are reminded of the next week, once, and not of its second day.
+    let s = s.by_kiosk(KIOSK).at("2026-11-04T09:00:00+09:00").when(VISIT, check_in(&code)).accepted();
+    let s = s.when(VISIT, check_out(&code)).accepted().by_system();
+    let s = remind(remind(s, 9).then(sent(9)), 9).then([]);
+    remind(s.clone(), 10).then([]);
+    remind(s.clone(), 11).then([]);
+    let s = s.by(Role::Owner).when(VISIT, cancel("")).accepted().by_system();
+    remind(s, 16).then([]);
+    // It begins on a day that is none of its own: the first day is the one on which it lets in.
+    let s = ready().when(VISIT, RegisterVisit { starts_at: "2026-11-03T09:00:00+09:00".into(), ..pass() }).accepted();
+    remind(remind(s.by_system(), 3).then([]), 4).then(sent(4));
+}
+
+#[test]
+fn somebody_else_comes_to_an_appointment_that_was_made_before() {
+    let somebody =
+        |name: &str| Companion { name: name.into(), language: Some(VisitorLanguage::En), ..Companion::default() };
+    let add = |names: &[&str]| AddVisitors { companions: names.iter().map(|name| somebody(name)).collect() };
+    let with = RegisterVisit { co_hosts: vec![ANNA, BEN], ..register() };
+    let ben = member::Registered { person: sealed(BEN, &person("ベン", "")), role: Role::Member };
+    let s = ready().given::<Member>(BEN, ben).when(VISIT, with).accepted();
+    let next = s.world.clone().fresh_id();
+    let (all, s) = (vec![VISIT, next], s.when(VISIT, add(&["Robert Brown"])));
+    let subject = Uuid::from_u128(next.as_u128() + 1);
+    let registered = |appointment: Vec<Uuid>, name: &str, subject: Uuid, code: Code| Registered {
+        appointment,
+        visitor: sealed(subject, &person(name, "")),
+        language: Some(VisitorLanguage::En),
+        host_id: ANNA,
+        co_hosts: vec![BEN],
+        registered_by: Some(ME),
+        location: "本社".into(),
+        starts_at_us: us("2026-11-02T09:00:00+09:00"),
+        ends_at_us: us("2026-11-02T10:00:00+09:00"),
+        weekdays: vec![],
+        code,
+    };
+    let code = Code { secret_hash: hash("keiin_pas_3"), passcode: "00000004".into() };
+    let s = s.then([
+        emit::<Visit>(VISIT, VisitorAdded { appointment: all.clone() }),
+        emit::<Visit>(next, registered(all.clone(), "Robert Brown", subject, code)),
+    ]);
+    // Who came later adds somebody as well, and what is done to the appointment is done to all three.
+    let s = s.when(next, add(&["Carol"])).accepted();
+    assert_eq!(s.now::<Visit>(VISIT).appointment.len(), 3);
+    assert_eq!(s.now::<Visit>(VISIT).appointment, s.now::<Visit>(next).appointment);
+    let third = s.now::<Visit>(VISIT).appointment[2];
+    let s = s.when(third, cancel("")).accepted();
+    let all = CancelVisit { reason: String::new(), whole_appointment: true };
+    s.clone().when(VISIT, all).then([VISIT, next].map(|id| emit::<Visit>(id, Cancelled { reason: String::new() })));
+
+    let s = s.when(OTHER, add(&["Dave"])).refused("visit.unknown");
+    let s = s.when(VISIT, add(&[])).refused_at("text.required", "/companions/0/name");
+    let s = s.when(VISIT, add(&[""; 20])).refused_at("visit.too_many_visitors", "/companions");
+    let s = s.when(VISIT, add(&["x"; 18])).refused_at("visit.too_many_visitors", "/companions");
+    let email = Companion { email: "at home".into(), ..somebody("Eve") };
+    let s = s.when(VISIT, AddVisitors { companions: vec![email] }).refused_at("visit.bad_email", "/companions/0/email");
+    let s = refuses_bad_text(s, VISIT, "/companions/0/name", true, 80, |name| add(&[&name]));
+    let s = s.when(third, add(&["Dave"])).refused("visit.wrong_state");
+    let other = s.clone().by(Role::Member).by_login(Uuid::from_u128(0x99), SAMPLE_ID).when(VISIT, add(&["Dave"]));
+    other.refused("visit.own_only");
+    s.at("2026-11-03T00:00:00+09:00").when(VISIT, add(&["Dave"])).refused("visit.wrong_state");
+    covered::<AddVisitors>();
 }
 
 #[test]

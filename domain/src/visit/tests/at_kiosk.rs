@@ -110,6 +110,7 @@ fn whoever_was_not_expected_says_whom_they_come_to_see() {
             people: 2,
             answers: Some(sealed(fresh, &Answers { answers: vec![kept("昼食", "要る", "Yes")] })),
             consent: Some(Agreed { text_hash: text_hash() }),
+            day: Some(Date::of(2026, 11, 2)),
         },
     )]);
     assert_eq!(s.now::<Visit>(VISIT).host_id, ANNA);
@@ -219,7 +220,10 @@ fn every_refusal_of_a_kiosk() {
     let named = named(expected()).by_kiosk(KIOSK).at("2026-11-02T09:00:00+09:00");
     let named = named.when(VISIT, check_in(code)).refused("visit.ask_reception");
     let one_of_them = WalkIn { visitor_name: "吉田 一郎".into(), ..walk_in() };
-    named.when(OTHER, one_of_them).refused("visit.ask_reception");
+    let mut named = named.when(OTHER, one_of_them).refused("visit.ask_reception");
+    named.world.is_silent = true;
+    let named = named.when(VISIT, check_in(code)).refused("visit.not_screened");
+    named.when(OTHER, walk_in()).refused("visit.not_screened");
     refuses_what_the_reception_does_not_take();
     covered::<CheckIn>();
     covered::<CheckOut>();
