@@ -129,7 +129,7 @@ pub fn python() -> PathBuf {
 pub fn authlib() -> PathBuf {
     let made = root().join("target/authlib/bin/python");
     let python = std::env::var_os("KEIIN_TEST_AUTHLIB").map_or(made, PathBuf::from);
-    let probe = Command::new(&python).args(["-c", "import authlib, icalendar, requests"]).output();
+    let probe = Command::new(&python).args(["-c", "import authlib, icalendar, requests, standardwebhooks"]).output();
     let install = "python3 -m venv target/authlib && target/authlib/bin/pip install -r tests/authlib/requirements.txt";
     assert!(probe.is_ok_and(|out| out.status.success()), "no Python with Authlib and icalendar: {install}");
     python

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod documents;
+mod mails;
 mod reception;
 mod visit_after;
 mod ways;
@@ -162,6 +163,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         }
         own if reception::OPERATIONS.contains(&own) => reception::fill(company, own, &mut example),
         own if visit_after::fill(company, own, &mut example) => {}
+        own if mails::fill(company, own, &mut example) => {}
         "get_me"
         | "get_trust"
         | "get_log_key"
@@ -482,6 +484,7 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         other => {
             return webhooks::object(company, other)
                 .or_else(|| visit_after::object(company, other))
+                .or_else(|| mails::object(company, other))
                 .or_else(|| documents::object(company, other));
         }
     };

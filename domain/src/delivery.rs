@@ -15,11 +15,12 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use self::before::{LinkIssuedV1, LinkIssuedV2};
+use self::before::{LinkIssuedV1, LinkIssuedV2, OpenedV1};
 pub use self::commands::*;
 pub use self::inbox::*;
 pub use self::send::*;
 use crate::command::{Aggregate, On, Rejection};
+use crate::date::Date;
 use crate::event::hex32;
 use crate::member::Member;
 use crate::sealed::{Person, Sealed};
@@ -48,7 +49,7 @@ events! {
         OpenRefused = "delivery.open_refused" v 1;
         RecipientRegistered = "delivery.recipient_registered" v 1;
         InboxDelivered = "delivery.inbox_delivered" v 1;
-        Opened = "delivery.opened" v 1;
+        Opened = "delivery.opened" v 2, was OpenedV1 v 1;
         Replied = "delivery.replied" v 1;
         Withdrawn = "delivery.withdrawn" v 1;
     }
@@ -156,6 +157,8 @@ pub struct InboxDelivered {
 pub struct Opened {
     /// From 1; openings of a link count as well.
     pub view: u32,
+    /// Civil day. One a day: an inbox is come back to.
+    pub day: Option<Date>,
 }
 
 /// The recipient answered.
@@ -224,6 +227,8 @@ pub struct Delivery {
     pub view_limit: Option<u32>,
     /// How often it was opened, by all its links.
     pub views: u32,
+    /// The day on which the recipient last looked, logged in.
+    pub looked_on: Option<Date>,
     /// How often by those before the newest.
     pub views_before: u32,
     /// The files that were taken, each time.
@@ -276,7 +281,7 @@ impl Aggregate for Delivery {
                     ..Delivery::default()
                 };
             }
-            DeliveryEvent::Opened(e) => self.views = e.view,
+            DeliveryEvent::Opened(e) => (self.views, self.looked_on) = (e.view, e.day),
             DeliveryEvent::Replied(_) => {}
             DeliveryEvent::Withdrawn(_) => self.revoked = true,
             DeliveryEvent::OpenRefused(e) => self.wrong += u32::from(e.reason == Closed::WrongPasscode),

@@ -30,6 +30,7 @@ pub mod json;
 pub mod kiosk;
 pub mod log;
 pub mod mail;
+pub mod mail_template;
 pub mod member;
 pub mod money;
 pub mod operator;
@@ -352,6 +353,11 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<mail::RecordBounce>();
     v.command::<mail::RecordComplaint>();
     v.command::<mail::SendMailAgain>();
+
+    v.reading("mail_template.read");
+    v.aggregate::<mail_template::MailTemplate>();
+    v.command::<mail_template::SetMailTemplate>();
+    v.command::<mail_template::ClearMailTemplate>();
 
     v.reading("webhook.read");
     v.aggregate::<webhook::Webhook>();

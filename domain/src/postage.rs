@@ -141,6 +141,22 @@ pub fn tracking_number(text: &str) -> Option<String> {
     (digits || is_s10).then_some(text)
 }
 
+/// Does the check digit of a kept number fit? 11 digits (registered, specific record) and 12 (letter packs, parcels, Sagawa): the
+/// remainder of what is before it by 7. UPU S10: the weighted sum by 11. Of 13 digits no rule is known: they are taken.
+pub fn has_right_digit(number: &str) -> bool {
+    const WEIGHTS: [u32; 8] = [8, 6, 4, 2, 3, 5, 9, 7];
+    let digits: Vec<u32> = number.chars().filter_map(|c| c.to_digit(10)).collect();
+    let Some((last, before)) = digits.split_last() else { return false };
+    match (number.len(), digits.len()) {
+        (11 | 12, 11 | 12) => before.iter().fold(0, |rest, digit| (rest * 10 + digit) % 7) == *last,
+        (13, 9) => {
+            let sum: u32 = before.iter().zip(WEIGHTS).map(|(digit, weight)| digit * weight).sum();
+            [5, 0, 9, 8, 7, 6, 5, 4, 3, 2, 1][sum as usize % 11] == *last
+        }
+        _ => true,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,6 +212,14 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(tracking_number(typed).as_deref(), kept, "{typed}");
+        }
+        // As they stand on receipts and in what others wrote of them.
+        for right in ["13112383852", "405548424886", "512547514334", "AB123456785JP", "RB123456785GB", "1234567890123"]
+        {
+            assert!(has_right_digit(right), "{right}");
+        }
+        for wrong in ["13112383853", "31112383852", "405548424868", "AB123456789JP", ""] {
+            assert!(!has_right_digit(wrong), "{wrong}");
         }
         assert!(is_tracked(Service::LetterPackLight, &[]) && is_tracked(Service::Letter, &[Extra::SpecificRecord]));
         assert!(!is_tracked(Service::Letter, &[]) && !is_tracked(Service::Letter, &[Extra::Express]));

@@ -61,10 +61,14 @@ codes! {
 }
 
 codes! {
-    /// Who takes it along.
+    /// Who takes it along. Invoices and letters are 信書: only who is licensed for them may (信書便法).
+    #[derive(Default)]
     Carrier {
         /// 日本郵便.
+        #[default]
         JapanPost = 1 "japan_post",
+        /// 佐川急便, 飛脚特定信書便: always tracked.
+        Sagawa = 2 "sagawa",
     }
 }
 

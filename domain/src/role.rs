@@ -177,8 +177,8 @@ impl Role {
 /// Nouns over which a company's own permission sets can give rights. Rights over people, over rights and over security stay
 /// with owners and admins: whoever cannot be given them cannot pass them on either.
 const GRANTABLE: &[&str] = &[
-    "client", "document", "approval", "delivery", "sending_order", "postal_item", "visit", "mail", "device", "token",
-    "event", "log", "tenant", "blocklist_entry",
+    "client", "document", "approval", "delivery", "sending_order", "postal_item", "visit", "mail", "mail_template",
+    "device", "token", "event", "log", "tenant", "blocklist_entry",
 ];
 
 impl Permission {

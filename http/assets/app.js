@@ -16,7 +16,7 @@
     const headers = "plain" in form.dataset ? {} : { "HX-Request": "true" };
     let answer;
     try {
-      answer = await fetch(form.action, { method: "POST", body, headers });
+      answer = await fetch(button?.hasAttribute("formaction") ? button.formAction : form.action, { method: "POST", body, headers });
     } catch {
       form.submit(); // no connection: let the browser say so
       return;

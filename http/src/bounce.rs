@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::BASE32_NOPAD;
 use keiin_domain::mail::{RecordBounce, RecordComplaint};
 use keiin_eventlog::vault::Vault;
 use keiin_projections::mail::template_of;
@@ -72,29 +73,13 @@ impl Which {
     }
 }
 
-const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
 /// RFC 4648 in lower case, without padding: an address' letters may change their case on the way.
 fn base32(bytes: &[u8]) -> String {
-    let bit = |at: usize| bytes.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1);
-    let groups = (bytes.len() * 8).div_ceil(5);
-    let letter = |group: usize| (0..5).fold(0, |all, at| all << 1 | usize::from(bit(group * 5 + at)));
-    (0..groups).map(|group| char::from(LETTERS[letter(group)])).collect()
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
 fn from_base32(text: &str) -> Option<[u8; TOKEN]> {
-    let mut bytes = [0; TOKEN];
-    if text.len() != TOKEN_LETTERS {
-        return None;
-    }
-    for (group, letter) in text.bytes().enumerate() {
-        let value = LETTERS.iter().position(|known| *known == letter.to_ascii_lowercase())?;
-        for at in (0..5).filter(|at| value >> (4 - at) & 1 == 1) {
-            let bit = group * 5 + at;
-            *bytes.get_mut(bit / 8)? |= 1 << (7 - bit % 8);
-        }
-    }
-    Some(bytes)
+    BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).ok()?.try_into().ok()
 }
 
 /// What a report says of a mail.

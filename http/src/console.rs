@@ -140,6 +140,8 @@ pub const PAGES: &[Page] = &[
     page("/audit", "audit", &["list_events", "list_members"]),
     page("/audit/{position}", "event", &["get_event"]),
     page("/settings", "settings", &["get_tenant"]),
+    page("/mail-templates", "mail_templates", &["get_mail_templates"]),
+    page("/mail-templates/{id}", "mail_template", &["get_mail_template"]),
     page("/security", "security", &["get_security"]),
     page("/grants", "grants", &["list_grants", "get_support"]),
     page("/grants/{id}", "grant", &["get_grant"]),

@@ -8,6 +8,7 @@ mod content;
 mod plan;
 mod play;
 mod repeats;
+mod sending;
 mod stage;
 mod support;
 
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use self::content::{PEOPLE, SLUG};
+use self::content::{PEOPLE, RECIPIENT, SLUG};
 use self::plan::Calendar;
 use crate::app::App;
 use crate::cli::Unusable;
@@ -148,6 +149,7 @@ pub fn hint(app: &App) -> Option<Value> {
     }
     let people: Vec<Value> = PEOPLE
         .iter()
+        .chain([&RECIPIENT])
         .map(|person| json!({ "name": person.name, "role": person.role, "email": person.email }))
         .collect();
     Some(json!({ "password": PASSWORD, "people": people }))

@@ -243,8 +243,13 @@ fn context<'a>(principal: &Principal, call: &Call, minted: &'a mut Minted) -> Co
 }
 
 /// Would this command make its object? Decides as [`execute`] does, with nothing known of the object yet, and keeps nothing
-/// of it.
-pub async fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, call: &Call) -> Result<(), Problem> {
+/// of it: the events that it would write.
+pub async fn rehearse<C: Command>(
+    app: &App,
+    principal: &Principal,
+    command: C,
+    call: &Call,
+) -> Result<Vec<Emit>, Problem> {
     let mut minted = Minted::rehearsing(app, principal.ledger, call.now_us);
     let mut ctx = context(principal, call, &mut minted);
     let mut parts = vec![];
@@ -256,8 +261,9 @@ pub async fn rehearse<C: Command>(app: &App, principal: &Principal, command: C, 
         parts.push((id, events));
     }
     let state = C::On::fold(&parts).map_err(Problem::failed)?;
-    command.decide(&state, &mut ctx)?;
-    Ok(minted.check()?)
+    let emits = command.decide(&state, &mut ctx)?;
+    minted.check()?;
+    Ok(emits)
 }
 
 /// Was a command with this key carried out?

@@ -44,6 +44,7 @@ pub mod locale;
 pub mod lockout;
 pub mod look;
 pub mod mail;
+pub mod mail_template;
 pub mod metrics;
 pub mod oauth;
 pub mod oidc;

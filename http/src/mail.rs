@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keiin_domain::mail::{MailFailure, RecordMail, without_addresses};
+use keiin_domain::mail_template::{MailKind, Wording};
+use keiin_domain::visit::VisitorLanguage;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
 use keiin_projections::mail::{Attachment, Due, Letter, Rendered, due, give_back, retry_later};
@@ -66,6 +68,40 @@ impl Beside for Desk {
         let (subject, body) = (format!("{subject} / {subject_en}"), format!("{ja}\n\n――――\n\n{en}"));
         Rendered { subject, body, link, attachments }
     }
+
+    fn standard(&self, kind: MailKind, language: VisitorLanguage) -> Wording {
+        standard(&self.texts, kind, lang_of(language))
+    }
+
+    fn word(&self, key: &str, language: VisitorLanguage) -> String {
+        self.texts.get(lang_of(language), key, &[])
+    }
+}
+
+/// The language of pages and mails that a reader outside has.
+pub fn lang_of(language: VisitorLanguage) -> Lang {
+    match language {
+        VisitorLanguage::Ja => Lang::Ja,
+        VisitorLanguage::En => Lang::En,
+    }
+}
+
+/// Prefix of the keys of a mail's texts.
+fn key(template: &str) -> String {
+    format!("mail-{}", template.replace('_', "-"))
+}
+
+/// The standard words with each name standing for itself: what a company begins from.
+fn standard(texts: &Texts, kind: MailKind, lang: Lang) -> Wording {
+    let named: Vec<_> = kind.variables().iter().map(|v| (v.name, format!("{{{}}}", v.name))).collect();
+    let named: Vec<(&str, &str)> = named.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let part = |part: &str| texts.get(lang, &format!("{}-{part}", key(kind.name())), &named);
+    Wording { subject: part("subject"), text: part("body") }
+}
+
+/// Is it to a visitor, about their visit?
+fn is_to_visitor(template: &str) -> bool {
+    matches!(template, "visit_pass" | "visit_changed" | "visit_reminder" | "visit_cancelled")
 }
 
 impl Desk {
@@ -108,9 +144,16 @@ impl Desk {
             ("why", text(&letter.why)),
             ("named", if letter.visitor_name.is_some() { "yes" } else { "no" }.to_owned()),
         ];
+        let own = match lang {
+            Lang::Ja => &letter.own_ja,
+            Lang::En => &letter.own_en,
+        };
+        if let Some(own) = own {
+            let value = |name: &str| args.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+            return own.fill(|name| value(name).unwrap_or_default());
+        }
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let key = format!("mail-{}", letter.template.replace('_', "-"));
-        let part = |part: &str| self.texts.get(lang, &format!("{key}-{part}"), &args);
+        let part = |part: &str| self.texts.get(lang, &format!("{}-{part}", key(&letter.template)), &args);
         (part("subject"), part("body"))
     }
 
@@ -131,7 +174,7 @@ impl Desk {
 
     /// The number that a visitor types where no QR code can be read: the newest of their visit.
     fn passcode(&self, letter: &Letter) -> Option<String> {
-        if !matches!(letter.template.as_str(), "visit_pass" | "visit_reminder") {
+        if !is_to_visitor(&letter.template) || letter.template == "visit_cancelled" {
             return None;
         }
         let entries = self.vault.list(PASSCODE, letter.ledger, Some(letter.object_id)).ok()?;
@@ -140,7 +183,7 @@ impl Desk {
 
     /// The files of a visitor's mail: the visit for their calendar, and the pass as a picture.
     fn attachments(&self, letter: &Letter, link: Option<&str>) -> Vec<Attachment> {
-        if !matches!(letter.template.as_str(), "visit_pass" | "visit_reminder" | "visit_cancelled") {
+        if !is_to_visitor(&letter.template) {
             return vec![];
         }
         let lang = letter.language.as_deref().and_then(Lang::parse).unwrap_or(Lang::Ja);
@@ -161,8 +204,8 @@ impl Desk {
     fn link(&self, letter: &Letter) -> Option<String> {
         let (kind, page) = match letter.template.as_str() {
             "invitation" => ("inv", "invite"),
-            "delivery" => ("lnk", "l"),
-            "visit_pass" | "visit_reminder" => ("pas", "pass"),
+            "delivery" | "delivery_again" => ("lnk", "l"),
+            "visit_pass" | "visit_changed" | "visit_reminder" => ("pas", "pass"),
             "password_reset" | "password_required" => ("rst", "reset"),
             "new_device" => ("nme", "alert"),
             "inbox" => return Some(format!("{}/inbox/{}", self.public_url, letter.object_id)),
@@ -208,7 +251,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
             give_back(&app.read, &mail, now_us)?;
             continue;
         }
-        let handed_over = match carrier.carry(app, &mail, now_us).await {
+        let handed_over = match carrier.carry(app, &mail).await {
             Some(outcome) => record(app, &mail.letter, outcome, now_us).await,
             None => Err(Problem::new("service.unavailable")),
         };
@@ -236,7 +279,7 @@ struct Carrier<'a> {
 
 impl Carrier<'_> {
     /// What became of a mail: taken over, or refused for good; `None` if it must be tried again.
-    async fn carry(&mut self, app: &App, mail: &Due, now_us: i64) -> Option<Result<(), MailFailure>> {
+    async fn carry(&mut self, app: &App, mail: &Due) -> Option<Result<(), MailFailure>> {
         let letter = &mail.letter;
         if mail.attempts > TRIES {
             return Some(Err(MailFailure { code: 0, diagnostic: "given up".to_owned() }));
@@ -251,7 +294,7 @@ impl Carrier<'_> {
         }
         let which = Which { ledger: letter.ledger, position: letter.position, n: letter.n };
         let back = which.token(&app.vault).and_then(|token| app.config.mail.back_to(&token));
-        match smtp.send(&mut self.line, letter, app.desk.render(letter), back, now_us).await {
+        match smtp.send(&mut self.line, letter, app.desk.render(letter), back).await {
             Ok(()) => Some(Ok(())),
             Err(Trouble::Refused(failure)) => Some(Err(failure)),
             Err(Trouble::Later(why)) => {
@@ -283,6 +326,23 @@ async fn record(app: &App, letter: &Letter, outcome: Result<(), MailFailure>, no
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_company_can_begin_from_the_standard_words() {
+        let texts = Texts::new().expect("the texts are read");
+        for kind in MailKind::ALL {
+            for lang in Lang::ALL {
+                let Wording { subject, text } = standard(&texts, *kind, lang);
+                let kept = Wording::check(*kind, &subject, &text);
+                assert!(kept.is_ok(), "{} {lang:?}: {kept:?}\n{subject}\n{text}", kind.name());
+                for variable in kind.variables() {
+                    for key in [format!("mail-variable-{}", variable.name), format!("mail-example-{}", variable.name)] {
+                        assert!(texts.has(&key), "{key}");
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_mail_is_tried_for_days_and_seldom_in_the_end() {

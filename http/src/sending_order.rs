@@ -1,6 +1,8 @@
 //! Sending orders that were released: each recipient in their turn, each in an append of their own. Who was handed over is in
 //! the ledger, so a server that died goes on where it stopped, and two nodes at one order send nothing twice.
 
+pub mod form;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -89,6 +89,8 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::visit_import::router())
         .merge(crate::audit_archive::router())
         .merge(crate::post::router())
+        .merge(crate::mail_template::router())
+        .merge(crate::sending_order::form::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! * A mail counts as handed over when the server has said so, never before: it may come twice and is not lost. The
-//!   second copy has the first one's Message-ID, which follows from ledger, position and number.
+//!   second copy has the first one's Message-ID, date and parts. What somebody sends once more after it had failed is
+//!   another version of it and has an id of its own (RFC 5322, 3.6.4).
 //! * What goes wrong before the mail's own commands (no connection, wrong certificate, wrong password) says nothing of the
 //!   mail and makes it wait; a 5xx to the mail itself is final.
 //! * The password and the signing key are in memory only, and in no setting, message or log.
@@ -141,9 +142,8 @@ impl Smtp {
         letter: &Letter,
         text: Rendered,
         back: Option<String>,
-        now_us: i64,
     ) -> Result<(), Trouble> {
-        let message = self.message(letter, text, now_us)?;
+        let message = self.message(letter, text)?;
         let from = back.and_then(|back| back.parse().ok()).or_else(|| message.envelope().from().cloned());
         let envelope = Envelope::new(from, message.envelope().to().to_vec());
         let envelope = envelope.map_err(|error| undeliverable("5.1.3", &error.to_string()))?;
@@ -171,20 +171,23 @@ impl Smtp {
         }
     }
 
-    fn message(&self, letter: &Letter, text: Rendered, now_us: i64) -> Result<Message, Trouble> {
+    fn message(&self, letter: &Letter, text: Rendered) -> Result<Message, Trouble> {
         let to = letter.to.email.as_deref().unwrap_or("");
         let to = to.parse().map_err(|_| undeliverable("5.1.3", "no address that a mail can go to"))?;
+        let id = Smtp::id(letter);
+        // When it was ready to go out, however long the way there takes (RFC 5322, 3.6.1).
+        let date_us = letter.requeued_at.unwrap_or(letter.queued_at).0;
         // Who is written to is in the text; a name beside the address would only be one more thing to forge.
         let builder = Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
             .subject(one_line(&text.subject))
-            .message_id(Some(self.message_id(letter)))
-            .date(UNIX_EPOCH + Duration::from_micros(u64::try_from(now_us).unwrap_or(0)));
+            .message_id(Some(format!("<{id}@{}>", self.from.email.domain())))
+            .date(UNIX_EPOCH + Duration::from_micros(u64::try_from(date_us).unwrap_or(0)));
         let made = if text.attachments.is_empty() {
             builder.header(ContentType::TEXT_PLAIN).body(text.body)
         } else {
-            let mut parts = MultiPart::mixed().singlepart(SinglePart::plain(text.body));
+            let mut parts = MultiPart::mixed().boundary(format!("part-{id}")).singlepart(SinglePart::plain(text.body));
             for file in text.attachments {
                 let kind = ContentType::parse(&file.media_type);
                 let kind = kind.map_err(|error| undeliverable("5.6.0", &error.to_string()))?;
@@ -202,13 +205,17 @@ impl Smtp {
         Ok(message)
     }
 
-    /// The same for the same mail, whenever it is sent, and of no meaning to anybody else.
-    fn message_id(&self, letter: &Letter) -> String {
+    /// What names a mail: the same however often it is tried, another once somebody sends it again, and of no meaning to
+    /// anybody else.
+    fn id(letter: &Letter) -> String {
         let mut hash = Sha256::new();
         hash.update(letter.ledger);
         hash.update(letter.position.to_be_bytes());
         hash.update(letter.n.to_be_bytes());
-        format!("<{}@{}>", hex::encode(&hash.finalize()[..16]), self.from.email.domain())
+        if letter.requeued > 0 {
+            hash.update(letter.requeued.to_be_bytes());
+        }
+        hex::encode(&hash.finalize()[..16])
     }
 }
 

@@ -224,6 +224,8 @@ async fn send(app: &App, lanes: &Lanes, of: &Endpoint, message: Message) -> Resu
     let failing_since = delivery::finish(&app.read, of, &message, tried, outcome, done_us)?;
     if failing_since.is_some_and(|since| since <= done_us - FAILING_US) {
         by_server(app, &server, suspend(WebhookOff::Failing), &call).await?;
+        // Whoever switches it on again, however soon, gives it as long as before.
+        delivery::begin_anew(&app.read, of)?;
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ pub mod item;
 pub mod kiosk;
 pub mod lifecycle;
 pub mod mail;
+pub mod mail_template;
 pub mod member;
 pub mod operator;
 pub mod passkey;
@@ -87,6 +88,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     grant::PROJECTION,
     sign_up::PROJECTION,
     webhook::PROJECTION,
+    mail_template::PROJECTION,
     mail::PROJECTION,
     event::PROJECTION,
 ];
@@ -162,6 +164,8 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<device::GetDevice>();
     v.query::<mail::ListMails>();
     v.query::<mail::GetMail>();
+    v.query::<mail_template::GetMailTemplates>();
+    v.query::<mail_template::GetMailTemplate>();
     v.query::<webhook::ListWebhooks>();
     v.query::<webhook::GetWebhook>();
     v.query::<webhook::delivery::ListWebhookDeliveries>();

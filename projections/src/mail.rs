@@ -45,6 +45,8 @@ pub static EFFECTS: Table = Table {
         blob("object_id"),
         text("state"),
         int("queued_at"),
+        int("requeued"),
+        int("requeued_at"),
         int("sent_at"),
         int("code"),
         text("diagnostic"),
@@ -54,7 +56,7 @@ pub static EFFECTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "mail", revision: 9, tables: &[&EFFECTS], fold };
+pub const PROJECTION: Projection = Projection { name: "mail", revision: 10, tables: &[&EFFECTS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() == Grant::STREAM {
@@ -88,7 +90,8 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             _ => None,
         },
         Delivery::STREAM => match fact.read()? {
-            DeliveryEvent::LinkIssued(_) | DeliveryEvent::LinkReissued(_) => Some("delivery"),
+            DeliveryEvent::LinkIssued(_) => Some("delivery"),
+            DeliveryEvent::LinkReissued(_) => Some("delivery_again"),
             DeliveryEvent::InboxDelivered(_) => Some("inbox"),
             DeliveryEvent::Replied(_) => Some("reply"),
             _ => None,
@@ -103,7 +106,8 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
             SecretaryEvent::Revoked(_) => None,
         },
         Visit::STREAM => match fact.read()? {
-            VisitEvent::Registered(_) | VisitEvent::Changed(_) | VisitEvent::Rescheduled(_) => Some("visit_pass"),
+            VisitEvent::Registered(_) => Some("visit_pass"),
+            VisitEvent::Changed(_) | VisitEvent::Rescheduled(_) => Some("visit_changed"),
             VisitEvent::Reminded(_) => Some("visit_reminder"),
             VisitEvent::Cancelled(_) => Some("visit_cancelled"),
             VisitEvent::Announced(e) => {
@@ -138,6 +142,7 @@ fn queue(fact: &Fact, n: u16, template: &str, object_kind: &str, object_id: Valu
         ("object_id", object_id),
         ("state", cell("queued")),
         ("queued_at", cell(fact.time_us())),
+        ("requeued", cell(0u32)),
     ];
     out.put(&EFFECTS, [cell(fact.leaf.position), cell(n)], columns);
 }
@@ -160,7 +165,11 @@ fn outcome(fact: &Fact, out: &mut Writes) -> Result<(), String> {
             (e.effect_position, e.n, said("bounced", None, Some(text)))
         }
         MailEvent::Complained(e) => (e.effect_position, e.n, said("complained", None, Some(e.feedback))),
-        MailEvent::Requeued(e) => (e.effect_position, e.n, said("queued", None, None)),
+        MailEvent::Requeued(e) => {
+            out.add(&EFFECTS, [cell(e.effect_position), cell(e.n)], "requeued", 1);
+            let again = said("queued", None, None).into_iter().chain([("requeued_at", cell(fact.time_us()))]);
+            (e.effect_position, e.n, again.collect())
+        }
     };
     out.set(&EFFECTS, [cell(position), cell(n)], columns);
     Ok(())

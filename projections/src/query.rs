@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use keiin_domain::context::Actor;
 use keiin_domain::data::DataClass;
 use keiin_domain::date::{DAY_US, Date, ZONE_S};
+use keiin_domain::mail_template::{MailKind, Wording};
 use keiin_domain::money::Money;
 use keiin_domain::role::Permission;
+use keiin_domain::visit::VisitorLanguage;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::sql::{Connection, Row, Scope, SqlError};
 use keiin_eventlog::vault::Vault;
@@ -261,6 +263,10 @@ pub trait Beside: Send + Sync {
     fn anchored(&self, ledger: Uuid) -> u64;
     /// A mail's text.
     fn render(&self, letter: &Letter) -> Rendered;
+    /// What a mail says where a company wrote nothing, with names in braces.
+    fn standard(&self, kind: MailKind, language: VisitorLanguage) -> Wording;
+    /// One of the server's texts.
+    fn word(&self, key: &str, language: VisitorLanguage) -> String;
 }
 
 /// The read models of this process, and what a query may use beside them.

@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 use keiin_domain::command::Aggregate;
 use keiin_domain::data::DataClass;
 use keiin_domain::date::DAY_US;
+use keiin_domain::mail_template::MailKind;
 use keiin_domain::postal_item::PostalAddress;
 use keiin_domain::role::Permission;
 use keiin_domain::sending_order::{Placed, SendingOrder, SendingOrderEvent};
+use keiin_domain::visit::VisitorLanguage;
 use keiin_eventlog::sql::Scope;
 use keiin_eventlog::values;
 use serde::Serialize;
@@ -19,6 +21,7 @@ use crate::client::Recipient;
 use crate::delivery;
 use crate::fact::{Fact, Opener};
 use crate::mail::Letter;
+use crate::mail_template;
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
 use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
@@ -464,9 +467,12 @@ fn mail(read: &Read, who: &Who, order: &SendingOrderView, to: &RecipientView) ->
     }
     let numbers: Vec<&str> = order.documents.iter().map(|one| one.number.as_str()).collect();
     let company = read.rows(who, "SELECT name FROM tenants WHERE ledger = :ledger", vec![], |row| col(row, "name"));
+    let kind = if to.channel == "inbox" { MailKind::Inbox } else { MailKind::Delivery };
     let text = read.beside.as_ref()?.render(&Letter {
         ledger: who.ledger,
-        template: if to.channel == "inbox" { "inbox" } else { "delivery" }.to_owned(),
+        template: kind.name().to_owned(),
+        own_ja: mail_template::own(read, who, kind, VisitorLanguage::Ja).ok()?,
+        own_en: mail_template::own(read, who, kind, VisitorLanguage::En).ok()?,
         queued_at: Time(who.now_us),
         to: to.to.clone(),
         company: company.ok()?.pop(),

@@ -22,6 +22,7 @@ use keiin_domain::factor::phone::{EnrolPhone, SendCode};
 use keiin_domain::grant::{ChangeSupport, RequestGrant};
 use keiin_domain::item::RegisterItem;
 use keiin_domain::kiosk::{PairKiosk, RecordScanRefusal};
+use keiin_domain::mail_template::SetMailTemplate;
 use keiin_domain::member::{AcceptInvitation, InviteMember};
 use keiin_domain::operator::RegisterOperator;
 use keiin_domain::paper::RecordRendering;
@@ -103,6 +104,8 @@ async fn everything(house: &House, owner: Person) {
     house.run::<ReceiveVisitor>(owner, Some(here), json!({})).await;
     house.run::<AnnounceVisitor>(owner.system(), Some(here), json!({})).await;
     house.run::<ChangeVisitPolicy>(owner, None, json!({ "keep_days": 90 })).await;
+    let words = json!({ "kind": "inbox", "language": "ja", "subject": "{company}", "text": "{link}" });
+    house.run::<SetMailTemplate>(owner, None, words).await;
     house.run::<AddToBlocklist>(owner, None, json!({ "kind": "company", "value": "株式会社 洪水" })).await;
     let kiosk = house.run::<PairKiosk>(owner, None, json!({ "name": "受付", "location": "本社" })).await;
     let kept = json!({ "code": "99999999", "scan": "check_in", "refusal": "visit.unknown_code", "taken_at_us": 1 });

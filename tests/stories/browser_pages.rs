@@ -91,6 +91,11 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
                 let id = of("documents", "status", "draft");
                 looks.push(look("document_edit", format!("/documents/{id}/edit")));
             }
+            "/mail-templates/{id}" => looks.push(look("mail_template", "/mail-templates/delivery-ja")),
+            "/clients/{id}/send" => {
+                let client = paper["client"]["id"].as_str().expect("an id");
+                looks.push(look("sending_order_new", format!("/clients/{client}/send?document={chosen}")));
+            }
             // Of recipients: `inbox.rs`.
             "/inbox" => {}
             "/outbox/{id}" => looks.push(look("mail", format!("/outbox/{}", first("mails")))),

@@ -90,6 +90,16 @@ fn every_state_can_be_seen() {
     let batch = &batches["items"][0];
     assert_eq!((&batch["status"], &batch["issued"], &batch["failed"]), (&"finished".into(), &2.into(), &1.into()));
     assert_eq!(list("/v1/recurrences")["items"][0]["status"], "active");
+    // What goes out by other ways: letters, an order into an inbox and by post, mails in the company's words.
+    let items = list("/v1/postal-items")["items"].clone();
+    let by = |status: &str| items.as_array().into_iter().flatten().filter(|one| one["status"] == status).count();
+    assert_eq!((by("dispatched"), by("queued")), (1, 2), "{items}");
+    let order = &list("/v1/sending-orders")["items"][0];
+    assert_eq!((&order["status"], &order["handed_over"]), (&"finished".into(), &2.into()), "{order}");
+    assert_eq!(list("/v1/mail-templates/delivery-ja")["is_own"], true);
+    let answered = list("/v1/deliveries");
+    let answered = answered["items"].as_array().into_iter().flatten().filter(|one| one["channel"] == "inbox");
+    assert_eq!(answered.count(), 1);
 
     let mails = list("/v1/mails?limit=200");
     let failed: Vec<&Value> =

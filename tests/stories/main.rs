@@ -47,6 +47,7 @@ mod lockout;
 mod login;
 mod looks;
 mod mail;
+mod mail_templates;
 mod noisy;
 mod oauth;
 mod oauth_clients;

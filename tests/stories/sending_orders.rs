@@ -118,6 +118,80 @@ fn one_order_reaches_everybody_by_their_way() {
     refused(tell(&company, &company.login, &id, "cancel", &json!({})), 409, "sending_order.handed_over");
 }
 
+/// The console's form, as a browser without a script sends it.
+#[test]
+fn the_form_ticks_people_takes_another_address_and_says_what_the_postage_is() {
+    let deployment = Deployment::new();
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "form");
+    let people = json!([
+        { "name": "吉田 一郎", "email": "yoshida@client.example" }, { "email": "keiri@client.example" },
+        { "name": "電話 のみ", "phone": "03-1234-5678" },
+    ]);
+    let body = json!({
+        "name": "株式会社みなと商事", "honorific": "onchu", "contacts": people,
+        "postal_code": "105-8445", "region": "東京都", "locality": "港区", "street_address": "虎ノ門2-2-5",
+    });
+    let client = text(&company.ok(Call::new("POST", "/v1/clients").json(&body)), "id");
+    let draft = company.ok(Call::new("POST", "/v1/documents").json(&company.draft_body(&client)));
+    let invoice = company.issue(&text(&draft, "id"));
+    company.printed(&invoice);
+    let contacts = company.get(&format!("/v1/clients/{client}"))["contacts"].clone();
+    let contact = |n: usize| text(&contacts[n], "id");
+    let send = |path: &str, fields: &[(&str, &str)]| {
+        let fields = fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+")));
+        let form = fields.collect::<Vec<_>>().join("&");
+        let call = Call::new("POST", &format!("/clients/{client}/{path}"));
+        company.client.send(&company.login.on(call.bytes("application/x-www-form-urlencoded", form)))
+    };
+    let first = contact(0);
+    let passcode = format!("_passcode.{first}");
+    let mut fields = vec![
+        ("document_ids.0", invoice.as_str()),
+        ("_person", first.as_str()),
+        (passcode.as_str(), "4711"),
+        ("by_mail.1.to_name", "Somebody else"),
+        ("by_mail.1.to_email", "else@client.example"),
+        ("by_post.0.service", "letter"),
+        ("by_post.0.extras.1", "simple_registered"),
+        ("by_post.0.attention", "Ichiro"),
+        ("by_post.0.to.name", "Branch"),
+        ("by_post.0.to.postal_code", "1000001"),
+        ("by_post.0.to.street_address", "1-1"),
+        ("expires_in_days:int", "7"),
+    ];
+    let page = company.client.send(&company.login.on(Call::new("GET", &format!("/clients/{client}/send"))));
+    let page = page.expect(200).text();
+    assert!(page.contains("yoshida@client.example") && page.contains("keiri@client.example"), "{page}");
+    assert!(!page.contains("電話 のみ"), "nobody without an address");
+
+    // 定形 and 簡易書留; everything that was typed is still there, and nothing was ordered.
+    let looked = send("send/look", &fields).expect(200).text();
+    assert!(looked.contains("¥460") && looked.contains("Branch") && looked.contains("4711"), "{looked}");
+    assert_eq!(company.get("/v1/sending-orders")["items"], json!([]));
+    let mut both = fields.clone();
+    both.push(("by_post.0.extras.2", "specific_record"));
+    assert!(send("send/look", &both).expect(422).text().contains("by_post.0.extras"), "it says where");
+    assert_eq!(send("send", &fields).status, 400, "the form's key is missing");
+    let stranger = [&fields[..], &[("_person", &*invoice)]].concat();
+    assert_eq!(send("send/look", &stranger).status, 404);
+    // Without a service the part about post holds nothing.
+    let without: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "by_post.0.service").collect();
+    assert!(!send("send/look", &without).expect(200).text().contains("¥460"));
+
+    fields.push(("_key", "form-1"));
+    let placed = send("send", &fields);
+    assert_eq!(placed.status, 303, "{}", placed.text());
+    assert_eq!(send("send", &fields).header("location"), placed.header("location"), "pressed twice");
+    let all = company.get("/v1/sending-orders");
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(1), "{all}");
+    let order = company.get(&path(&text(&all["items"][0], "id")));
+    let names: Vec<&Value> =
+        order["recipients"].as_array().expect("a list").iter().map(|to| &to["to"]["name"]).collect();
+    assert_eq!(names, ["Somebody else", "吉田 一郎", "Branch"]);
+    assert_eq!(order["recipients"][1]["to"]["email"], "yoshida@client.example");
+}
+
 #[test]
 fn a_second_person_lets_it_go_out_or_not() {
     let deployment = Deployment::new();

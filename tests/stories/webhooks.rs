@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keiin_tests::company::text;
 use keiin_tests::webhook::{Manner, Receiver};
-use keiin_tests::{Call, Company, Deployment, Server, python, root};
+use keiin_tests::{Call, Company, Deployment, Server, authlib, python, root};
 use serde_json::{Value, json};
 
 /// A company that may have messages sent to these receivers.
@@ -30,6 +30,18 @@ fn judged(secret: &str, public_key: &str, headers: &[(&str, &str)], body: &str) 
     let input = json!([secret, public_key, headers, body]).to_string();
     let done = keiin_tests::webhook::piped(&python(), &["-c", &format!("{code}{more}")], &input);
     done.trim().to_owned()
+}
+
+/// What the library of Standard Webhooks says of the same (PyPI `standardwebhooks`; it knows `v1`).
+fn judged_elsewhere(secret: &str, headers: &[(&str, &str)], body: &str) -> String {
+    let code = "import json, sys\n\
+        from standardwebhooks.webhooks import Webhook, WebhookVerificationError\n\
+        secret, headers, body = json.load(sys.stdin)\n\
+        try:\n    print(Webhook(secret).verify(body.encode(), headers)['type'])\n\
+        except WebhookVerificationError as why:\n    print('refused:', why)\n";
+    let headers: Value = headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let input = json!([secret, headers, body]).to_string();
+    keiin_tests::webhook::piped(&authlib(), &["-c", code], &input).trim().to_owned()
 }
 
 #[test]
@@ -73,6 +85,11 @@ fn rn_c23_a_message_is_signed_and_names_a_record_and_nothing_personal() {
     }
     let old = [headers[0], ("webhook-timestamp", "1600000000"), headers[2]];
     assert_eq!(judged(&secret, &key, &old, &message.body), "refused: timestamp");
+    assert_eq!(judged_elsewhere(&secret, &headers, &message.body), "visit.registered");
+    let other = "refused: No matching signature found";
+    assert_eq!(judged_elsewhere(&secret, &headers, &format!("{} ", message.body)), other);
+    assert_eq!(judged_elsewhere("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &headers, &message.body), other);
+    assert!(judged_elsewhere(&secret, &old, &message.body).starts_with("refused: "), "too old");
 
     // A new secret signs, and the one before beside it.
     let renewed = company.do_webhook(&id, "secret", &json!({}));
@@ -143,6 +160,58 @@ fn an_endpoint_that_is_gone_is_switched_off_and_its_owners_hear_of_it() {
     company.do_webhook(&webhook, "enable", &json!({}));
     company.new_client();
     receiver.message(|m| m.json()["type"] == "client.registered" && receiver.messages().len() > heard);
+}
+
+/// The clock starts at each of these times; the messages' own tries go on in between.
+#[test]
+fn an_endpoint_that_took_nothing_for_five_days_is_switched_off() {
+    let receiver = Receiver::start();
+    let deployment = Deployment::new();
+    deployment.may_send_to(&[&receiver]);
+    let server = Server::serve_at("@2026-11-02 00:00:00", &deployment.data());
+    let first = Company::sign_up(&server, "failing");
+    let body = json!({ "url": receiver.url(), "events": ["client.registered"] });
+    let webhook = text(&first.webhook(&body), "id");
+    let path = format!("/v1/webhooks/{webhook}");
+    receiver.answers(Manner::says("500 No"));
+    let fails = |company: &Company| {
+        company.new_client();
+        let newest = company.get("/v1/events?kind=client.registered&limit=1")["items"][0]["position"].clone();
+        company.webhook_delivery(&webhook, |d| d["position"] == newest && d["tries"][0]["status"] == 500);
+        company.mark();
+        company.settle();
+        text(&company.get(&path), "status")
+    };
+    assert_eq!(fails(&first), "on");
+    drop(server);
+    let server = Server::serve_at("@2026-11-06 23:00:00", &deployment.data());
+    assert_eq!(fails(&first.at(&server)), "on", "not five days yet");
+    drop(server);
+
+    let server = Server::serve_at("@2026-11-07 01:00:00", &deployment.data());
+    let company = first.at(&server);
+    let until = Instant::now() + Duration::from_secs(30);
+    company.new_client();
+    while company.get(&path)["status"] != "failing" {
+        assert!(Instant::now() < until, "{}", company.get(&path));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    company.settle();
+    let off = company.get("/v1/events?kind=webhook.disabled");
+    assert_eq!(off["items"].as_array().map(Vec::len), Some(1), "{off}");
+    let mails = company.get("/v1/mails?template=webhook_disabled");
+    assert_eq!(mails["items"].as_array().map(Vec::len), Some(1), "its owner is told: {mails}");
+    let heard = receiver.messages().len();
+    company.new_client();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(receiver.messages().len(), heard, "nothing comes any more");
+
+    // Switched on again it has its five days anew.
+    company.do_webhook(&webhook, "enable", &json!({}));
+    assert_eq!(fails(&company), "on");
+    receiver.answers(Manner::says("204 No Content"));
+    company.new_client();
+    company.webhook_delivery(&webhook, |d| d["status"] == "delivered");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Frozen: as links were written down before.
+//! Frozen: as links and looks were written down before.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Enclosed, LinkIssued};
+use super::{Enclosed, LinkIssued, Opened};
 use crate::event::hex32;
 use crate::sealed::{Person, Sealed};
 
@@ -44,5 +44,17 @@ impl From<LinkIssuedV2> for LinkIssued {
         let LinkIssuedV2 { document_id, revision, recipient, secret_hash, expires_at_us, view_limit, sent_by } = old;
         let documents = vec![Enclosed { document_id, revision }];
         LinkIssued { documents, recipient, secret_hash, expires_at_us, view_limit, has_passcode: false, sent_by }
+    }
+}
+
+/// Each time that the page was shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OpenedV1 {
+    view: u32,
+}
+
+impl From<OpenedV1> for Opened {
+    fn from(OpenedV1 { view }: OpenedV1) -> Opened {
+        Opened { view, day: None }
     }
 }

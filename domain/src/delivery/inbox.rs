@@ -123,7 +123,8 @@ impl On<Delivery> {
     }
 }
 
-/// Opens a delivery in one's inbox: who sent what, and the documents themselves.
+/// Opens a delivery in one's inbox: who sent what, and the documents themselves. The first look of a day is an event: whoever has
+/// logged in is known, so that coming back to the page says nothing new; each file that is taken is one.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OpenDelivery {}
@@ -139,7 +140,12 @@ impl Command for OpenDelivery {
     }
     fn decide(self, (delivery, sender): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_be_open_to(sender, ctx)?;
-        Ok(vec![delivery.emit(Opened { view: delivery.views + 1 })])
+        let day = Some(ctx.today);
+        Ok(if delivery.looked_on == day {
+            vec![]
+        } else {
+            vec![delivery.emit(Opened { view: delivery.views + 1, day })]
+        })
     }
 }
 

@@ -321,7 +321,7 @@ pub fn samples() -> Vec<DeliveryEvent> {
             sent_by: Some(SAMPLE_ID),
         }
         .into(),
-        Opened { view: 2 }.into(),
+        Opened { view: 2, day: Some(SAMPLE_DAY) }.into(),
         Replied { reply: somebody() }.into(),
         Withdrawn { reason: "誤送付".into() }.into(),
     ]

@@ -15,7 +15,7 @@ use crate::date::Date;
 use crate::document::Document;
 use crate::money::Money;
 use crate::paper::Paper;
-use crate::postage::tracking_number;
+use crate::postage::{has_right_digit, tracking_number};
 use crate::role::Permission;
 use crate::text;
 
@@ -66,7 +66,10 @@ impl Command for PrintPostalItem {
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DispatchPostalItem {
-    /// Where the service has one, it must be there: 11 to 13 digits, hyphens as you like.
+    /// Who took it along; Japan Post if absent.
+    #[serde(default)]
+    pub carrier: Carrier,
+    /// Where the service or the carrier has one, it must be there: 11 to 13 digits, hyphens as you like, the last a check digit.
     #[serde(default)]
     pub tracking_number: String,
     /// Really paid, 1 to 100,000 yen; what was estimated if absent.
@@ -86,25 +89,28 @@ impl Command for DispatchPostalItem {
     const PERMISSION: Permission = Permission("postal_item.handle");
     const REJECTS: &'static [&'static str] = &[
         "postal_item.unknown", "postal_item.wrong_state", "postal_item.tracking_required", "postal_item.not_tracked",
-        "postal_item.bad_tracking", "postal_item.bad_postage", "postal_item.bad_day", "text.too_long",
-        "text.control_character",
+        "postal_item.bad_tracking", "postal_item.bad_check_digit", "postal_item.bad_postage", "postal_item.bad_day",
+        "text.too_long", "text.control_character",
     ];
     fn decide(self, item: &On<PostalItem>, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         const AT: &str = "/tracking_number";
         let typed = text::optional_line(&self.tracking_number, AT, 40)?;
         let queued = item.at(&[PostalStatus::Printed])?;
-        let tracking_number = match (typed.is_empty(), is_tracked(queued)) {
+        let carrier = self.carrier;
+        let tracking_number = match (typed.is_empty(), carrier == Carrier::Sagawa || is_tracked(queued)) {
             (true, true) => return Err(Rejection::at("postal_item.tracking_required", AT)),
             (false, false) => return Err(Rejection::at("postal_item.not_tracked", AT)),
             (true, false) => String::new(),
             (false, true) => tracking_number(&typed).ok_or(Rejection::at("postal_item.bad_tracking", AT))?,
         };
+        if !tracking_number.is_empty() && !has_right_digit(&tracking_number) {
+            return Err(Rejection::at("postal_item.bad_check_digit", AT));
+        }
         let postage = self.postage.unwrap_or(queued.postage);
         if !(1..=POSTAGE_MAX).contains(&postage.amount) {
             return Err(Rejection::at("postal_item.bad_postage", "/postage"));
         }
         let dispatched_on = day(self.dispatched_on, "/dispatched_on", ctx)?;
-        let carrier = Carrier::JapanPost;
         Ok(vec![item.emit(Dispatched { carrier, tracking_number, postage, dispatched_on })])
     }
 }

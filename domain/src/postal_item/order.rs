@@ -20,7 +20,7 @@ pub(super) const POSTAGE_MAX: i64 = 100_000;
 
 /// Orders documents by post: prints them, puts them into an envelope and hands it over. The address is the client's, unless
 /// another one is given.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueuePostalItem {
     /// What, in this order: 1 to 20 documents, each issued, printed and not cancelled.

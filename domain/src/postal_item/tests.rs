@@ -101,7 +101,12 @@ fn print() -> PrintPostalItem {
 }
 
 fn hand_over() -> DispatchPostalItem {
-    DispatchPostalItem { tracking_number: String::new(), postage: None, dispatched_on: None }
+    DispatchPostalItem {
+        carrier: Carrier::JapanPost,
+        tracking_number: String::new(),
+        postage: None,
+        dispatched_on: None,
+    }
 }
 
 fn came_back() -> ReturnPostalItem {
@@ -324,19 +329,26 @@ fn every_refusal_after_the_order() {
     let s = s.when(ITEM, hand_over()).refused_at("postal_item.tracking_required", "/tracking_number");
     let with = |number: &str| DispatchPostalItem { tracking_number: number.into(), ..hand_over() };
     let s = s.when(ITEM, with("12")).refused_at("postal_item.bad_tracking", "/tracking_number");
+    let s = s.when(ITEM, with("123-45-67890-1")).refused_at("postal_item.bad_check_digit", "/tracking_number");
     let s = refuses_bad_text(s, ITEM, "/tracking_number", false, 40, |text| with(&text));
     let mut s = s;
     for yen in [0, 100_001] {
-        let command = DispatchPostalItem { postage: Some(Money::yen(yen)), ..with("123-45-67890-1") };
+        let command = DispatchPostalItem { postage: Some(Money::yen(yen)), ..with("123-45-67890-3") };
         s = s.when(ITEM, command).refused_at("postal_item.bad_postage", "/postage");
     }
-    let tomorrow = DispatchPostalItem { dispatched_on: Some(Date::of(2026, 11, 3)), ..with("123-45-67890-1") };
+    let tomorrow = DispatchPostalItem { dispatched_on: Some(Date::of(2026, 11, 3)), ..with("123-45-67890-3") };
     let s = s.when(ITEM, tomorrow).refused_at("postal_item.bad_day", "/dispatched_on");
     let plain = queued(order()).when(ITEM, print()).accepted();
-    plain.when(ITEM, with("123-45-67890-1")).refused_at("postal_item.not_tracked", "/tracking_number");
-    let paid = DispatchPostalItem { postage: Some(Money::yen(470)), ..with("123-45-67890-1") };
+    let plain = plain.when(ITEM, with("123-45-67890-3")).refused_at("postal_item.not_tracked", "/tracking_number");
+    // A licensed carrier tracks whatever it takes.
+    let sagawa = DispatchPostalItem { carrier: Carrier::Sagawa, ..hand_over() };
+    let plain = plain.when(ITEM, sagawa.clone()).refused_at("postal_item.tracking_required", "/tracking_number");
+    let plain = plain.when(ITEM, DispatchPostalItem { tracking_number: "5125-4751-4334".into(), ..sagawa }).accepted();
+    let out = plain.now::<PostalItem>(ITEM).state.dispatched.expect("it is out");
+    assert_eq!((out.carrier, out.tracking_number.as_str()), (Carrier::Sagawa, "512547514334"));
+    let paid = DispatchPostalItem { postage: Some(Money::yen(470)), ..with("123-45-67890-3") };
     let s = s.when(ITEM, paid).accepted();
-    assert_eq!(s.now::<PostalItem>(ITEM).state.dispatched.expect("it is out").tracking_number, "12345678901");
+    assert_eq!(s.now::<PostalItem>(ITEM).state.dispatched.expect("it is out").tracking_number, "12345678903");
     covered::<DispatchPostalItem>();
 
     let back = |day| ReturnPostalItem { returned_on: Some(day), ..came_back() };
@@ -363,7 +375,7 @@ fn every_refusal_after_the_order() {
     let s = s.when(ITEM, again()).accepted().when(ITEM, again()).refused("postal_item.wrong_state");
     let void = crate::document::Cancelled { reason: "重複".into() };
     let s = s.when(ITEM, print()).accepted();
-    let out = DispatchPostalItem { tracking_number: "12345678901".into(), ..hand_over() };
+    let out = DispatchPostalItem { tracking_number: "12345678903".into(), ..hand_over() };
     let s = s.when(ITEM, out).accepted().when(ITEM, came_back()).accepted().given::<Document>(DOCUMENT, void);
     s.when(ITEM, again()).refused("postal_item.document_changed");
     covered::<RequeuePostalItem>();

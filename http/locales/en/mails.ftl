@@ -140,3 +140,33 @@ mail-visit-cancelled-body =
     Time: { $when }
     Place: { $location }
     Host: { $host }
+mail-delivery-again-subject = { $company } sent you { $number } again: { $title }
+mail-delivery-again-body =
+    Dear { $to },
+
+    { $company } sent you this document again. An earlier link no longer works.
+
+    Subject: { $title }
+    Number: { $number }
+
+    { $message }
+
+    It can be opened until { $expires }:
+
+    { $link }
+
+    The time of opening is recorded in the sender's ledger.
+mail-visit-changed-subject = Changed: your visit to { $company }, { $starts }
+mail-visit-changed-body =
+    Dear { $to },
+
+    Your visit to { $company } has changed. This is how it stands now.
+
+    Time: { $when }
+    Place: { $location }
+    Host: { $host }
+    Passcode: { $passcode }
+
+    Use the QR code or the passcode of your pass at the reception. An earlier pass may no longer work:
+
+    { $link }

@@ -55,6 +55,12 @@ sending-message-hint = At most 600 characters where something goes by post.
 sending-ask = A second person approves it first
 sending-ask-hint = It cannot be sent before.
 sending-place-hint = Nothing goes out yet; you look at it first.
+sending-people = People there
+sending-passcode-for = Passcode for { $name }
+sending-somebody-else = Somebody else ({ $n })
+sending-look = Check and show postage
+sending-sum = What it comes to
+sending-not-printed = A document is still being printed; it is weighed when it goes out.
 sending-place = Look it over
 sending-client = Send documents
 sending-document = To several recipients, or by several ways
@@ -103,3 +109,7 @@ problem-sending-order-document-changed = A document was corrected after the orde
 problem-sending-order-document-changed-detail = Nothing goes out but what was looked at. Place a new order.
 problem-sending-order-erased = This recipient's data was erased
 problem-sending-order-erased-detail = Nothing is sent to them.
+n-recipients = { $n ->
+    [one] { $n } recipient
+   *[other] { $n } recipients
+}

@@ -142,3 +142,33 @@ mail-visit-cancelled-body =
     日時: { $when }
     場所: { $location }
     担当: { $host }
+mail-delivery-again-subject = { $company }から書類「{ $title }」の再送（{ $number }）
+mail-delivery-again-body =
+    { $to } 様
+
+    { $company }から書類をあらためてお送りします。以前のリンクは使えません。
+
+    件名: { $title }
+    番号: { $number }
+
+    { $message }
+
+    下のリンクから、{ $expires }まで開けます。
+
+    { $link }
+
+    開いた日時は、送り主の台帳に記録されます。
+mail-visit-changed-subject = 変更: { $company }への来訪のご案内（{ $starts }）
+mail-visit-changed-body =
+    { $to } 様
+
+    { $company }へのご来訪の予定が変わりました。現在の内容は次のとおりです。
+
+    日時: { $when }
+    場所: { $location }
+    担当: { $host }
+    受付番号: { $passcode }
+
+    当日は、下の入館証のQRコードか受付番号で受付をお願いします。以前の入館証は使えないことがあります。
+
+    { $link }

@@ -42,6 +42,10 @@ pub const PEOPLE: [Person; 5] = [
     Person { name: "監査 太郎", email: "taro.kansa@audit.example", role: Role::Auditor },
 ];
 
+/// Somebody at a client, who has an inbox.
+pub const RECIPIENT: Person =
+    Person { name: "山﨑 由美", email: "keiri@yamazaki-seiki.example", role: Role::Recipient };
+
 /// Whose goods have English names.
 pub const NORTHWIND: usize = 2;
 /// How many clients there are.

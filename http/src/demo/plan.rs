@@ -28,6 +28,12 @@ pub enum Step {
     Denied(usize),
     IssueToken,
     RevokeToken,
+    /// A mail in the company's own words.
+    MailTexts,
+    /// Two letters.
+    Post,
+    /// A recipient registers and gets something into their inbox and on paper.
+    Inbox,
     /// Two people run the service.
     Operators,
     /// Somebody who runs the service asks to look: once in full, once waiting for the company's word.
@@ -127,6 +133,9 @@ fn company(calendar: Calendar, steps: &mut Vec<(i64, Step)>) {
         (at(5, 10, 20), Step::Catalog),
         (at(12, 16, 40), Step::Monthly),
         (at(5, 13, 30), Step::Connect),
+        (start(54), Step::MailTexts),
+        (calendar.ago(40), Step::Post),
+        (calendar.ago(35), Step::Inbox),
         (at(4, 16, 10), Step::ChangeClient(2)),
         (at(6, 8, 55), Step::WrongPassword(EMILY)),
         (at(7, 20, 0), Step::RotateKey),

@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::post;
 use keiin_domain::command::Command;
-use keiin_domain::postal_item::{DispatchPostalItem, PostalPurpose, PrintPostalItem};
+use keiin_domain::postal_item::{Carrier, DispatchPostalItem, PostalPurpose, PrintPostalItem};
 use uuid::Uuid;
 
 use super::{HANDLE, chosen, labels, layout, look, manifest, print_job};
@@ -84,7 +84,8 @@ async fn printed(State(app): State<Arc<App>>, request: Request) -> Result<Respon
 /// has its own field.
 async fn dispatched(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (principal, call, form) = form(&app, request, DispatchPostalItem::NAME).await?;
-    let plain = DispatchPostalItem { tracking_number: String::new(), postage: None, dispatched_on: None };
+    let (carrier, tracking_number) = (Carrier::JapanPost, String::new());
+    let plain = DispatchPostalItem { carrier, tracking_number, postage: None, dispatched_on: None };
     say(&app, &principal, &call, &form, plain).await
 }
 

@@ -1,16 +1,18 @@
 //! What a mail is made of: everything that its text may need, looked up when it is sent or shown.
 
+use keiin_domain::mail_template::Wording;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::client::Recipient;
-use crate::view::{Row, Seen, Time, col, filled};
+use crate::view::{Json, Row, Seen, Time, col, filled};
 
 /// Texts of mails.
 pub const TEMPLATES: &[&str] = &[
     "invitation", "delivery", "visit_pass", "arrival", "password_changed", "password_required", "password_reset",
     "new_device", "email_code", "welcome", "support_access", "webhook_disabled", "secretary_confirm",
     "secretary_confirmed", "inbox", "reply", "acceptance", "visit_reminder", "visit_cancelled", "visit_waiting",
+    "delivery_again", "visit_changed",
 ];
 
 /// Is the link in it for its reader's eyes alone, whoever may read mails?
@@ -32,6 +34,10 @@ pub struct Letter {
     pub template: String,
     /// When it was asked for.
     pub queued_at: Time,
+    /// How often somebody wanted it sent once more after it had failed.
+    pub requeued: u32,
+    /// When that was last.
+    pub requeued_at: Option<Time>,
     /// `member`, `delivery`, `visit`, `device`, `sign_up` or `secretary`.
     pub object_kind: String,
     /// The invited member, the delivery, the visit, the device, the sign-up: whose secret a link needs.
@@ -78,6 +84,10 @@ pub struct Letter {
     pub answer_hash: Option<[u8; 32]>,
     /// Why the reception is told.
     pub why: Option<String>,
+    /// The company's own words in Japanese, as of the record that asked for it.
+    pub own_ja: Option<Wording>,
+    /// In English.
+    pub own_en: Option<Wording>,
 }
 
 /// A mail's text in one language.
@@ -112,7 +122,7 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
           s.slug, m.role, (SELECT string_agg(o.number, ', ' ORDER BY x.n) FROM delivery_documents x JOIN documents o ON o.ledger = x.ledger
             AND o.id = x.document_id WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS document_number,
           o.title AS document_title, d.message,
-          CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at
+          CASE e.template WHEN 'invitation' THEN m.expires_at WHEN 'delivery' THEN d.expires_at WHEN 'delivery_again' THEN d.expires_at
             WHEN 'email_code' THEN s.code_expires_at WHEN 'secretary_confirm' THEN y.expires_at
             ELSE m.reset_expires_at END AS expires_at,
           CASE WHEN vn.position IS NOT NULL AND vp.notice = 'nothing' THEN NULL
@@ -121,18 +131,22 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             ELSE v.visitor_company END AS visitor_company, vn.secret_hash AS answer_hash, vn.why,
           coalesce(h.name, yl.name) AS host_name,
           v.location, v.starts_at, v.ends_at, v.arrived_at, v.weekdays, v.sequence,
-          CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.language END AS language,
+          CASE WHEN e.template IN ('visit_pass', 'visit_changed', 'visit_reminder', 'visit_cancelled') THEN v.language END AS language,
+          (SELECT w.wording FROM mail_templates w WHERE w.ledger = e.ledger AND w.kind = e.template AND w.language = 'ja'
+            AND w.position < e.position ORDER BY w.position DESC LIMIT 1) AS own_ja,
+          (SELECT w.wording FROM mail_templates w WHERE w.ledger = e.ledger AND w.kind = e.template AND w.language = 'en'
+            AND w.position < e.position ORDER BY w.position DESC LIMIT 1) AS own_en,
           g.member_id, CASE e.object_kind WHEN 'member' THEN m.name
             WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.name ELSE d.to_name END
             WHEN 'device' THEN gm.name WHEN 'sign_up' THEN substr(s.email, 1, 0)
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name ELSE yl.name END
-            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_name
+            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_changed', 'visit_reminder', 'visit_cancelled') THEN v.visitor_name
               ELSE vm.name END END AS to_name,
           CASE e.object_kind WHEN 'member' THEN m.email
             WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.email ELSE d.to_email END
             WHEN 'device' THEN gm.email WHEN 'sign_up' THEN s.email
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
-            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_reminder', 'visit_cancelled') THEN v.visitor_email
+            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_changed', 'visit_reminder', 'visit_cancelled') THEN v.visitor_email
               ELSE vm.email END END AS to_email,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
@@ -145,10 +159,14 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'password_required' THEN m.status = 'active' AND m.reset_expires_at > :now AND m.email IS NOT NULL
             WHEN 'delivery' THEN d.mailed = e.position AND d.revoked = 0 AND d.expires_at > :now
               AND d.to_email IS NOT NULL
+            WHEN 'delivery_again' THEN d.mailed = e.position AND d.revoked = 0 AND d.expires_at > :now
+              AND d.to_email IS NOT NULL
             WHEN 'inbox' THEN d.revoked = 0 AND d.to_email IS NOT NULL
             WHEN 'reply' THEN ds.status = 'active' AND ds.email IS NOT NULL
             WHEN 'acceptance' THEN ds.status = 'active' AND ds.email IS NOT NULL
             WHEN 'visit_pass' THEN (v.state = 'expected' OR v.weekdays <> '' AND v.state <> 'cancelled')
+              AND v.visitor_email IS NOT NULL
+            WHEN 'visit_changed' THEN (v.state = 'expected' OR v.weekdays <> '' AND v.state <> 'cancelled')
               AND v.visitor_email IS NOT NULL
             WHEN 'visit_reminder' THEN v.state = 'expected' AND v.starts_at > :now AND v.visitor_email IS NOT NULL
             WHEN 'visit_cancelled' THEN v.visitor_email IS NOT NULL
@@ -180,6 +198,10 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         LEFT JOIN members gm ON gm.ledger = g.ledger AND gm.id = g.member_id) f
       WHERE f.to_email IS NULL OR f.to_email <> '')";
 
+fn own(row: &Row, name: &str) -> Seen<Option<Wording>> {
+    Ok(col::<Option<Json<Wording>>>(row, name)?.map(|Json(wording)| wording))
+}
+
 pub(super) fn letter(row: &Row) -> Seen<Letter> {
     Ok(Letter {
         ledger: col(row, "ledger")?,
@@ -187,6 +209,8 @@ pub(super) fn letter(row: &Row) -> Seen<Letter> {
         n: col(row, "n")?,
         template: col(row, "template")?,
         queued_at: col(row, "queued_at")?,
+        requeued: col(row, "requeued")?,
+        requeued_at: col(row, "requeued_at")?,
         object_kind: col(row, "object_kind")?,
         object_id: col(row, "object_id")?,
         to: Recipient::read(row, "to_name", "to_email")?,
@@ -210,5 +234,7 @@ pub(super) fn letter(row: &Row) -> Seen<Letter> {
         member_id: col(row, "member_id")?,
         answer_hash: col(row, "answer_hash")?,
         why: col(row, "why")?,
+        own_ja: own(row, "own_ja")?,
+        own_en: own(row, "own_en")?,
     })
 }

@@ -271,6 +271,12 @@ pub fn finish(
     })
 }
 
+/// Forgets since when an endpoint has taken nothing.
+pub fn begin_anew(read: &Read, of: &Endpoint) -> Result<(), Refusal> {
+    let sql = "UPDATE webhook_cursors SET failing_since = NULL WHERE ledger = $1 AND webhook_id = $2";
+    write(read, of.ledger, sql, &values![of.ledger, of.id])
+}
+
 /// The record before which nothing waits for the endpoint any more.
 pub fn settled(read: &Read, of: &Endpoint) -> Result<Option<u64>, Refusal> {
     let sql =

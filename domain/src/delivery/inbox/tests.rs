@@ -1,5 +1,6 @@
 use super::super::tests::*;
 use super::*;
+use crate::date::Date;
 use crate::delivery::{Closed, Delivery, InboxDelivered, SendDocument};
 use crate::member::{Invited, RemoveMember, SuspendMember};
 use crate::testing::*;
@@ -120,10 +121,12 @@ fn an_account_takes_the_link_its_passcode_and_nobody_elses_place() {
 #[test]
 fn an_inbox_is_of_one_recipient_and_shows_what_was_not_withdrawn() {
     let (s, member) = inside();
-    let view = |view| emit::<Delivery>(DELIVERY, Opened { view });
-    let s = s.when(DELIVERY, OpenDelivery {}).then([view(2)]);
+    let view = |view, day| emit::<Delivery>(DELIVERY, Opened { view, day: Some(day) });
+    let s = s.when(DELIVERY, OpenDelivery {}).then([view(2, Date::of(2026, 11, 2))]);
+    // Coming back to it on the same day says nothing new.
+    let s = s.at("2026-11-02T23:59:59+09:00").when(DELIVERY, OpenDelivery {}).then([]);
     // Its link is over, the inbox is not.
-    let s = s.at("2026-12-24T09:00:00+09:00").when(DELIVERY, OpenDelivery {}).then([view(3)]);
+    let s = s.at("2026-12-24T09:00:00+09:00").when(DELIVERY, OpenDelivery {}).then([view(3, Date::of(2026, 12, 24))]);
     let file = TakeFile { document_id: DOCUMENT };
     let s = s.when(DELIVERY, file.clone()).refused("delivery.not_printed");
     let s = s.when(DELIVERY, TakeFiles {}).refused("delivery.not_printed");
