@@ -1,6 +1,6 @@
 //! What the stories share: the repository, the report and the switches of `tests/run` here; the real binary in
 //! [`server`], certificates for it in [`authority`], a mail server beside it in [`smtp`], a client for its API in [`client`],
-//! sign-ups in [`sign_up`], companies in [`company`], what it fills documents in from in [`presets`], what an
+//! PDF files that are brought in [`attachments`], sign-ups in [`sign_up`], companies in [`company`], what it fills documents in from in [`presets`], what an
 //! owner does about others' rights in [`access`], an app that shows codes in [`authenticator`], its event feed in
 //! [`follow`], a request for every operation in [`operation`], a real browser in [`browser`], one that is a
 //! kiosk in [`tablet`], programs that act through
@@ -8,6 +8,7 @@
 //! decoder in [`decoders`]; a deployment with operators in [`plane`].
 
 pub mod access;
+pub mod attachments;
 pub mod authenticator;
 pub mod authority;
 pub mod browser;

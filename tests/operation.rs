@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::attachments;
 use crate::client::Call;
 use crate::company::{Company, Credential, PASSWORD, text};
 use crate::mailbox::OTHER_PASSWORD;
@@ -136,8 +137,12 @@ impl Example {
     /// The request without its sender.
     pub fn call(&self) -> Call {
         let call = self.body.iter().fold(self.head(), |call, body| call.json(body));
-        let kind = if self.path.ends_with("/imports") { "text/csv" } else { "application/x-www-form-urlencoded" };
-        self.form.iter().fold(call, |call, form| call.bytes(kind, form.as_str()))
+        let kind = match self.path.as_str() {
+            "/v1/attachments" => attachments::content_type(),
+            path if path.ends_with("/imports") => "text/csv".to_owned(),
+            _ => "application/x-www-form-urlencoded".to_owned(),
+        };
+        self.form.iter().fold(call, |call, form| call.bytes(&kind, form.as_str()))
     }
 }
 
@@ -477,10 +482,6 @@ pub fn object_of(company: &Company, name: &str) -> Option<String> {
         | "revoke_application_tokens"
         | "disable_application" => company.new_application(&["documents:read".to_owned()]).id,
         "get_authorization" | "revoke_authorization" => company.new_authorization(),
-        "get_mail" => {
-            company.invite("viewer");
-            text(&company.get("/v1/mails?limit=1")["items"][0], "id")
-        }
         other => {
             return webhooks::object(company, other)
                 .or_else(|| visit_after::object(company, other))

@@ -258,6 +258,38 @@ and_pairs! {
     A B C D;
 }
 
+/// Two aggregates, a few of a third (nil ids where there are fewer) and, after them, any number of pairs.
+impl<A: Aggregate, B: Aggregate, C: Aggregate, X: Aggregate, Y: Aggregate, const FEW: usize> State
+    for (On<A>, On<B>, [On<C>; FEW], Vec<(On<X>, On<Y>)>)
+{
+    type Object = A;
+    const KINDS: &'static [&'static str] = &[A::STREAM, B::STREAM, C::STREAM, X::STREAM, Y::STREAM];
+    const LAST: &'static [bool] = &[A::LAST, B::LAST, C::LAST, X::LAST, Y::LAST];
+    fn place(at: usize) -> usize {
+        match at.checked_sub(2 + FEW) {
+            Some(paired) => 3 + paired % 2,
+            None => at.min(2),
+        }
+    }
+    fn fold(parts: &[(Uuid, Vec<Stored>)]) -> Result<Self, DecodeError> {
+        let mut parts = parts.iter();
+        let (first, second) = (next::<A>(&mut parts)?, next::<B>(&mut parts)?);
+        let few = (0..FEW).map(|_| next::<C>(&mut parts)).collect::<Result<Vec<_>, _>>()?;
+        let Ok(few) = few.try_into() else { unreachable!("so many were taken") };
+        let mut pairs = vec![];
+        while !parts.as_slice().is_empty() {
+            pairs.push((next::<X>(&mut parts)?, next::<Y>(&mut parts)?));
+        }
+        Ok((first, second, few, pairs))
+    }
+    fn versions(&self) -> Vec<Option<u64>> {
+        let (first, second, few, pairs) = self;
+        let few = few.iter().map(|one| one.version);
+        let pairs = pairs.iter().flat_map(|(x, y)| [x.version, y.version]);
+        [first.version, second.version].into_iter().chain(few).chain(pairs).collect()
+    }
+}
+
 /// One aggregate and any number of another: [`Command::streams`] gives their ids after the object's.
 impl<A: Aggregate, B: Aggregate> State for (On<A>, Vec<On<B>>) {
     type Object = A;

@@ -7,6 +7,7 @@
 
 mod before;
 mod commands;
+mod file;
 mod inbox;
 mod send;
 #[cfg(test)]
@@ -15,10 +16,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use self::before::{LinkIssuedV1, LinkIssuedV2, OpenedV1};
+use self::before::{DownloadedV1, InboxDeliveredV1, LinkIssuedV1, LinkIssuedV2, LinkIssuedV3, OpenedV1};
 pub use self::commands::*;
 pub use self::inbox::*;
 pub use self::send::*;
+use crate::attachment::Attached;
 use crate::command::{Aggregate, On, Rejection};
 use crate::date::Date;
 use crate::event::hex32;
@@ -40,15 +42,15 @@ pub const PASSCODE_TRIES: u32 = 5;
 events! {
     /// What happens to a delivery.
     DeliveryEvent {
-        LinkIssued = "delivery.link_issued" v 3, was LinkIssuedV2 v 2, was LinkIssuedV1 v 1;
+        LinkIssued = "delivery.link_issued" v 4, was LinkIssuedV3 v 3, was LinkIssuedV2 v 2, was LinkIssuedV1 v 1;
         LinkReissued = "delivery.link_reissued" v 1;
         LinkOpened = "delivery.link_opened" v 1;
-        Downloaded = "delivery.downloaded" v 1;
+        Downloaded = "delivery.downloaded" v 2, was DownloadedV1 v 1;
         LinkExpired = "delivery.link_expired" v 1;
         LinkRevoked = "delivery.link_revoked" v 1;
         OpenRefused = "delivery.open_refused" v 1;
         RecipientRegistered = "delivery.recipient_registered" v 1;
-        InboxDelivered = "delivery.inbox_delivered" v 1;
+        InboxDelivered = "delivery.inbox_delivered" v 2, was InboxDeliveredV1 v 1;
         Opened = "delivery.opened" v 2, was OpenedV1 v 1;
         Replied = "delivery.replied" v 1;
         Withdrawn = "delivery.withdrawn" v 1;
@@ -60,6 +62,8 @@ events! {
 pub struct LinkIssued {
     /// What, in this order; at least one.
     pub documents: Vec<Enclosed>,
+    /// The sender's own files with them.
+    pub attachments: Vec<Attached>,
     /// To whom; the note is the message.
     pub recipient: Sealed<Person>,
     /// SHA-256 of the link's secret.
@@ -101,13 +105,15 @@ pub struct LinkOpened {
     pub view: u32,
 }
 
-/// The recipient took a document's file.
+/// The recipient took a file: a document's or an attachment.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Downloaded {
-    /// Which.
-    pub document_id: Uuid,
+    /// Which document.
+    pub document_id: Option<Uuid>,
     /// Its revision then.
-    pub revision: u32,
+    pub revision: Option<u32>,
+    /// Or which attachment.
+    pub attachment_id: Option<Uuid>,
     /// Of the file.
     #[serde(with = "hex32")]
     pub sha256: [u8; 32],
@@ -144,6 +150,8 @@ pub struct RecipientRegistered {
 pub struct InboxDelivered {
     /// What, in this order; at least one.
     pub documents: Vec<Enclosed>,
+    /// The sender's own files with them.
+    pub attachments: Vec<Attached>,
     /// To whom; the note is the message.
     pub recipient: Sealed<Person>,
     /// The account.
@@ -213,6 +221,8 @@ impl Closed {
 pub struct Delivery {
     /// What; empty before anything happened.
     pub documents: Vec<Enclosed>,
+    /// The sender's own files with them.
+    pub attachments: Vec<Attached>,
     /// To whom.
     pub recipient: Option<Sealed<Person>>,
     /// The account of whom, where they have one.
@@ -231,7 +241,7 @@ pub struct Delivery {
     pub looked_on: Option<Date>,
     /// How often by those before the newest.
     pub views_before: u32,
-    /// The files that were taken, each time.
+    /// The documents and attachments whose files were taken, each time.
     pub downloads: Vec<Uuid>,
     /// Does it take a passcode, too?
     pub has_passcode: bool,
@@ -253,6 +263,7 @@ impl Aggregate for Delivery {
             DeliveryEvent::LinkIssued(e) => {
                 *self = Delivery {
                     documents: e.documents,
+                    attachments: e.attachments,
                     recipient: Some(e.recipient),
                     secret_hash: e.secret_hash,
                     expires_at_us: e.expires_at_us,
@@ -267,13 +278,14 @@ impl Aggregate for Delivery {
                 (self.views_before, self.wrong, self.expired) = (self.views, 0, false);
             }
             DeliveryEvent::LinkOpened(e) => self.views = e.view,
-            DeliveryEvent::Downloaded(e) => self.downloads.push(e.document_id),
+            DeliveryEvent::Downloaded(e) => self.downloads.extend(e.document_id.or(e.attachment_id)),
             DeliveryEvent::LinkExpired(_) => self.expired = true,
             DeliveryEvent::LinkRevoked(_) => self.revoked = true,
             DeliveryEvent::RecipientRegistered(e) => self.member = Some(e.member_id),
             DeliveryEvent::InboxDelivered(e) => {
                 *self = Delivery {
                     documents: e.documents,
+                    attachments: e.attachments,
                     recipient: Some(e.recipient),
                     member: Some(e.member_id),
                     is_in_inbox: true,

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod access_token;
 pub mod application;
+pub mod attachment;
 pub mod authorization;
 pub mod batch;
 pub mod blocklist;
@@ -215,6 +216,10 @@ pub fn nouns(v: &mut impl catalog::Visit) {
     v.command::<delivery::TakeFiles>();
     v.command::<delivery::ReplyToDelivery>();
     v.command::<delivery::AcceptQuote>();
+
+    v.aggregate::<attachment::Attachment>();
+    v.command::<attachment::ReceiveAttachment>();
+    v.command::<attachment::RemoveAttachment>();
 
     v.reading("sending_order.read");
     v.aggregate::<sending_order::SendingOrder>();

@@ -9,6 +9,7 @@
 
 mod access;
 mod address;
+mod before;
 mod commands;
 mod order;
 #[cfg(test)]
@@ -19,8 +20,10 @@ use uuid::Uuid;
 
 pub use self::access::*;
 pub use self::address::*;
+use self::before::{PrintedV1, QueuedV1};
 pub use self::commands::*;
 pub use self::order::*;
+use crate::attachment::Attached;
 use crate::command::{Aggregate, On, Rejection};
 use crate::date::Date;
 use crate::event::hex32;
@@ -35,8 +38,8 @@ pub const MAX_DOCUMENTS: usize = 20;
 events! {
     /// What happens to a postal item.
     PostalEvent {
-        Queued = "postal_item.queued" v 1;
-        Printed = "postal_item.printed" v 1;
+        Queued = "postal_item.queued" v 2, was QueuedV1 v 1;
+        Printed = "postal_item.printed" v 2, was PrintedV1 v 1;
         Dispatched = "postal_item.dispatched" v 1;
         Returned = "postal_item.returned" v 1;
         Requeued = "postal_item.requeued" v 1;
@@ -107,6 +110,8 @@ pub struct PostedFile {
 pub struct Queued {
     /// What, in this order.
     pub files: Vec<PostedFile>,
+    /// The sender's own files behind them.
+    pub attachments: Vec<Attached>,
     /// The client whose address was taken, if one's was.
     pub client_id: Option<Uuid>,
     /// To whom, with the message of the cover sheet.
@@ -136,6 +141,8 @@ pub struct Queued {
 pub struct Printed {
     /// What was printed, in this order.
     pub files: Vec<PostedFile>,
+    /// The sender's own files behind them.
+    pub attachments: Vec<Attached>,
     /// With the cover sheet?
     pub has_cover: bool,
     /// With a label?

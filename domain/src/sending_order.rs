@@ -7,6 +7,7 @@
 //!
 //! What makes a create unique: nothing but its id; a retried request is held by its Idempotency-Key, which is required.
 
+mod before;
 mod commands;
 mod hand_over;
 #[cfg(test)]
@@ -17,8 +18,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use self::before::PlacedV1;
 pub use self::commands::*;
 pub use self::hand_over::*;
+use crate::attachment::Attached;
 use crate::command::{Aggregate, On, Rejection};
 use crate::delivery::Enclosed;
 use crate::events;
@@ -33,7 +36,7 @@ pub const MAX_RECIPIENTS: usize = 50;
 events! {
     /// What happens to a sending order.
     SendingOrderEvent {
-        Placed = "sending_order.placed" v 1;
+        Placed = "sending_order.placed" v 2, was PlacedV1 v 1;
         Approved = "sending_order.approved" v 1;
         Rejected = "sending_order.rejected" v 1;
         Released = "sending_order.released" v 1;
@@ -48,6 +51,8 @@ events! {
 pub struct Placed {
     /// What, as it was looked at; nothing else goes out.
     pub documents: Vec<Enclosed>,
+    /// Own files with them, in this order.
+    pub attachments: Vec<Attached>,
     /// Whose documents they are, where something goes by post.
     pub client_id: Option<Uuid>,
     /// By mail: into the inbox, or by link.

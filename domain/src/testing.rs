@@ -17,6 +17,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
+use crate::attachment::Attached;
 use crate::client::{Honorific, Profile};
 use crate::command::{Aggregate, Command, Emit, On, Rejection, State};
 use crate::context::{Actor, Context, actor_kind};
@@ -375,6 +376,8 @@ pub fn issued(number: &str) -> Issued {
 
 /// Stands for every id in samples.
 pub const SAMPLE_ID: Uuid = Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
+/// For samples of events.
+pub const SAMPLE_FILE: Attached = Attached { attachment_id: SAMPLE_ID, sha256: [0xef; 32], size: 24_576, pages: 2 };
 /// Stands for every time in samples.
 pub const SAMPLE_US: i64 = 1_793_577_600_000_000;
 /// Stands for every day in samples: 2026-11-02.

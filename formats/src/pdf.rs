@@ -6,6 +6,7 @@
 mod face;
 mod foot;
 mod head;
+mod inspect;
 mod merge;
 pub mod post;
 mod qr;
@@ -22,6 +23,7 @@ use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
 use self::face::Weight;
+pub use self::inspect::{Inspected, Unfit, inspect};
 pub use self::merge::{merge, pages};
 use self::sheet::Sheet;
 use crate::Paper;
@@ -58,6 +60,11 @@ pub fn missing(paper: &Paper) -> Vec<Missing> {
         missing.extend(lacking.map(|character| Missing { field: field.clone(), character }));
     }
     missing
+}
+
+/// A text with 〓 (geta) for what the font lacks: for what only describes, such as the name of somebody's file.
+pub fn described(text: &str) -> String {
+    text.chars().map(|c| if face::has(Weight::Regular, c) { c } else { '〓' }).collect()
 }
 
 /// Everything that people wrote.

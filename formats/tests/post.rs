@@ -74,7 +74,7 @@ fn from() -> From {
 
 fn sheet(to: Option<PostalAddress>, documents: usize) -> Cover {
     let one = |n: usize| Enclosed {
-        document_type: if n.is_multiple_of(2) { DocumentType::Invoice } else { DocumentType::DeliverySlip },
+        document_type: Some(if n.is_multiple_of(2) { DocumentType::Invoice } else { DocumentType::DeliverySlip }),
         number: format!("INV-2026-{n:04}"),
         title: format!("2026年11月分 システム保守 その{n}"),
         pages: 1 + n as u32 % 3,

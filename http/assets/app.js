@@ -12,11 +12,12 @@
    */
   async function submit(form, button) {
     const slot = form.querySelector("[data-errors]");
-    const body = new URLSearchParams(new FormData(form, button));
+    const data = new FormData(form, button);
+    const body = form.enctype === "multipart/form-data" ? data : new URLSearchParams(data);
     const headers = "plain" in form.dataset ? {} : { "HX-Request": "true" };
     let answer;
     try {
-      answer = await fetch(button?.hasAttribute("formaction") ? button.formAction : form.action, { method: "POST", body, headers });
+      answer = await fetch(form.action, { method: "POST", body, headers });
     } catch {
       form.submit(); // no connection: let the browser say so
       return;
@@ -33,6 +34,8 @@
       document.open();
       document.write(text);
       document.close();
+      // What is shown once stands at the top, however far down the form was.
+      scrollTo(0, 0);
       return;
     }
     const fragment = new DOMParser().parseFromString(text, "text/html").querySelector(".errors");

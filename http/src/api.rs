@@ -14,6 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, patch, post, put};
+use keiin_domain::attachment::RemoveAttachment;
 use keiin_domain::command::Command;
 use keiin_domain::factor::ResetFactor;
 use keiin_domain::mail::SendMailAgain;
@@ -197,6 +198,12 @@ async fn follow(app: &App, command: &str, body: &Value, ledger: Uuid, done: &Don
         && command.contains("webhook")
     {
         crate::webhook::tidy(app, command, ledger, id, span.last).await?;
+    }
+    if command == RemoveAttachment::NAME {
+        if let Some(span) = done.span {
+            app.wait(ledger, span.last).await?;
+        }
+        crate::attachment::erase(app, ledger, id, call.now_us).await?;
     }
     if command == ResetFactor::NAME {
         Target::proof(ledger, id).forget(app)?;

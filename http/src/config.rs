@@ -1,9 +1,11 @@
 //! Settings: flag over environment over `keiin.toml` over default. An unknown key stops the start: a mistyped setting
 //! that is silently ignored is a hole.
 
+mod attachments;
 mod mail;
 pub mod oidc;
 mod operators;
+mod passwords;
 mod scrub;
 mod signup;
 mod sms;
@@ -15,8 +17,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::attachments::Attachments;
 pub use self::mail::{Mail, MailTls};
 pub use self::operators::Operators;
+pub use self::passwords::Passwords;
 pub use self::scrub::Scrub;
 pub use self::signup::{PaymentKind, Signup};
 pub use self::sms::Sms;
@@ -70,6 +74,8 @@ pub struct Config {
     pub support: Support,
     /// Reading the stored records again.
     pub scrub: Scrub,
+    /// Files that companies send along with documents.
+    pub attachments: Attachments,
 }
 
 /// The certificate: files of an authority's, or one that we make ourselves.
@@ -88,23 +94,6 @@ impl Tls {
     /// Do our ports speak TLS?
     pub fn is_on(&self) -> bool {
         self.self_signed || !self.cert.as_os_str().is_empty() || !self.key.as_os_str().is_empty()
-    }
-}
-
-/// What checking a password costs (Argon2id). Raised settings apply to a password from its next login on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Passwords {
-    /// Memory, KiB.
-    pub memory_kib: u32,
-    /// Passes over it.
-    pub passes: u32,
-}
-
-impl Default for Passwords {
-    /// The least that OWASP's password storage cheat sheet names.
-    fn default() -> Self {
-        Passwords { memory_kib: 19_456, passes: 2 }
     }
 }
 
@@ -172,6 +161,7 @@ impl Default for Config {
             signup: Signup::default(),
             support: Support::default(),
             scrub: Scrub::default(),
+            attachments: Attachments::default(),
         }
     }
 }
@@ -223,10 +213,8 @@ impl Config {
             }
             BadConfig(text.trim_end().to_owned())
         })?;
-        let Passwords { memory_kib, passes } = config.passwords;
-        if !(19_456..=1 << 20).contains(&memory_kib) || !(2..=16).contains(&passes) {
-            return Err(BadConfig("passwords: memory_kib 19456 (19 MiB) to 1048576, passes 2 to 16".to_owned()));
-        }
+        config.passwords.check()?;
+        config.attachments.check()?;
         config.operators.check()?;
         config.mail.check()?;
         config.webhooks.check()?;

@@ -1,11 +1,13 @@
 //! The web console: pages are templates over queries, forms are commands. Everything that a page shows is in the API too,
 //! and every form takes the same way as the JSON request (`/do/<API path>`).
 
+mod fields;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
@@ -16,8 +18,9 @@ use keiin_domain::batch::OrderBatch;
 use keiin_domain::command::Command;
 use keiin_domain::member::AcceptInvitation;
 use keiin_domain::role::Role;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+pub use self::fields::{fields, nested};
 use crate::api::{self, Path, PathParams, identify, query_string, target};
 use crate::app::App;
 use crate::command::{ENTRIES, Entry};
@@ -218,6 +221,24 @@ async fn show(
     let mut context = common(app, head.uri.path(), peer, Some(&principal)).await?;
     load(app, page, (&principal, &call), &path, &params, &mut context).await?;
     render(app, peer.lang, page.template, &context, StatusCode::OK)
+}
+
+/// A page once more, with what a form brought beside what its queries answer.
+pub async fn page_again(
+    app: &App,
+    head: &Parts,
+    (principal, call): (&Principal, &Call),
+    more: Value,
+    status: StatusCode,
+) -> Result<Response, Problem> {
+    let (peer, path) = (Peer::of(head), head.uri.path());
+    let (page, ids) = page_at(path).ok_or_else(Problem::not_found)?;
+    let mut context = common(app, path, peer, Some(principal)).await?;
+    load(app, page, (principal, call), &ids, &BTreeMap::new(), &mut context).await?;
+    for (name, value) in more.as_object().into_iter().flatten() {
+        context[name] = value.clone();
+    }
+    render(app, peer.lang, page.template, &context, status)
 }
 
 /// Fills a page's context with the answers of its queries.
@@ -428,71 +449,6 @@ pub fn redirect(to: &str, fragment: bool) -> Response {
 /// A path of ours: never another host, also not by `//host`, `/\host` or a control character.
 pub fn is_local(path: &str) -> bool {
     path.starts_with('/') && !path.starts_with("//") && !path.contains(|c: char| c == '\\' || c.is_control())
-}
-
-/// The fields of a form.
-pub async fn fields(app: &App, head: &Parts, body: Body) -> Result<Vec<(String, String)>, Problem> {
-    let is_form =
-        head.headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
-    if !is_form {
-        return Err(Problem::new("request.wrong_content_type"));
-    }
-    let body = api::whole(app, head, body).await?;
-    Ok(form_urlencoded::parse(&body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect())
-}
-
-/// Deepest list index that a form may name.
-const MAX_INDEX: usize = 200;
-/// Most parts of a field's name. What reads and frees the value goes down part by part, on a stack that ends.
-const MAX_DEPTH: usize = 8;
-
-/// Fields as the JSON that the API takes: `lines.0.description`, `count:int`, `agreed:bool`. What is empty is absent;
-/// lines that are empty as a whole disappear.
-pub fn nested(fields: &[(String, String)]) -> Result<Value, Problem> {
-    let mut root = Value::Object(Map::new());
-    for (name, value) in fields.iter().filter(|(name, value)| !name.starts_with('_') && !value.is_empty()) {
-        let bad = || Problem::at("request.bad_field", format!("/{}", name.replace('.', "/")));
-        let (path, kind) = name.split_once(':').unwrap_or((name, ""));
-        if path.split('.').count() > MAX_DEPTH {
-            return Err(Problem::at("request.bad_field", ""));
-        }
-        let value = match kind {
-            "" => json!(value),
-            "int" => json!(value.parse::<i64>().map_err(|_| bad())?),
-            "bool" => json!(value == "true"),
-            // A date and time without zone, as browsers send it, is the company's.
-            "local" if value.len() == 16 => json!(format!("{value}:00+09:00")),
-            "local" => json!(format!("{value}+09:00")),
-            _ => return Err(bad()),
-        };
-        let mut at = &mut root;
-        for part in path.split('.') {
-            // Lists are objects keyed by number until all is read.
-            let object = at.as_object_mut().ok_or_else(bad)?;
-            at = object.entry(part).or_insert_with(|| Value::Object(Map::new()));
-        }
-        match at {
-            // A name that comes several times (checkboxes) is a list.
-            Value::Object(empty) if empty.is_empty() => *at = value,
-            Value::Array(list) => list.push(value),
-            Value::String(_) => *at = json!([at.clone(), value]),
-            _ => return Err(bad()),
-        }
-    }
-    lists(root)
-}
-
-fn lists(value: Value) -> Result<Value, Problem> {
-    let Value::Object(map) = value else { return Ok(value) };
-    let numbered = !map.is_empty() && map.keys().all(|key| key.parse::<usize>().is_ok_and(|n| n <= MAX_INDEX));
-    if !numbered {
-        let fields =
-            map.into_iter().map(|(key, value)| Ok((key, lists(value)?))).collect::<Result<Map<_, _>, Problem>>();
-        return fields.map(Value::Object);
-    }
-    let mut items: Vec<(usize, Value)> = map.into_iter().filter_map(|(key, v)| Some((key.parse().ok()?, v))).collect();
-    items.sort_by_key(|(n, _)| *n);
-    items.into_iter().map(|(_, value)| lists(value)).collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The inbox: what a recipient with an account sees and takes of what was sent to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Write};
 use std::sync::Arc;
 
@@ -16,14 +16,13 @@ use keiin_domain::event::Event;
 use keiin_domain::role::Permission;
 use keiin_projections::fact::Fact;
 use serde_json::json;
-use uuid::Uuid;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use crate::api::{self, Path, PathParams, identify};
 use crate::app::App;
 use crate::console::{common, render};
 use crate::execute::{Call, Done, execute};
-use crate::ledger::download;
+use crate::ledger::{disposition, download};
 use crate::principal::Principal;
 use crate::problem::Problem;
 use crate::serve::Peer;
@@ -90,8 +89,8 @@ async fn file_form(State(app): State<Arc<App>>, Path(path): PathParams, request:
     let (head, body) = request.into_parts();
     let (principal, call) = coming::<TakeFile>(&app, &path, &head).await?;
     let form = public::form(&app, &head, body).await?;
-    let document_id = form.get("document_id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
-    take(&app, &principal, TakeFile { document_id }, &call).await
+    let (document_id, attachment_id) = (link::id_in(&form, "document_id"), link::id_in(&form, "attachment_id"));
+    take(&app, &principal, TakeFile { document_id, attachment_id }, &call).await
 }
 
 /// A file, by the API.
@@ -125,18 +124,22 @@ async fn take(app: &App, principal: &Principal, command: TakeFile, call: &Call) 
     let done = execute(app, &principal.allow()?, command, call).await?;
     let taken = taken(app, principal, &done).await?.pop().ok_or_else(Problem::not_found)?;
     let (name, bytes) = link::file(app, principal.ledger, &taken).await?;
-    Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}\"")))
+    Ok(download(bytes, "application/pdf", &disposition("attachment", &name)))
 }
 
-/// One archive; at most twenty files, as many as a delivery holds.
+/// One archive; at most twenty documents and ten attachments, as many as a delivery holds. Files of one name are numbered.
 async fn take_all(app: &App, principal: &Principal, command: TakeFiles, call: &Call) -> Result<Response, Problem> {
     let done = execute(app, &principal.allow()?, command, call).await?;
     let mut zip = ZipWriter::new(Cursor::new(vec![]));
     // The PDFs are compressed already.
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let mut names = BTreeSet::new();
     for one in taken(app, principal, &done).await? {
         let (name, bytes) = link::file(app, principal.ledger, &one).await?;
-        zip.start_file(name, options).map_err(Problem::failed)?;
+        let stem = name.trim_end_matches(".pdf");
+        let numbered = (2..).map(|n| format!("{stem} ({n}).pdf"));
+        let free = [name.clone()].into_iter().chain(numbered).find(|name| names.insert(name.to_lowercase()));
+        zip.start_file(free.unwrap_or(name), options).map_err(Problem::failed)?;
         zip.write_all(&bytes).map_err(Problem::failed)?;
     }
     let bytes = zip.finish().map_err(Problem::failed)?.into_inner();

@@ -244,6 +244,20 @@ async fn tile(State(app): State<Arc<App>>, Path(path): PathParams) -> Result<Res
     Ok(response)
 }
 
+/// `Content-Disposition` of a file with this name, also where it is not ASCII (RFC 6266, RFC 8187).
+pub fn disposition(how: &str, name: &str) -> String {
+    let plain = |c: char| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' };
+    let ascii: String = name.chars().map(plain).collect();
+    let mut full = String::new();
+    for byte in name.bytes() {
+        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            true => full.push(char::from(byte)),
+            false => full.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    format!("{how}; filename=\"{ascii}\"; filename*=UTF-8''{full}")
+}
+
 /// Bytes to keep.
 pub fn download(bytes: Vec<u8>, content_type: &'static str, disposition: &str) -> Response {
     let mut response = ([(CONTENT_TYPE, content_type)], bytes).into_response();

@@ -8,6 +8,7 @@
 pub mod api;
 pub mod app;
 pub mod assets;
+pub mod attachment;
 pub mod audit_archive;
 pub mod batch;
 pub mod bench;

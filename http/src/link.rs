@@ -26,13 +26,13 @@ use crate::app::App;
 use crate::command::Entry;
 use crate::console::{common, render};
 use crate::execute::{Call, Done, execute};
-use crate::ledger::download;
+use crate::ledger::{disposition, download};
 use crate::principal::{self, Principal};
 use crate::problem::Problem;
 use crate::public::{self, Fields, holder, page, tenant};
 use crate::serve::Peer;
 use crate::session_api::{Operation, visiting};
-use crate::{clock, json, paper};
+use crate::{attachment, clock, json, paper};
 
 /// What a recipient's copy does not show: the company's own book-keeping.
 const BOOKKEEPING: [&str; 9] = [
@@ -85,7 +85,7 @@ pub async fn content(app: &App, ledger: Uuid, delivery: Uuid) -> Result<Value, P
     let mut answer = json!({ "id": delivery["id"], "documents": documents });
     let shown = [
         "to", "message", "expires_at", "views", "view_limit", "has_passcode", "status", "recipient_id", "issued_at",
-        "replies",
+        "replies", "attachments",
     ];
     for field in shown {
         if let Some(value) = delivery.get(field) {
@@ -154,6 +154,7 @@ async fn outside(app: &App, holder: &Principal, call: &Call) -> Result<Value, Pr
         "tenant": tenant(app, holder.ledger).await?,
         "document_type": types.first(),
         "documents": types.len(),
+        "attachments": delivery.attachments.len(),
         "has_passcode": delivery.has_passcode,
         "expires_at": keiin_domain::date::instant(delivery.expires_at_us),
     }))
@@ -199,8 +200,13 @@ async fn download_form(
     let (head, body) = request.into_parts();
     let (holder, call) = coming(&app, &path, &head)?;
     let form = public::form(&app, &head, body).await?;
-    let document_id = form.get("document_id").and_then(|id| Uuid::parse_str(id).ok()).ok_or_else(Problem::not_found)?;
-    take(&app, &holder, &call, DownloadDocument { document_id, passcode: passcode(&form) }).await
+    let (document_id, attachment_id) = (id_in(&form, "document_id"), id_in(&form, "attachment_id"));
+    take(&app, &holder, &call, DownloadDocument { document_id, attachment_id, passcode: passcode(&form) }).await
+}
+
+/// The id in a field of a form, if there is one.
+pub fn id_in(form: &Fields, name: &str) -> Option<Uuid> {
+    form.get(name).and_then(|id| Uuid::parse_str(id).ok())
 }
 
 /// A file, by the API.
@@ -231,13 +237,17 @@ async fn take(app: &App, holder: &Principal, call: &Call, command: DownloadDocum
         return Err(Problem::failed("a download that is none"));
     };
     let (name, bytes) = file(app, holder.ledger, &taken).await?;
-    Ok(download(bytes, "application/pdf", &format!("attachment; filename=\"{name}\"")))
+    Ok(download(bytes, "application/pdf", &disposition("attachment", &name)))
 }
 
 /// The file that a record says was handed out, and what it is called.
 pub async fn file(app: &App, ledger: Uuid, taken: &Downloaded) -> Result<(String, Vec<u8>), Problem> {
+    if let Some(attachment) = taken.attachment_id {
+        return attachment::of(app, ledger, attachment).await;
+    }
+    let (document, revision) = taken.document_id.zip(taken.revision).ok_or_else(Problem::not_found)?;
     let bytes = paper::kept(app, &taken.sha256)?;
-    let printed = principal::load::<Printed>(app, ledger, taken.document_id).await?;
+    let printed = principal::load::<Printed>(app, ledger, document).await?;
     let issued = printed.issued.as_ref().ok_or_else(Problem::not_found)?;
-    Ok((format!("{}.pdf", paper::file_name(&issued.number, taken.revision)), bytes))
+    Ok((format!("{}.pdf", paper::file_name(&issued.number, revision)), bytes))
 }

@@ -56,6 +56,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     visit_import::OPERATIONS,
     audit_archive::OPERATIONS,
     crate::post::OPERATIONS,
+    crate::attachment::OPERATIONS,
     trust::OPERATIONS,
 ];
 
@@ -175,6 +176,14 @@ impl Document {
             if [client_import::OPERATIONS[0].name, visit_import::OPERATIONS[0].name].contains(&operation.name) {
                 description["description"] = json!(crate::import::ABOUT);
                 let content = json!({ "text/csv": { "schema": { "type": "string" } } });
+                description["requestBody"] = json!({ "required": true, "content": content });
+            }
+            if name == crate::attachment::OPERATIONS[0].name {
+                description["description"] = json!(crate::attachment::ABOUT);
+                description["x-rejects"] = json!(crate::attachment::REJECTS);
+                let files = json!({ "type": "array", "items": { "type": "string", "format": "binary" } });
+                let schema = json!({ "type": "object", "properties": { "files": files } });
+                let content = json!({ "multipart/form-data": { "schema": schema } });
                 description["requestBody"] = json!({ "required": true, "content": content });
             }
             if operation.public {

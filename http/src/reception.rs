@@ -111,7 +111,7 @@ async fn one<C: Command>(app: &App, ledger: Uuid, id: Uuid, command: C, now_us: 
 }
 
 /// Destroys a person's keys, unless another node was faster.
-async fn erase(app: &App, ledger: Uuid, subject: Uuid, now_us: i64) -> Result<(), Problem> {
+pub async fn erase(app: &App, ledger: Uuid, subject: Uuid, now_us: i64) -> Result<(), Problem> {
     if app.vault.newest_subject_key(ledger, subject)?.is_some() {
         keys::erase(app, ledger, subject, keys::stamp(now_us)).await.map_err(Problem::failed)?;
     }

@@ -91,6 +91,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::post::router())
         .merge(crate::mail_template::router())
         .merge(crate::sending_order::form::router())
+        .merge(crate::attachment::router())
         .merge(trust::router())
         .merge(openapi::router())
         .merge(console::router())

@@ -52,6 +52,7 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
     fire(app, now_us).await?;
     remind(app, now_us).await?;
     crate::reception::round(app, now_us).await?;
+    crate::attachment::round(app, now_us).await?;
     app.vault.purge_expired(now_us)?;
     signup::forget(app, now_us, ROUND).await?;
     Ok(links.len() + invitations.len() + grants.len())

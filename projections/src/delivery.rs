@@ -14,6 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::attachment::{self, AttachmentOf};
 use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
@@ -122,9 +123,11 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             out.changed(&DELIVERIES, fact, columns);
         }
         DeliveryEvent::Downloaded(e) => {
-            let key = || [fact.id(), cell(e.document_id)];
-            out.add(&ENCLOSED, key(), "downloads", 1);
-            out.set(&ENCLOSED, key(), [("last_downloaded_at", cell(fact.time_us()))]);
+            if let Some(document) = e.document_id {
+                let key = || [fact.id(), cell(document)];
+                out.add(&ENCLOSED, key(), "downloads", 1);
+                out.set(&ENCLOSED, key(), [("last_downloaded_at", cell(fact.time_us()))]);
+            }
             out.changed(&DELIVERIES, fact, []);
         }
         DeliveryEvent::LinkOpened(e) => {
@@ -191,6 +194,9 @@ pub struct DeliveryView {
     pub channel: String,
     /// What, in the order of the sender.
     pub documents: Vec<DocumentOf>,
+    /// The sender's own files with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentOf>,
     /// To whom.
     pub to: Recipient,
     /// What was written in the mail.
@@ -282,6 +288,7 @@ fn view(row: &Row) -> Seen<DeliveryView> {
         position: col(row, "position")?,
         channel: col(row, "channel")?,
         documents: vec![],
+        attachments: vec![],
         recipient_id: col(row, "member_id")?,
         replies: vec![],
         to: Recipient::read(row, "to_name", "to_email")?,
@@ -339,7 +346,9 @@ pub(crate) fn beside(read: &Read, who: &Who, deliveries: &[Uuid]) -> Result<Besi
 fn enclosed(read: &Read, who: &Who, mut deliveries: Vec<DeliveryView>) -> Result<Vec<DeliveryView>, Refusal> {
     let ids: Vec<Uuid> = deliveries.iter().map(|one| one.id).collect();
     let (documents, replies) = beside(read, who, &ids)?;
+    let attachments = attachment::of(read, who, &ids)?;
     for one in &mut deliveries {
+        one.attachments = of(one.id, &attachments);
         one.documents = of(one.id, &documents);
         one.replies = of(one.id, &replies);
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::attachment::{self, AttachmentOf};
 use crate::delivery::{DocumentOf, FROM, ReplyView, beside, of};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::view::{Row, Seen, Time, col, filled};
@@ -19,6 +20,9 @@ pub struct InboxItemView {
     pub position: u64,
     /// What, in the order of the sender.
     pub documents: Vec<DocumentOf>,
+    /// The sender's own files with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentOf>,
     /// What the sender wrote.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
@@ -35,6 +39,7 @@ fn view(row: &Row) -> Seen<InboxItemView> {
         id: col(row, "id")?,
         position: col(row, "position")?,
         documents: vec![],
+        attachments: vec![],
         message: col::<Option<_>>(row, "message")?.and_then(filled),
         sent_at: col(row, "issued_at")?,
         is_new: col::<u32>(row, "views")? == 0,
@@ -67,7 +72,9 @@ impl Query for ListInbox {
         let mut page = read.list(who, &FROM, filter, params, view)?;
         let ids: Vec<Uuid> = page.items.iter().map(|one| one.id).collect();
         let (documents, replies) = beside(read, who, &ids)?;
+        let attachments = attachment::of(read, who, &ids)?;
         for item in &mut page.items {
+            item.attachments = of(item.id, &attachments);
             item.documents = of(item.id, &documents);
             item.replies = of(item.id, &replies);
         }

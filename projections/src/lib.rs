@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod application;
+pub mod attachment;
 pub mod authorization;
 pub mod batch;
 pub mod blocklist;
@@ -64,6 +65,7 @@ pub static PROJECTIONS: &[runner::Projection] = &[
     template::PROJECTION,
     recurrence::PROJECTION,
     batch::PROJECTION,
+    attachment::PROJECTION,
     sending_order::PROJECTION,
     delivery::PROJECTION,
     postal_item::PROJECTION,
@@ -118,6 +120,7 @@ pub fn queries(v: &mut impl catalog::VisitQueries) {
     v.query::<batch::GetBatch>();
     v.query::<delivery::ListDeliveries>();
     v.query::<delivery::GetDelivery>();
+    v.query::<attachment::GetAttachment>();
     v.query::<sending_order::ListSendingOrders>();
     v.query::<sending_order::GetSendingOrder>();
     v.query::<postal_item::ListPostalItems>();

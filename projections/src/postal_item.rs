@@ -14,6 +14,7 @@ use keiin_domain::sealed::Sealed;
 use uuid::Uuid;
 
 pub use self::views::*;
+use crate::attachment;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
@@ -191,6 +192,7 @@ fn view(row: &Row) -> Seen<PostalItemView> {
         message: None,
         client_id: col(row, "client_id")?,
         documents: vec![],
+        attachments: vec![],
         service,
         extras,
         is_tracked,
@@ -251,6 +253,10 @@ fn posted(read: &Read, who: &Who, mut items: Vec<PostalItemView>) -> Result<Vec<
         };
         Ok((col::<Uuid>(row, "postal_item_id")?, document))
     })?;
+    let attachments = attachment::of(read, who, &items.iter().map(|one| one.id).collect::<Vec<_>>())?;
+    for item in &mut items {
+        item.attachments = crate::delivery::of(item.id, &attachments);
+    }
     for (item, document) in found {
         items.iter_mut().filter(|one| one.id == item).for_each(|one| one.documents.push(document.clone()));
     }

@@ -17,6 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::attachment::{self, AttachmentOf};
 use crate::client::Recipient;
 use crate::delivery;
 use crate::fact::{Fact, Opener};
@@ -249,6 +250,9 @@ pub struct SendingOrderView {
     pub waiting: u64,
     /// What, in the order of the sender.
     pub documents: Vec<DocumentIn>,
+    /// Own files with them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentOf>,
     /// To whom. Only in the detail.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recipients: Option<Vec<RecipientView>>,
@@ -339,6 +343,7 @@ fn view(row: &Row) -> Seen<SendingOrderView> {
         failed: col(row, "failed")?,
         waiting: col(row, "waiting")?,
         documents: vec![],
+        attachments: vec![],
         recipients: None,
         message: None,
     })
@@ -365,7 +370,9 @@ fn with_documents(read: &Read, who: &Who, mut orders: Vec<SendingOrderView>) -> 
         };
         Ok((col::<Uuid>(row, "order_id")?, document))
     })?;
+    let attachments = attachment::of(read, who, &orders.iter().map(|one| one.id).collect::<Vec<_>>())?;
     for one in &mut orders {
+        one.attachments = delivery::of(one.id, &attachments);
         one.documents = delivery::of(one.id, &documents);
     }
     Ok(orders)

@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use keiin_domain::application::RegisterApplication;
+use keiin_domain::attachment::ReceiveAttachment;
 use keiin_domain::authorization::GiveAuthorization;
 use keiin_domain::batch::{IssueInBatch, OrderBatch};
 use keiin_domain::blocklist::AddToBlocklist;
@@ -39,7 +40,7 @@ use keiin_domain::sign_up::RequestSignUp;
 use keiin_domain::template::SaveAsTemplate;
 use keiin_domain::tenant::ChangeTenant;
 use keiin_domain::token::IssueToken;
-use keiin_domain::visit::{AnnounceVisitor, ReceiveVisitor, RegisterVisit};
+use keiin_domain::visit::{AnnounceVisitor, CorrectVisit, ReceiveVisitor, RegisterVisit};
 use keiin_domain::visit_policy::ChangeVisitPolicy;
 use keiin_domain::webhook::{RegisterWebhook, ReplayWebhook};
 use keiin_eventlog::record::Stream;
@@ -85,7 +86,10 @@ async fn everything(house: &House, owner: Person) {
     let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
         "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
     house.run::<QueuePostalItem>(owner, None, by_post).await;
-    let order = json!({ "document_ids": [paper], "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
+    let terms = json!({ "name": "約款.pdf", "size": 1, "sha256": vec![9; 32], "pages": 1, "is_printable": true, "is_scanned": false });
+    let terms = house.run::<ReceiveAttachment>(owner, None, terms).await;
+    let order = json!({ "document_ids": [paper], "attachments": [terms],
+        "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
     let order = house.run::<PlaceSendingOrder>(owner, None, order).await;
     house.run::<ReleaseSendingOrder>(owner, Some(order), json!({})).await;
     house.run::<HandOver>(owner.system(), Some(order), json!({ "n": 0 })).await;
@@ -103,6 +107,8 @@ async fn everything(house: &House, owner: Person) {
     let here = house.run::<RegisterVisit>(owner, None, here).await;
     house.run::<ReceiveVisitor>(owner, Some(here), json!({})).await;
     house.run::<AnnounceVisitor>(owner.system(), Some(here), json!({})).await;
+    let right = json!({ "reason": "誤記", "arrived_at": keiin_domain::date::instant(house.now()) });
+    house.run::<CorrectVisit>(owner, Some(here), right).await;
     house.run::<ChangeVisitPolicy>(owner, None, json!({ "keep_days": 90 })).await;
     let words = json!({ "kind": "inbox", "language": "ja", "subject": "{company}", "text": "{link}" });
     house.run::<SetMailTemplate>(owner, None, words).await;

@@ -2,6 +2,7 @@
 
 mod support;
 
+use keiin_domain::attachment::ReceiveAttachment;
 use keiin_domain::client::{ArchiveClient, ChangeClient, RegisterClient};
 use keiin_domain::delivery::{OpenLink, RevokeLink, SendDocument};
 use keiin_domain::document::{CancelDocument, CorrectDocument, DraftDocument, IssueDocument, RecordPayment};
@@ -18,8 +19,8 @@ use keiin_domain::visit::{AnnounceVisitor, CancelVisit, ReceiveVisitor, Register
 use keiin_projections::catalog::{VisitQueries, queries};
 use keiin_projections::query::{Params, Query, Refusal};
 use keiin_projections::{
-    batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, reception, recurrence,
-    sending_order, template, tenant, token, visit,
+    attachment, batch, client, delivery, document, event, grant, item, kiosk, mail, member, postal_item, reception,
+    recurrence, sending_order, template, tenant, token, visit,
 };
 use serde_json::{Value, json};
 use support::{HOUR, House, NINE, Person, ask, column};
@@ -402,7 +403,10 @@ async fn companies_see_nothing_of_each_other(house: House) {
     let by_post = json!({ "document_ids": [paper], "to": { "name": "鈴木 一郎", "honorific": "sama",
         "postal_code": "1058445", "street_address": "虎ノ門2-2-5" } });
     let by_post = house.run::<QueuePostalItem>(owner, None, by_post).await;
-    let order = json!({ "document_ids": [paper], "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
+    let terms = json!({ "name": "約款.pdf", "size": 1, "sha256": vec![9; 32], "pages": 1, "is_printable": true, "is_scanned": false });
+    let terms = house.run::<ReceiveAttachment>(owner, None, terms).await;
+    let order = json!({ "document_ids": [paper], "attachments": [terms],
+        "by_mail": [{ "to_name": "鈴木 一郎", "to_email": "suzuki@client.example.jp" }] });
     let order = house.run::<PlaceSendingOrder>(owner, None, order).await;
     let (start, end) = ("2026-11-02T10:00:00+09:00", "2026-11-02T11:00:00+09:00");
     let comes =
@@ -428,6 +432,9 @@ async fn companies_see_nothing_of_each_other(house: House) {
     only_ours!(delivery::ListDeliveries, delivery::GetDelivery, id(sent));
     only_ours!(postal_item::ListPostalItems, postal_item::GetPostalItem, id(by_post));
     only_ours!(sending_order::ListSendingOrders, sending_order::GetSendingOrder, id(order));
+    let file = async |who| ask::<attachment::GetAttachment>(&house, who, &[("id", &id(terms))]).await;
+    assert_eq!(file(owner).await.unwrap()["status"], "enclosed");
+    assert!(matches!(file(stranger).await, Err(Refusal::NotFound)));
     only_ours!(visit::ListVisits, visit::GetVisit, id(comes));
     only_ours!(kiosk::ListKiosks, kiosk::GetKiosk, id(kiosk));
     only_ours!(token::ListTokens, token::GetToken, id(token));

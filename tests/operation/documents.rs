@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Example;
+use crate::attachments::{a4, form};
 use crate::client::Call;
 use crate::company::{Company, lines, text};
 
@@ -17,7 +18,7 @@ pub const OPERATIONS: &[&str] = &[
     "get_document_pdf", "get_document_pint", "get_number_series", "check_file", "queue_postal_item",
     "print_postal_item", "dispatch_postal_item", "return_postal_item", "cancel_postal_item", "requeue_postal_item",
     "get_print_queue", "get_handed_over", "get_postal_item_pdf", "get_postal_item_label", "make_print_job",
-    "make_label_sheet", "make_manifest",
+    "make_label_sheet", "make_manifest", "receive_attachments", "remove_attachment", "get_attachment_pdf",
 ];
 
 /// The object that an operation is about, made for it.
@@ -31,6 +32,7 @@ pub fn object(company: &Company, name: &str) -> Option<String> {
         }
         "resume_recurrence" => Some(company.new_recurrence(true)),
         "get_batch" | "cancel_batch" => Some(company.new_batch()),
+        "get_attachment" | "remove_attachment" | "get_attachment_pdf" => Some(company.new_attachment()),
         "get_sending_order" | "release_sending_order" | "cancel_sending_order" => {
             Some(company.new_sending_order(false))
         }
@@ -109,6 +111,11 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) {
         "cancel_document" => example.body = Some(reason(company)),
         "record_payment" => {
             example.body = Some(json!({ "amount": { "amount": 100, "currency": "JPY" }, "date": "2026-11-20" }));
+        }
+        "receive_attachments" => {
+            let name = format!("Brought {} by {}", company.next(), company.slug);
+            let file = form(&[], &[(&name, &a4(&name))]);
+            example.form = Some(String::from_utf8(file).expect("it is made of ASCII"));
         }
         "place_sending_order" => example.body = Some(company.sending_order_body(false)),
         "reject_sending_order" => {

@@ -20,13 +20,21 @@ pub fn fill(company: &Company, name: &str, example: &mut Example) -> bool {
     true
 }
 
-/// What it is about: the stream, which no other company has.
+/// What it is about: a mail, or the stream of its words, which no other company has.
 pub fn object(company: &Company, name: &str) -> Option<String> {
-    (name == "get_mail_template").then(|| {
-        set(company);
-        let events = company.get("/v1/events?kind=mail_template.set");
-        text(&events["items"][0]["object"], "id")
-    })
+    let id = match name {
+        "get_mail" => {
+            company.invite("viewer");
+            text(&company.get("/v1/mails?limit=1")["items"][0], "id")
+        }
+        "get_mail_template" => {
+            set(company);
+            let events = company.get("/v1/events?kind=mail_template.set");
+            text(&events["items"][0]["object"], "id")
+        }
+        _ => return None,
+    };
+    Some(id)
 }
 
 fn words(company: &Company) -> Value {

@@ -55,6 +55,7 @@ fn an_appointment_from_its_form_to_its_correction() {
     browser.wait_for(".flash-pass");
     let passes = browser.texts(".flash-pass .secret b");
     assert!(passes.len() == 1 && passes[0].contains("田辺 花"), "{passes:?}");
+    assert_eq!(browser.eval("return scrollY"), 0, "what is shown once is in sight");
     browser.screenshot("visit_joined");
     browser.wait_for_text("[aria-labelledby=others]", "田辺 花");
 

@@ -199,6 +199,7 @@ fn object_for(ours: &Company, name: &str) -> String {
         "webhook_id" => ours.new_webhook(),
         "application_id" => ours.new_application(&[]).id,
         "document_id" | "document_ids" | "object" => ours.new_document(),
+        "attachments" | "attachment_id" => ours.new_attachment(),
         "origin_id" => ours.issue(&ours.new_draft_of("quote")),
         "template_id" => ours.new_template(),
         "item_id" => ours.new_item(),

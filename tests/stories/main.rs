@@ -4,12 +4,14 @@
 //! or an attacker does.
 
 mod appointments;
+mod attachments;
 mod audit_archive;
 mod bad_forms;
 mod bad_input;
 mod batches;
 mod bench;
 mod bounces;
+mod browser_attachments;
 mod browser_day;
 mod browser_documents;
 mod browser_factor;

@@ -249,7 +249,7 @@ fn whom_the_blocklist_names_the_kiosk_lets_nobody_know_and_nobody_in() {
     // When the list cannot be asked, nobody comes in by themselves, and the reception is told of whoever waits.
     add("company", "株式会社 洪水").expect(201);
     let (id, secret) = visit(&company, &json!({}));
-    let (unlucky, pass) = visit(&company, &json!({}));
+    let (unlucky, pass) = visit(&company, &json!({ "host_id": host }));
     let broken = |sql: &str| {
         let vault = Connection::open(deployment.data().join("vault.db")).expect("the vault opens");
         vault.busy_timeout(Duration::from_secs(10)).expect("it waits");
@@ -273,6 +273,8 @@ fn whom_the_blocklist_names_the_kiosk_lets_nobody_know_and_nobody_in() {
         (&told["after"]["notices"][0]["why"], &told["after"]["not_screened"]),
         (&json!("not_screened"), &json!(true))
     );
+    let theirs = by(&host_login, Call::new("GET", &path)).expect(200).text();
+    assert!(theirs.contains("\"held\":true") && !theirs.contains("screen"), "{theirs}");
     // The reception makes sure who it is, and lets them in while nobody can say more.
     let let_in = Call::new("POST", &format!("{path}/let_in")).json(&json!({ "reason": "名刺で確認" }));
     by(&desk_login, let_in).expect(200);

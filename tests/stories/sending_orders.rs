@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use keiin_tests::attachments::{content_type, form};
 use keiin_tests::company::text;
 use keiin_tests::{Answer, Call, Company, Credential, Deployment};
 use serde_json::{Value, json};
@@ -138,12 +139,11 @@ fn the_form_ticks_people_takes_another_address_and_says_what_the_postage_is() {
     company.printed(&invoice);
     let contacts = company.get(&format!("/v1/clients/{client}"))["contacts"].clone();
     let contact = |n: usize| text(&contacts[n], "id");
-    let send = |path: &str, fields: &[(&str, &str)]| {
-        let fields = fields.iter().map(|(name, value)| format!("{name}={}", value.replace(' ', "+")));
-        let form = fields.collect::<Vec<_>>().join("&");
-        let call = Call::new("POST", &format!("/clients/{client}/{path}"));
-        company.client.send(&company.login.on(call.bytes("application/x-www-form-urlencoded", form)))
+    let send = |fields: &[(&str, &str)]| {
+        let call = Call::new("POST", &format!("/clients/{client}/send")).bytes(&content_type(), form(fields, &[]));
+        company.client.send(&company.login.on(call))
     };
+    let look = |fields: &[(&str, &str)]| send(&[fields, &[("_key", "look"), ("_do", "look")]].concat());
     let first = contact(0);
     let passcode = format!("_passcode.{first}");
     let mut fields = vec![
@@ -166,23 +166,23 @@ fn the_form_ticks_people_takes_another_address_and_says_what_the_postage_is() {
     assert!(!page.contains("電話 のみ"), "nobody without an address");
 
     // 定形 and 簡易書留; everything that was typed is still there, and nothing was ordered.
-    let looked = send("send/look", &fields).expect(200).text();
+    let looked = look(&fields).expect(200).text();
     assert!(looked.contains("¥460") && looked.contains("Branch") && looked.contains("4711"), "{looked}");
     assert_eq!(company.get("/v1/sending-orders")["items"], json!([]));
     let mut both = fields.clone();
     both.push(("by_post.0.extras.2", "specific_record"));
-    assert!(send("send/look", &both).expect(422).text().contains("by_post.0.extras"), "it says where");
-    assert_eq!(send("send", &fields).status, 400, "the form's key is missing");
+    assert!(look(&both).expect(422).text().contains("by_post.0.extras"), "it says where");
+    assert_eq!(send(&fields).status, 400, "the form's key is missing");
     let stranger = [&fields[..], &[("_person", &*invoice)]].concat();
-    assert_eq!(send("send/look", &stranger).status, 404);
+    assert_eq!(look(&stranger).status, 404);
     // Without a service the part about post holds nothing.
     let without: Vec<_> = fields.iter().copied().filter(|(name, _)| *name != "by_post.0.service").collect();
-    assert!(!send("send/look", &without).expect(200).text().contains("¥460"));
+    assert!(!look(&without).expect(200).text().contains("¥460"));
 
     fields.push(("_key", "form-1"));
-    let placed = send("send", &fields);
+    let placed = send(&fields);
     assert_eq!(placed.status, 303, "{}", placed.text());
-    assert_eq!(send("send", &fields).header("location"), placed.header("location"), "pressed twice");
+    assert_eq!(send(&fields).header("location"), placed.header("location"), "pressed twice");
     let all = company.get("/v1/sending-orders");
     assert_eq!(all["items"].as_array().map(Vec::len), Some(1), "{all}");
     let order = company.get(&path(&text(&all["items"][0], "id")));

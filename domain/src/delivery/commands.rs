@@ -4,6 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::file::Wanted;
 use super::send::{PASSCODE_LENGTH, expiry};
 use super::{Closed, Delivery, LinkExpired, LinkOpened, LinkReissued, LinkRevoked, OpenRefused, Withdrawn};
 use crate::command::{Command, Emit, On, Rejection, Route, present};
@@ -130,13 +131,19 @@ impl Command for OpenLink {
     }
 }
 
-/// Takes a document's file; sent by who holds the link, after opening it. Where openings are limited, each allows every
-/// file once.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+/// Takes a document's file, or an attachment: one of both. Sent by who holds the link, after opening it. Where openings are
+/// limited, each allows every file once.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DownloadDocument {
-    /// Which of the delivery's.
-    pub document_id: Uuid,
+    /// Which of the delivery's documents.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub document_id: Option<Uuid>,
+    /// Which of its attachments.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub attachment_id: Option<Uuid>,
     /// Where the link asks for one.
     #[serde(default)]
     pub passcode: String,
@@ -150,10 +157,11 @@ impl Command for DownloadDocument {
     const REJECTS: &'static [&'static str] = &[
         "delivery.unknown", "delivery.expired", "delivery.revoked", "delivery.view_limit", "delivery.on_hold",
         "delivery.locked", "delivery.replaced", "delivery.passcode_required", "delivery.not_opened",
-        "delivery.unknown_document", "delivery.not_printed", "text.too_long", "text.control_character",
+        "delivery.one_file", "delivery.unknown_document", "delivery.unknown_attachment", "delivery.attachment_erased",
+        "delivery.not_printed", "text.too_long", "text.control_character",
     ];
     fn linked(&self, delivery: &On<Delivery>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![delivery.sent_by.unwrap_or_default(), self.document_id])
+        Ok(vec![delivery.sent_by.unwrap_or_default(), self.document_id.unwrap_or_default()])
     }
     fn decide(self, (delivery, sender, paper): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_exist()?;
@@ -161,19 +169,19 @@ impl Command for DownloadDocument {
             Some(Closed::ViewLimit) | None => {}
             Some(closed) => return Err(closed.rejection()),
         }
-        let document_id = self.document_id;
-        delivery.must_hold(document_id)?;
+        let wanted = Wanted::of(self.document_id, self.attachment_id)?;
+        delivery.must_hold_file(wanted)?;
         if delivery.views == delivery.views_before {
             return Err(Rejection::new("delivery.not_opened"));
         }
-        let taken = delivery.downloads.iter().filter(|id| **id == document_id).count();
+        let taken = delivery.downloads.iter().filter(|id| **id == wanted.id()).count();
         if delivery.view_limit.is_some() && taken >= delivery.views as usize {
             return Err(Rejection::new("delivery.view_limit"));
         }
         if let Some(wrong) = delivery.wrong_passcode(&self.passcode, ctx)? {
             return Ok(vec![wrong]);
         }
-        Ok(vec![delivery.taken(paper)?])
+        Ok(vec![delivery.file_taken(wanted, paper, ctx)?])
     }
 }
 

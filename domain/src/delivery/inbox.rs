@@ -5,8 +5,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Closed, Delivery, Downloaded, Opened, RecipientRegistered, Replied};
-use crate::command::{Command, Emit, On, Rejection, Route};
+use super::file::Wanted;
+use super::{Closed, Delivery, Opened, RecipientRegistered, Replied};
+use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::document::{Accepted, Document, DocumentStatus, DocumentType};
 use crate::member::{Member, MemberStatus, Registered, password};
@@ -103,24 +104,6 @@ impl On<Delivery> {
             () => Ok(()),
         }
     }
-
-    /// Is this one of its documents?
-    pub(super) fn must_hold(&self, document: Uuid) -> Result<(), Rejection> {
-        match self.documents.iter().any(|one| one.document_id == document) {
-            true => Ok(()),
-            false => Err(Rejection::at("delivery.unknown_document", "/document_id")),
-        }
-    }
-
-    /// That the newest file of a document goes out.
-    pub(super) fn taken(&self, paper: &On<Paper>) -> Result<Emit, Rejection> {
-        match paper.files.last() {
-            Some((revision, Some(sha256))) => {
-                Ok(self.emit(Downloaded { document_id: paper.id, revision: *revision, sha256: *sha256 }))
-            }
-            _ => Err(Rejection::new("delivery.not_printed")),
-        }
-    }
 }
 
 /// Opens a delivery in one's inbox: who sent what, and the documents themselves. The first look of a day is an event: whoever has
@@ -149,12 +132,18 @@ impl Command for OpenDelivery {
     }
 }
 
-/// Takes a document's file out of one's inbox.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+/// Takes a document's file, or an attachment, out of one's inbox: one of both.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeFile {
-    /// Which of the delivery's.
-    pub document_id: Uuid,
+    /// Which of the delivery's documents.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub document_id: Option<Uuid>,
+    /// Which of its attachments.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub attachment_id: Option<Uuid>,
 }
 
 impl Command for TakeFile {
@@ -163,19 +152,21 @@ impl Command for TakeFile {
     const ROUTE: Route = Route::internal();
     const PERMISSION: Permission = Permission("inbox.open");
     const REJECTS: &'static [&'static str] = &[
-        "delivery.unknown", "delivery.revoked", "delivery.on_hold", "delivery.unknown_document", "delivery.not_printed",
+        "delivery.unknown", "delivery.revoked", "delivery.on_hold", "delivery.one_file", "delivery.unknown_document",
+        "delivery.unknown_attachment", "delivery.attachment_erased", "delivery.not_printed",
     ];
     fn linked(&self, delivery: &On<Delivery>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
-        Ok(vec![delivery.sent_by.unwrap_or_default(), self.document_id])
+        Ok(vec![delivery.sent_by.unwrap_or_default(), self.document_id.unwrap_or_default()])
     }
     fn decide(self, (delivery, sender, paper): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_be_open_to(sender, ctx)?;
-        delivery.must_hold(self.document_id)?;
-        Ok(vec![delivery.taken(paper)?])
+        let wanted = Wanted::of(self.document_id, self.attachment_id)?;
+        delivery.must_hold_file(wanted)?;
+        Ok(vec![delivery.file_taken(wanted, paper, ctx)?])
     }
 }
 
-/// Takes the files of all documents of a delivery out of one's inbox.
+/// Takes the files of all documents of a delivery, and its attachments, out of one's inbox.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TakeFiles {}
@@ -193,7 +184,11 @@ impl Command for TakeFiles {
     }
     fn decide(self, (delivery, sender, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         delivery.must_be_open_to(sender, ctx)?;
-        papers.iter().map(|(_, paper)| delivery.taken(paper)).collect()
+        let mut taken = papers.iter().map(|(_, paper)| delivery.taken(paper)).collect::<Result<Vec<_>, _>>()?;
+        // What was erased is not there any more; the others are.
+        let left = delivery.attachments.iter().filter(|file| !ctx.world.is_erased(file.attachment_id));
+        taken.extend(left.map(|file| delivery.attachment_taken(file)));
+        Ok(taken)
     }
 }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     Delivery, EXPIRES_IN_DAYS, EXPIRES_IN_DAYS_MAX, Enclosed, InboxDelivered, LinkIssued, MAX_DOCUMENTS, VIEW_LIMIT_MAX,
 };
+use crate::attachment::Attached;
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::date::DAY_US;
@@ -71,7 +72,9 @@ impl Command for SendDocument {
         let recipient = addressee(&self.to_name, &self.to_email, &self.message, "")?;
         let link = Link::check(self.expires_in_days, self.view_limit)?;
         let (subject, has_passcode) = (ctx.fresh_id(), passcode.is_some());
-        let sent = send(delivery, member, Sending { documents, recipient, subject, link, has_passcode }, ctx)?;
+        let attachments = vec![];
+        let sending = Sending { documents, attachments, recipient, subject, link, has_passcode };
+        let sent = send(delivery, member, sending, ctx)?;
         if let Some(passcode) = passcode {
             ctx.world.set_password(delivery.id, delivery.id, &passcode);
         }
@@ -115,6 +118,8 @@ pub(super) fn expiry(expires_in_days: Option<u32>, now_us: i64) -> Result<i64, R
 pub struct Sending {
     /// What, in this order.
     pub documents: Vec<Enclosed>,
+    /// The sender's own files with them.
+    pub attachments: Vec<Attached>,
     /// To whom; the note is the message.
     pub recipient: Person,
     /// Under which that is sealed where there is no account.
@@ -133,7 +138,7 @@ pub fn send(
     sending: Sending,
     ctx: &mut Context,
 ) -> Result<Emit, Rejection> {
-    let Sending { documents, recipient, subject, link, has_passcode } = sending;
+    let Sending { documents, attachments, recipient, subject, link, has_passcode } = sending;
     let account = member.status.filter(|_| member.role == Some(Role::Recipient));
     if account == Some(MemberStatus::Suspended) {
         return Err(Rejection::at("delivery.recipient_suspended", "/to_email"));
@@ -141,10 +146,11 @@ pub fn send(
     if account == Some(MemberStatus::Active) {
         let recipient = ctx.seal(member.id, &recipient);
         let (member_id, sent_by) = (member.id, ctx.member);
-        return Ok(delivery.emit(InboxDelivered { documents, recipient, member_id, sent_by }));
+        return Ok(delivery.emit(InboxDelivered { documents, attachments, recipient, member_id, sent_by }));
     }
     Ok(delivery.emit(LinkIssued {
         documents,
+        attachments,
         recipient: ctx.seal(subject, &recipient),
         secret_hash: ctx.world.secret("lnk", delivery.id),
         expires_at_us: ctx.now_us + i64::from(link.expires_in_days) * DAY_US,

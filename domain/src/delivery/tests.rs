@@ -1,4 +1,5 @@
 use super::*;
+use crate::attachment::Attached;
 use crate::command::Emit;
 use crate::document::{Cancelled, Document, DocumentType};
 use crate::member::{Member, Registered, Reinstated, Suspended};
@@ -42,7 +43,7 @@ fn typed(passcode: &str) -> OpenLink {
 }
 
 fn take(passcode: &str) -> DownloadDocument {
-    DownloadDocument { document_id: DOCUMENT, passcode: passcode.into() }
+    DownloadDocument { document_id: Some(DOCUMENT), attachment_id: None, passcode: passcode.into() }
 }
 
 pub(super) fn printed(scene: Scene) -> Scene {
@@ -50,7 +51,8 @@ pub(super) fn printed(scene: Scene) -> Scene {
 }
 
 pub(super) fn taken() -> Emit {
-    emit::<Delivery>(DELIVERY, Downloaded { document_id: DOCUMENT, revision: 1, sha256: [7; 32] })
+    let (document_id, revision) = (Some(DOCUMENT), Some(1));
+    emit::<Delivery>(DELIVERY, Downloaded { document_id, revision, attachment_id: None, sha256: [7; 32] })
 }
 
 pub(super) fn refusal(reason: Closed) -> Emit {
@@ -75,6 +77,7 @@ fn a_link_is_made_for_one_recipient_and_a_fortnight() {
         DELIVERY,
         LinkIssued {
             documents: vec![Enclosed { document_id: DOCUMENT, revision: 1 }],
+            attachments: vec![],
             recipient: sealed(FRESH, &recipient),
             secret_hash: hash("keiin_lnk_1"),
             expires_at_us: us("2026-11-16T09:00:00+09:00"),
@@ -183,6 +186,39 @@ fn each_opening_allows_each_file_once_where_openings_are_limited() {
     wrong.when(DELIVERY, take("1111")).then([refusal(Closed::WrongPasscode)]);
 }
 
+/// A link with one attachment, opened.
+fn with_a_file() -> Scene {
+    let issued = LinkIssued {
+        documents: vec![Enclosed { document_id: DOCUMENT, revision: 1 }],
+        attachments: vec![Attached { attachment_id: ANNA, ..SAMPLE_FILE }],
+        recipient: somebody(),
+        secret_hash: hash("keiin_lnk_1"),
+        expires_at_us: us("2026-11-16T09:00:00+09:00"),
+        view_limit: Some(1),
+        has_passcode: false,
+        sent_by: None,
+    };
+    let scene = printed(ready()).given::<Delivery>(DELIVERY, issued).by_link("keiin_lnk_1");
+    scene.when(DELIVERY, open()).accepted()
+}
+
+#[test]
+fn an_attachment_is_taken_like_a_document_and_counted_for_itself() {
+    let file = || DownloadDocument { attachment_id: Some(ANNA), ..DownloadDocument::default() };
+    let attachment = Downloaded { document_id: None, revision: None, attachment_id: Some(ANNA), sha256: [0xef; 32] };
+    let scene = with_a_file().when(DELIVERY, file()).then([emit::<Delivery>(DELIVERY, attachment)]);
+    scene.when(DELIVERY, file()).refused("delivery.view_limit").when(DELIVERY, take("")).then([taken()]);
+}
+
+fn refused_files() {
+    let s = with_a_file().when(DELIVERY, DownloadDocument::default()).refused_at("delivery.one_file", "/document_id");
+    let other = DownloadDocument { attachment_id: Some(BEN), ..DownloadDocument::default() };
+    let mut s = s.when(DELIVERY, other).refused_at("delivery.unknown_attachment", "/attachment_id");
+    s.world.erased.push(ANNA);
+    let gone = DownloadDocument { attachment_id: Some(ANNA), ..DownloadDocument::default() };
+    s.when(DELIVERY, gone).refused("delivery.attachment_erased");
+}
+
 #[test]
 fn what_opens_is_not_written_down_as_refused() {
     sent(send()).when(DELIVERY, RefuseOpen {}).then([]);
@@ -262,7 +298,7 @@ fn every_refusal() {
     old.when(DELIVERY, take("")).refused("delivery.replaced");
     let s = refuses_bad_text(sent(send()), DELIVERY, "/passcode", false, 40, |passcode| OpenLink { passcode });
     let s = printed(s.when(DELIVERY, open()).accepted());
-    let taking = |passcode| DownloadDocument { document_id: DOCUMENT, passcode };
+    let taking = |passcode| DownloadDocument { document_id: Some(DOCUMENT), attachment_id: None, passcode };
     refuses_bad_text(s, DELIVERY, "/passcode", false, 40, taking);
     let s = sent(guarded()).when(DELIVERY, open()).refused_at("delivery.passcode_required", "/passcode");
     let mut s = printed(s.when(DELIVERY, typed("0423")).accepted());
@@ -276,12 +312,13 @@ fn every_refusal() {
     ready().when(DELIVERY, take("")).refused("delivery.unknown");
     let s =
         sent(SendDocument { view_limit: Some(1), ..send() }).when(DELIVERY, take("")).refused("delivery.not_opened");
-    let other = DownloadDocument { document_id: BEN, passcode: String::new() };
+    let other = DownloadDocument { document_id: Some(BEN), ..DownloadDocument::default() };
     let s = s.when(DELIVERY, other).refused_at("delivery.unknown_document", "/document_id");
     let s = s.when(DELIVERY, open()).accepted().when(DELIVERY, take("")).refused("delivery.not_printed");
     let s = printed(s).when(DELIVERY, take("")).then([taken()]).when(DELIVERY, take("")).refused("delivery.view_limit");
     s.clone().at("2026-11-16T09:00:00+09:00").when(DELIVERY, take("")).refused("delivery.expired");
     s.when(DELIVERY, revoke()).accepted().when(DELIVERY, take("")).refused("delivery.revoked");
+    refused_files();
     covered::<DownloadDocument>();
     let s = ready().when(DELIVERY, resend()).refused("delivery.unknown");
     let s = s.when(DELIVERY, send()).accepted();
@@ -299,6 +336,7 @@ pub fn samples() -> Vec<DeliveryEvent> {
     vec![
         LinkIssued {
             documents: vec![Enclosed { document_id: SAMPLE_ID, revision: 1 }],
+            attachments: vec![SAMPLE_FILE],
             recipient: somebody(),
             secret_hash: [0xab; 32],
             expires_at_us: SAMPLE_US,
@@ -308,7 +346,13 @@ pub fn samples() -> Vec<DeliveryEvent> {
         }
         .into(),
         LinkReissued { secret_hash: [0xab; 32], expires_at_us: SAMPLE_US }.into(),
-        Downloaded { document_id: SAMPLE_ID, revision: 2, sha256: [0xcd; 32] }.into(),
+        Downloaded {
+            document_id: Some(SAMPLE_ID),
+            revision: Some(2),
+            attachment_id: Some(SAMPLE_ID),
+            sha256: [0xcd; 32],
+        }
+        .into(),
         LinkOpened { view: 1 }.into(),
         LinkExpired {}.into(),
         LinkRevoked { reason: "誤送付".into() }.into(),
@@ -316,6 +360,7 @@ pub fn samples() -> Vec<DeliveryEvent> {
         RecipientRegistered { member_id: SAMPLE_ID }.into(),
         InboxDelivered {
             documents: vec![Enclosed { document_id: SAMPLE_ID, revision: 1 }],
+            attachments: vec![SAMPLE_FILE],
             recipient: somebody(),
             member_id: SAMPLE_ID,
             sent_by: Some(SAMPLE_ID),

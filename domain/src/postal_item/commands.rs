@@ -9,6 +9,7 @@ use super::{
     AddressInput, Cancelled, Carrier, Dispatched, PostalAddress, PostalItem, PostalStatus, Printed, Requeued,
     ReturnReason, Returned,
 };
+use crate::attachment;
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
 use crate::date::Date;
@@ -49,16 +50,22 @@ impl Command for PrintPostalItem {
     const NAME: &'static str = "print_postal_item";
     const ROUTE: Route = Route::post("/v1/postal-items/{id}/print");
     const PERMISSION: Permission = Permission("postal_item.handle");
-    const REJECTS: &'static [&'static str] =
-        &["postal_item.unknown", "postal_item.wrong_state", "postal_item.document_changed"];
+    const REJECTS: &'static [&'static str] = &[
+        "postal_item.unknown", "postal_item.wrong_state", "postal_item.document_changed",
+        "postal_item.attachment_erased",
+    ];
     fn linked(&self, item: &On<PostalItem>, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         Ok(papers(item))
     }
-    fn decide(self, (item, papers): &Self::On, _: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (item, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let queued = item.at(&[PostalStatus::Queued, PostalStatus::Printed])?;
         unchanged(&queued.files, papers)?;
-        let (files, has_cover, has_label) = (queued.files.clone(), queued.has_cover, self.with_label);
-        Ok(vec![item.emit(Printed { files, has_cover, has_label })])
+        if attachment::erased(&queued.attachments, ctx).is_some() {
+            return Err(Rejection::new("postal_item.attachment_erased"));
+        }
+        let (files, attachments) = (queued.files.clone(), queued.attachments.clone());
+        let (has_cover, has_label) = (queued.has_cover, self.with_label);
+        Ok(vec![item.emit(Printed { files, attachments, has_cover, has_label })])
     }
 }
 

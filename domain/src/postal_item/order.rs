@@ -5,9 +5,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{AddressInput, MAX_DOCUMENTS, PostalAddress, PostalItem, PostedFile, Queued};
+use crate::attachment::Attached;
 use crate::client::Client;
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
+use crate::date::Date;
 use crate::document::{Document, DocumentStatus};
 use crate::money::Money;
 use crate::paper::Paper;
@@ -82,6 +84,7 @@ impl QueuePostalItem {
             (None, None) => return Err(Rejection::at("postal_item.no_recipient", "/client_id")),
         };
         Ok(Order {
+            attachments: vec![],
             client_id: self.client_id,
             to: PostalAddress { department, attention, message, ..address },
             service: self.service.unwrap_or(Service::Letter),
@@ -96,6 +99,8 @@ impl QueuePostalItem {
 /// What is ordered, checked but for the documents.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// Own files behind the documents, each printable.
+    pub attachments: Vec<Attached>,
     /// Whose documents they must be.
     pub client_id: Option<Uuid>,
     /// To whom.
@@ -141,20 +146,47 @@ impl Order {
             let posted = posted(document, paper, self.client_id, ctx);
             files.push(posted.map_err(|code| Rejection::at(code, format!("/document_ids/{i}")))?);
         }
-        let pages: u32 = files.iter().map(|file| file.pages).sum();
+        let documents: u32 = files.iter().map(|file| file.pages).sum();
+        let pages = self.attachments.iter().fold(documents, |sum, file| sum.saturating_add(file.pages));
         let sheets = pages.saturating_add(u32::from(self.has_cover));
-        // A letter pack is an envelope of its own, as wide as A4.
-        let is_letter = self.service == Service::Letter;
-        let usual = if is_letter { Envelope::usual(sheets) } else { Envelope::Kaku2 };
-        let envelope = self.envelope.unwrap_or(usual);
-        if envelope == Envelope::Long3 && (sheets > FOLDED_MAX || !is_letter) {
-            return Err(Rejection::at("postal_item.too_thick", format!("{at}/envelope")));
-        }
-        let weight_g = envelope.weight_g(sheets);
-        let usual = postage(self.service, &self.extras, envelope, weight_g, ctx.today);
-        let usual = usual.ok_or(Rejection::at("postal_item.too_heavy", "/document_ids"))?;
-        Ok(Measured { files, envelope, sheets, weight_g, postage: self.postage.unwrap_or(usual) })
+        let Weighed { envelope, weight_g, postage } =
+            weigh(self.service, &self.extras, self.envelope, sheets, at, ctx.today)?;
+        Ok(Measured { files, envelope, sheets, weight_g, postage: self.postage.unwrap_or(postage) })
     }
+}
+
+/// What so many sheets are as a letter.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighed {
+    /// In what they go out.
+    pub envelope: Envelope,
+    /// Of envelope and sheets, grams.
+    pub weight_g: u32,
+    /// By the table.
+    pub postage: Money,
+}
+
+/// Weighs sheets in the envelope that is wanted, or else the usual one. Refuses with `postal_item.` and `too_thick`, `too_heavy`;
+/// `at` is the pointer to where the order stands.
+pub fn weigh(
+    service: Service,
+    extras: &[Extra],
+    wanted: Option<Envelope>,
+    sheets: u32,
+    at: &str,
+    today: Date,
+) -> Result<Weighed, Rejection> {
+    // A letter pack is an envelope of its own, as wide as A4.
+    let is_letter = service == Service::Letter;
+    let usual = if is_letter { Envelope::usual(sheets) } else { Envelope::Kaku2 };
+    let envelope = wanted.unwrap_or(usual);
+    if envelope == Envelope::Long3 && (sheets > FOLDED_MAX || !is_letter) {
+        return Err(Rejection::at("postal_item.too_thick", format!("{at}/envelope")));
+    }
+    let weight_g = envelope.weight_g(sheets);
+    let postage = postage(service, extras, envelope, weight_g, today);
+    let postage = postage.ok_or(Rejection::at("postal_item.too_heavy", "/document_ids"))?;
+    Ok(Weighed { envelope, weight_g, postage })
 }
 
 /// Orders an item from within a command that has read the documents; the address is sealed under this subject. Refuses as
@@ -167,9 +199,10 @@ pub fn queue(
     ctx: &mut Context,
 ) -> Result<Emit, Rejection> {
     let Measured { files, envelope, sheets, weight_g, postage } = order.measure(papers, "", ctx)?;
-    let Order { client_id, to, service, extras, has_cover, .. } = order;
+    let Order { attachments, client_id, to, service, extras, has_cover, .. } = order;
     Ok(item.emit(Queued {
         files,
+        attachments,
         client_id,
         recipient: ctx.seal(subject, &to),
         service,

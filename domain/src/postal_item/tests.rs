@@ -78,6 +78,7 @@ fn address() -> PostalAddress {
 fn queued_event() -> Queued {
     Queued {
         files: vec![PostedFile { document_id: DOCUMENT, revision: 1, sha256: file(2), pages: 2 }],
+        attachments: vec![],
         client_id: Some(ANNA),
         recipient: sealed(FRESH, &address()),
         service: Service::Letter,
@@ -133,9 +134,10 @@ fn emitted(event: impl Into<PostalEvent>) -> Emit {
 fn ml_32_an_order_is_printed_handed_over_comes_back_and_goes_out_again() {
     let scene = ready().when(ITEM, order()).then([emitted(queued_event())]);
     let (files, has_cover) = (queued_event().files, true);
+    let printed = |files, has_label| Printed { files, attachments: vec![], has_cover, has_label };
     let scene = scene.when(ITEM, PrintPostalItem { with_label: true });
-    let scene = scene.then([emitted(Printed { files: files.clone(), has_cover, has_label: true })]);
-    let scene = scene.when(ITEM, print()).then([emitted(Printed { files, has_cover, has_label: false })]);
+    let scene = scene.then([emitted(printed(files.clone(), true))]);
+    let scene = scene.when(ITEM, print()).then([emitted(printed(files, false))]);
     let (carrier, dispatched_on) = (Carrier::JapanPost, Date::of(2026, 11, 2));
     let out = Dispatched { carrier, tracking_number: String::new(), postage: Money::yen(110), dispatched_on };
     let scene = scene.when(ITEM, hand_over()).then([emitted(out)]);
@@ -229,6 +231,10 @@ fn a_document_that_changed_is_not_printed() {
     let scene = scene.when(BEN, print()).refused("postal_item.unknown");
     let scene = scene.when(ITEM, cancel()).accepted().when(ITEM, print()).refused("postal_item.wrong_state");
     scene.when(ITEM, cancel()).refused("postal_item.wrong_state");
+    let with_file = Queued { attachments: vec![SAMPLE_FILE], ..queued_event() };
+    let mut erased = ready().given::<PostalItem>(ITEM, with_file);
+    erased.world.erased.push(SAMPLE_ID);
+    erased.when(ITEM, print()).refused("postal_item.attachment_erased");
     covered::<PrintPostalItem>();
     let back = queued(order()).when(ITEM, print()).accepted().when(ITEM, hand_over()).accepted();
     let back = back.when(ITEM, came_back()).accepted().given::<Document>(DOCUMENT, void);
@@ -397,6 +403,7 @@ pub fn samples() -> Vec<PostalEvent> {
     vec![
         Queued {
             files: files(),
+            attachments: vec![SAMPLE_FILE],
             client_id: Some(SAMPLE_ID),
             recipient: recipient(),
             extras: vec![Extra::Express, Extra::SpecificRecord],
@@ -404,7 +411,7 @@ pub fn samples() -> Vec<PostalEvent> {
             ..queued_event()
         }
         .into(),
-        Printed { files: files(), has_cover: true, has_label: true }.into(),
+        Printed { files: files(), attachments: vec![SAMPLE_FILE], has_cover: true, has_label: true }.into(),
         Dispatched {
             carrier: Carrier::JapanPost,
             tracking_number: "12345678901".into(),

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Approved, ByMail, ByPost, Cancelled, MAX_RECIPIENTS, Placed, Rejected, Released, SendingOrder, Stage};
+use crate::attachment::{self, Attachment, EnclosedIn, MAX_ATTACHMENTS};
 use crate::client::Client;
 use crate::command::{Command, Emit, On, Rejection, Route, present};
 use crate::context::Context;
@@ -13,7 +14,7 @@ use crate::document::Document;
 use crate::money::Money;
 use crate::paper::Paper;
 use crate::postage::{Envelope, Extra, Service};
-use crate::postal_item::{AddressInput, QueuePostalItem};
+use crate::postal_item::{self, AddressInput, QueuePostalItem};
 use crate::role::Permission;
 use crate::sealed::Person;
 use crate::text;
@@ -24,6 +25,9 @@ use crate::text;
 pub struct PlaceSendingOrder {
     /// What, in this order: 1 to 20 documents, each issued and not cancelled.
     pub document_ids: Vec<Uuid>,
+    /// Own files with them, in this order: at most 10 attachments, 20 MiB together. By post only such as are A4.
+    #[serde(default)]
+    pub attachments: Vec<Uuid>,
     /// Into the inbox of who has an account with this company; to the others by a link that is mailed to them. With those by
     /// post 1 to 50.
     #[serde(default)]
@@ -99,7 +103,7 @@ pub struct PostRecipient {
 }
 
 impl Command for PlaceSendingOrder {
-    type On = (On<SendingOrder>, On<Client>, Vec<(On<Document>, On<Paper>)>);
+    type On = (On<SendingOrder>, On<Client>, [On<Attachment>; MAX_ATTACHMENTS], Vec<(On<Document>, On<Paper>)>);
     const NAME: &'static str = "place_sending_order";
     const ROUTE: Route = Route::create("/v1/sending-orders");
     const PERMISSION: Permission = Permission("sending_order.place");
@@ -107,6 +111,12 @@ impl Command for PlaceSendingOrder {
         "sending_order.no_recipient",
         "sending_order.too_many_recipients",
         "sending_order.recipient_twice",
+        "sending_order.too_many_attachments",
+        "sending_order.attachment_twice",
+        "sending_order.unknown_attachment",
+        "sending_order.attachment_erased",
+        "sending_order.attachment_not_printable",
+        "sending_order.attachments_too_large",
         "delivery.no_document",
         "delivery.too_many_documents",
         "delivery.document_twice",
@@ -133,10 +143,13 @@ impl Command for PlaceSendingOrder {
     const NEEDS_KEY: bool = true;
     fn streams(&self, target: Uuid, _: &mut Context) -> Result<Vec<Uuid>, Rejection> {
         let papers = delivery::papers(&self.document_ids)?;
-        Ok([target, self.client_id.unwrap_or_default()].into_iter().chain(papers).collect())
+        let files = attachment::places(&self.attachments)?;
+        Ok([target, self.client_id.unwrap_or_default()].into_iter().chain(files).chain(papers).collect())
     }
-    fn decide(self, (order, client, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
+    fn decide(self, (order, client, files, papers): &Self::On, ctx: &mut Context) -> Result<Vec<Emit>, Rejection> {
         let documents = delivery::enclose(papers)?;
+        let files = &files[..self.attachments.len()];
+        let attachments = attachment::attach(files, !self.by_post.is_empty(), ctx)?;
         let Link { expires_in_days, view_limit } = Link::check(self.expires_in_days, self.view_limit)?;
         match self.by_mail.len() + self.by_post.len() {
             0 => return Err(Rejection::at("sending_order.no_recipient", "/by_mail")),
@@ -159,6 +172,7 @@ impl Command for PlaceSendingOrder {
         for (n, one) in self.by_post.into_iter().enumerate() {
             let at = format!("/by_post/{n}");
             let item = one.item(self.client_id, self.message.clone()).check(client, &at)?;
+            let item = postal_item::Order { attachments: attachments.clone(), ..item };
             match item.measure(papers, &at, ctx) {
                 // What is not printed yet is weighed when its turn comes.
                 Err(rejection) if rejection.code != "postal_item.no_file" => return Err(rejection),
@@ -182,8 +196,11 @@ impl Command for PlaceSendingOrder {
         });
         let by_post = by_post.collect();
         let (client_id, asks_approval, placed_by) = (self.client_id, self.asks_approval, ctx.member);
-        Ok(vec![order.emit(Placed {
+        let enclosed = files.iter().map(|file| file.emit(EnclosedIn { order_id: order.id }));
+        let enclosed: Vec<Emit> = enclosed.collect();
+        let placed = order.emit(Placed {
             documents,
+            attachments,
             client_id,
             by_mail,
             by_post,
@@ -191,7 +208,8 @@ impl Command for PlaceSendingOrder {
             view_limit,
             asks_approval,
             placed_by,
-        })])
+        });
+        Ok([placed].into_iter().chain(enclosed).collect())
     }
 }
 

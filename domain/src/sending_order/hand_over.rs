@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{ByMail, ByPost, Failed, HandedOver, Placed, SendingOrder, Stage};
+use crate::attachment;
 use crate::command::{Command, Emit, On, Rejection, Route};
 use crate::context::Context;
 use crate::delivery::{self, Delivery, Enclosed, Link, Sending};
@@ -50,7 +51,8 @@ impl Command for HandOver {
         if stage != Stage::Released || order.done.contains(&self.n) {
             return Ok(vec![]);
         }
-        let sent = placed.unchanged(papers).and_then(|documents| match placed.recipient(self.n)? {
+        let unchanged = placed.unchanged(papers).and_then(|documents| placed.must_have_files(ctx).map(|()| documents));
+        let sent = unchanged.and_then(|documents| match placed.recipient(self.n)? {
             Recipient::ByMail(one) => placed.mail(one, documents, (delivery, member), ctx),
             Recipient::ByPost(one) => placed.post(one, item, papers, ctx),
         });
@@ -88,6 +90,14 @@ impl Placed {
         }
     }
 
+    /// Are all attachments still there?
+    fn must_have_files(&self, ctx: &mut Context) -> Result<(), Rejection> {
+        match attachment::erased(&self.attachments, ctx) {
+            None => Ok(()),
+            Some(i) => Err(Rejection::at("sending_order.attachment_erased", format!("/attachments/{i}"))),
+        }
+    }
+
     fn mail(
         &self,
         to: &ByMail,
@@ -98,11 +108,14 @@ impl Placed {
         let recipient = ctx.open(&to.recipient).ok_or(Rejection::new("sending_order.erased"))?;
         let link = Link { expires_in_days: self.expires_in_days, view_limit: self.view_limit };
         let (subject, has_passcode) = (to.recipient.subject, to.has_passcode);
-        delivery::send(delivery, member, Sending { documents, recipient, subject, link, has_passcode }, ctx)
+        let attachments = self.attachments.clone();
+        let sending = Sending { documents, attachments, recipient, subject, link, has_passcode };
+        delivery::send(delivery, member, sending, ctx)
     }
 
     fn post(&self, to: &ByPost, item: &On<PostalItem>, papers: &Papers, ctx: &mut Context) -> Result<Emit, Rejection> {
         let order = postal_item::Order {
+            attachments: self.attachments.clone(),
             client_id: self.client_id,
             to: ctx.open(&to.recipient).ok_or(Rejection::new("sending_order.erased"))?,
             service: to.service,

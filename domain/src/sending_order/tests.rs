@@ -1,13 +1,15 @@
 use super::*;
+use crate::attachment::{Attachment, EnclosedIn, MAX_TOTAL_BYTES, Received, Removed};
 use crate::client::{Client, Registered as ClientRegistered};
 use crate::command::Emit;
 use crate::context::World;
-use crate::delivery::{Delivery, InboxDelivered};
+use crate::delivery::{Delivery, DownloadDocument, Downloaded, InboxDelivered, OpenLink};
 use crate::document::{Corrected, Document, DocumentType};
 use crate::member::{Member, Registered, Suspended};
 use crate::paper::{Paper, Rendered, RenderingFailed};
-use crate::postal_item::{AddressInput, PostalItem};
+use crate::postal_item::{AddressInput, PostalItem, PrintPostalItem, Printed};
 use crate::role::Role;
+use crate::sealed::Label;
 use crate::testing::*;
 
 const ORDER: Uuid = Uuid::from_u128(0x50);
@@ -33,6 +35,7 @@ fn by_mail(email: &str) -> MailRecipient {
 fn place() -> PlaceSendingOrder {
     PlaceSendingOrder {
         document_ids: vec![DOCUMENT],
+        attachments: vec![],
         by_mail: vec![by_mail("Yoshida@example.jp")],
         by_post: vec![PostRecipient { department: "経理部".into(), ..PostRecipient::default() }],
         client_id: Some(ANNA),
@@ -70,6 +73,7 @@ fn placed(first: u128) -> Placed {
     let to = sealed(id(1), &recipient());
     Placed {
         documents: vec![Enclosed { document_id: DOCUMENT, revision: 1 }],
+        attachments: vec![],
         client_id: Some(ANNA),
         by_mail: vec![ByMail { delivery_id: id(0), recipient: to, has_passcode: false }],
         by_post: vec![ByPost {
@@ -138,6 +142,7 @@ fn who_has_an_account_when_their_turn_comes_gets_it_into_their_inbox() {
     let s = s.given::<Member>(member, registered).when(ORDER, ReleaseSendingOrder {}).accepted().by_system();
     let delivered = InboxDelivered {
         documents: vec![Enclosed { document_id: DOCUMENT, revision: 1 }],
+        attachments: vec![],
         recipient: person,
         member_id: member,
         sent_by: None,
@@ -212,8 +217,99 @@ fn what_was_cancelled_goes_out_no_further() {
     _ = s.when(ORDER, ReleaseSendingOrder {}).refused("sending_order.wrong_state");
 }
 
+const FILE: Uuid = Uuid::from_u128(0xa7);
+
+/// An attachment of five pages.
+fn received(id: Uuid, size: u32, is_printable: bool) -> Received {
+    Received {
+        name: sealed(id, &Label { text: "約款.pdf".into() }),
+        size,
+        sha256: [3; 32],
+        pages: 5,
+        is_printable,
+        is_scanned: false,
+        received_by: Some(ME),
+    }
+}
+
+fn attached() -> Attached {
+    Attached { attachment_id: FILE, sha256: [3; 32], size: 1_000, pages: 5 }
+}
+
+fn with_file() -> PlaceSendingOrder {
+    PlaceSendingOrder { attachments: vec![FILE], ..place() }
+}
+
+#[test]
+fn own_files_go_out_with_the_documents_by_every_way() {
+    let s = ready().given::<Attachment>(FILE, received(FILE, 1_000, true));
+    let expected = Placed { attachments: vec![attached()], ..placed(FRESH.as_u128()) };
+    let s = s.when(ORDER, with_file()).then([
+        emit::<SendingOrder>(ORDER, expected.clone()),
+        emit::<Attachment>(FILE, EnclosedIn { order_id: ORDER }),
+    ]);
+    let s = s.when(ORDER, ReleaseSendingOrder {}).accepted().by_system();
+    let s = s.when(ORDER, HandOver { n: 0 }).accepted().when(ORDER, HandOver { n: 1 }).accepted();
+    let (delivery, item) = (expected.by_mail[0].delivery_id, expected.by_post[0].postal_item_id);
+    assert_eq!(s.now::<Delivery>(delivery).attachments, [attached()]);
+    let queued = s.now::<PostalItem>(item).state.queued.expect("it is queued");
+    assert_eq!((&queued.attachments[..], queued.sheets), (&[attached()][..], 8), "a cover, two pages, five pages");
+    // What is printed, and what the recipient takes, is that file.
+    let print = || PrintPostalItem { with_label: false };
+    let printed = Printed { files: queued.files, attachments: vec![attached()], has_cover: true, has_label: false };
+    let s = s.when(item, print()).then([emit::<PostalItem>(item, printed)]);
+    let s = s.by_link("keiin_lnk_1").when(delivery, OpenLink::default()).accepted();
+    let take = |id| DownloadDocument { attachment_id: Some(id), ..DownloadDocument::default() };
+    let s = s.when(delivery, take(SECOND)).refused_at("delivery.unknown_attachment", "/attachment_id");
+    let neither = DownloadDocument::default();
+    let both = DownloadDocument { document_id: Some(DOCUMENT), ..take(FILE) };
+    let s = s.when(delivery, neither).refused_at("delivery.one_file", "/document_id");
+    let s = s.when(delivery, both).refused_at("delivery.one_file", "/document_id");
+    let taken = Downloaded { document_id: None, revision: None, attachment_id: Some(FILE), sha256: [3; 32] };
+    let mut s = s.when(delivery, take(FILE)).then([emit::<Delivery>(delivery, taken)]);
+    // Erased, it goes out no more.
+    s.world.erased.push(FILE);
+    let s = s.when(delivery, take(FILE)).refused("delivery.attachment_erased");
+    s.by_system().when(item, print()).refused("postal_item.attachment_erased");
+}
+
+#[test]
+fn a_file_that_was_erased_after_the_order_stops_it() {
+    let s = ready().given::<Attachment>(FILE, received(FILE, 1_000, true)).when(ORDER, with_file()).accepted();
+    let mut s = s.when(ORDER, ReleaseSendingOrder {}).accepted().by_system();
+    s.world.erased.push(FILE);
+    s.when(ORDER, HandOver { n: 0 }).then([failed(0, "sending_order.attachment_erased", "/attachments/0")]);
+}
+
+#[test]
+fn a_file_that_is_taken_back_meanwhile_goes_into_no_order() {
+    let s = ready().given::<Attachment>(FILE, received(FILE, 1_000, true));
+    s.race((FILE, crate::attachment::RemoveAttachment {}), (ORDER, with_file()))
+        .refused_at("sending_order.attachment_erased", "/attachments/0");
+}
+
+fn every_refusal_of_a_file() {
+    let s = ready().when(ORDER, with_file()).refused_at("sending_order.unknown_attachment", "/attachments/0");
+    let with = |attachments: Vec<Uuid>| PlaceSendingOrder { attachments, ..place() };
+    let s = s.when(ORDER, with(vec![FILE, FILE])).refused_at("sending_order.attachment_twice", "/attachments/1");
+    let many = (0..11).map(Uuid::from_u128).collect();
+    let s = s.when(ORDER, with(many)).refused_at("sending_order.too_many_attachments", "/attachments");
+    let removed = s.clone().given::<Attachment>(FILE, received(FILE, 1_000, true));
+    let removed = removed.given::<Attachment>(FILE, Removed {});
+    removed.when(ORDER, with_file()).refused_at("sending_order.attachment_erased", "/attachments/0");
+    let wide = s.clone().given::<Attachment>(FILE, received(FILE, 1_000, false));
+    let wide = wide.when(ORDER, with_file());
+    let wide = wide.refused_at("sending_order.attachment_not_printable", "/attachments/0");
+    wide.when(ORDER, PlaceSendingOrder { by_post: vec![], ..with_file() }).accepted();
+    let large = s.given::<Attachment>(FILE, received(FILE, MAX_TOTAL_BYTES, true));
+    let large = large.given::<Attachment>(SECOND, received(SECOND, 1, true));
+    let large = large.when(ORDER, with(vec![FILE, SECOND]));
+    large.refused_at("sending_order.attachments_too_large", "/attachments").when(ORDER, with_file()).accepted();
+}
+
 #[test]
 fn every_refusal_of_an_order() {
+    every_refusal_of_a_file();
     let mut s = ready();
     let mut refused = |code, pointer: &str, change: &dyn Fn(&mut PlaceSendingOrder)| {
         let mut order = place();
@@ -320,6 +416,7 @@ pub fn samples() -> Vec<SendingOrderEvent> {
     };
     let placed = Placed {
         documents: vec![Enclosed { document_id: SAMPLE_ID, revision: 1 }],
+        attachments: vec![SAMPLE_FILE],
         client_id: Some(SAMPLE_ID),
         by_mail: vec![ByMail { delivery_id: SAMPLE_ID, recipient: somebody(), has_passcode: true }],
         by_post: vec![by_post],

@@ -63,12 +63,12 @@ pub struct Cover {
     pub enclosed: Vec<Enclosed>,
 }
 
-/// A document in the envelope.
+/// A document in the envelope, or a file that lies behind them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Enclosed {
-    /// Of what kind.
-    pub document_type: DocumentType,
-    /// Its number.
+    /// Of what kind; `None` = a file of the sender's own, whose name is the title.
+    pub document_type: Option<DocumentType>,
+    /// Its number; empty for a file.
     pub number: String,
     /// Its subject line.
     pub title: String,

@@ -197,7 +197,10 @@ link-lead-many = There are { $n } documents for you.
 link-and-more = and { $n } more
 link-passcode = Passcode
 link-passcode-hint = The sender tells you by another way than the mail.
-link-all = { $n } documents
+link-all = { $n ->
+    [one] 1 document
+   *[other] { $n } documents
+}
 link-download = Save { $number } as PDF
 link-open = Open the document
 link-recorded = The time of opening is recorded in the sender's ledger.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::{DONE, DataArg, FAILED, Format, ListenArgs, Unusable};
 use crate::app::ROOT;
+use crate::attachment::scan;
 use crate::clock;
 use crate::config::Config;
 use crate::datadir::DataDir;
@@ -60,6 +61,7 @@ impl Doctor {
         findings.push(clock_finding());
         findings.push(disk(&data));
         findings.push(mail(&config).await);
+        findings.push(scanner(&config));
         findings.push(good("font", "pages use the reader's fonts; none is needed here"));
         let failed = findings.iter().any(|finding| finding.fix.is_some());
         for finding in &findings {
@@ -75,6 +77,15 @@ impl Doctor {
             }
         }
         Ok(if failed { FAILED } else { DONE })
+    }
+}
+
+/// Is the program there that looks at attachments?
+fn scanner(config: &Config) -> Finding {
+    match (scan::trouble(&config.attachments), config.attachments.scan_command.first()) {
+        (Some(trouble), _) => bad("scanner", trouble, "install it, or correct [attachments] in keiin.toml"),
+        (None, Some(program)) => good("scanner", format!("{program} looks at each attachment")),
+        (None, None) => good("scanner", "none is set: attachments are looked into, and not scanned"),
     }
 }
 

@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::attachment;
 use crate::config::{Config, Tls};
 use crate::datadir::{DataDir, InUse};
 
@@ -69,6 +70,9 @@ enum Command {
     Operator(operator::OperatorArgs),
     /// Measure one load alone, on a temporary deployment.
     Bench(bench::Bench),
+    /// Looks into a PDF on stdin; the server starts it for each file that is brought.
+    #[command(name = attachment::inspect::COMMAND, hide = true)]
+    InspectPdf,
 }
 
 /// How results are written.
@@ -223,6 +227,7 @@ pub fn main() -> u8 {
         Command::EraseSubject(command) => block_on(command.run()),
         Command::Operator(command) => block_on(command.run()),
         Command::Bench(command) => command.run(),
+        Command::InspectPdf => attachment::inspect::answer(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("keiin: {error:#}");

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::{DONE, DataArg, Format, ListenArgs, Unusable};
 use crate::app::App;
+use crate::attachment::scan;
 use crate::config::Config;
 use crate::datadir::DataDir;
 use crate::serve::Sockets;
@@ -127,6 +128,9 @@ pub async fn bind(mut config: Config, data: &DataDir) -> anyhow::Result<(Config,
     config.check_listen()?;
     if config.is_proxied_in_the_clear() {
         tracing::warn!("a proxy is in front but public_url does not begin with https://: cookies lack Secure, set it");
+    }
+    if let Some(trouble) = scan::trouble(&config.attachments) {
+        tracing::warn!("{trouble}");
     }
     let tls = Tls::open(&config, data)?.map(Arc::new);
     let admin_tls = Tls::of_operators(&config)?.map(Arc::new).or_else(|| tls.clone());

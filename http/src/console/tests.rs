@@ -1,5 +1,6 @@
 //! Names become JSON, and only our own paths are gone to.
 
+use super::fields::MAX_DEPTH;
 use super::*;
 
 #[test]

@@ -53,7 +53,7 @@ impl Stage<'_> {
             client_id: Some(self.clients[CLIENT]),
             department: "経理部".into(),
             extras: vec![Extra::SimpleRegistered],
-            message: "いつもお世話になっております。請求書をお送りします。".into(),
+            message: "いつもお世話になっております。書類をお送りします。".into(),
             ..QueuePostalItem::default()
         };
         let item = self.by(MAKOTO, order.clone()).await?.id;
@@ -95,6 +95,7 @@ impl Stage<'_> {
             by_mail: vec![MailRecipient { to_name, to_email, passcode: String::new() }],
             by_post: vec![PostRecipient { department: "経理部".into(), ..PostRecipient::default() }],
             client_id: Some(self.clients[CLIENT]),
+            attachments: vec![],
             message: "今月分をお送りします。原本は郵送いたします。".into(),
             expires_in_days: None,
             view_limit: None,

@@ -1,6 +1,7 @@
 //! The papers of postal items, made when they are asked for: cover sheet and documents as one print job, labels, the list of a
 //! hand-over.
 
+use keiin_domain::attachment::Attached;
 use keiin_domain::command::Fault;
 use keiin_domain::date::{Date, ZONE_S};
 use keiin_domain::document::Printed;
@@ -12,6 +13,7 @@ use keiin_projections::fact::Opener;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::attachment;
 use crate::execute::{Call, execute};
 use crate::paper;
 use crate::principal::{self, Principal};
@@ -22,6 +24,7 @@ pub struct Posted {
     /// As it is printed.
     pub item: Item,
     files: Vec<PostedFile>,
+    attachments: Vec<Attached>,
     has_cover: bool,
     ordered_on: Date,
 }
@@ -48,7 +51,8 @@ pub async fn open(
         postage: queued.postage,
     };
     let ordered_on = queued.ordered_on;
-    Ok(Posted { item, files: queued.files, has_cover: queued.has_cover, ordered_on })
+    let attachments = queued.attachments;
+    Ok(Posted { item, files: queued.files, attachments, has_cover: queued.has_cover, ordered_on })
 }
 
 async fn sender(app: &App, ledger: Uuid) -> Result<From, Problem> {
@@ -61,11 +65,17 @@ pub async fn print_job(app: &App, ledger: Uuid, items: Vec<Posted>) -> Result<Ve
     let from = sender(app, ledger).await?;
     let (mut covers, mut files) = (vec![], vec![]);
     for posted in items {
-        let Posted { item, files: papers, has_cover, ordered_on } = posted;
+        let Posted { item, files: papers, attachments, has_cover, ordered_on } = posted;
         let (mut enclosed, mut own) = (vec![], vec![]);
         for file in &papers {
             own.push(paper::kept(app, &file.sha256)?);
             enclosed.push(describe(app, ledger, file).await?);
+        }
+        for file in &attachments {
+            let (name, bytes) = attachment::of(app, ledger, file.attachment_id).await?;
+            own.push(bytes);
+            let title = pdf::described(name.trim_end_matches(".pdf"));
+            enclosed.push(Enclosed { document_type: None, number: String::new(), title, pages: file.pages });
         }
         covers.push(has_cover.then(|| Cover { item, from: from.clone(), date: ordered_on, enclosed }));
         files.push(own);
@@ -85,7 +95,7 @@ async fn describe(app: &App, ledger: Uuid, file: &PostedFile) -> Result<Enclosed
     let printed = principal::load::<Printed>(app, ledger, file.document_id).await?.state;
     let (draft, issued) = printed.draft.zip(printed.issued).ok_or_else(Problem::not_found)?;
     let (document_type, title) = (draft.document_type, draft.head.title);
-    Ok(Enclosed { document_type, number: issued.number, title, pages: file.pages })
+    Ok(Enclosed { document_type: Some(document_type), number: issued.number, title, pages: file.pages })
 }
 
 /// Labels, beginning at a place of the first sheet.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::attachment::AttachmentOf;
 use crate::view::Time;
 
 /// A postal item, as shown.
@@ -34,6 +35,9 @@ pub struct PostalItemView {
     pub client_id: Option<Uuid>,
     /// What, in this order.
     pub documents: Vec<PostedView>,
+    /// The sender's own files behind them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentOf>,
     /// `letter`, `letter_pack_light` or `letter_pack_plus`.
     pub service: String,
     /// `express`, `simple_registered`, `specific_record`.

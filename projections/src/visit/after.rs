@@ -345,8 +345,10 @@ pub(super) fn of(read: &Read, who: &Who, visit: Uuid) -> Result<AfterView, Refus
     if who.actor.may(Permission("blocklist_entry.read")) {
         after.entries = named_by(read, who, &entries)?;
     } else {
-        // Whether the blocklist names them is for the reception to know.
-        after.notices.retain(|notice| notice.why.as_deref() != Some("blocklist"));
+        // Whether the blocklist names them, and that there is one, is for the reception to know.
+        let of_list = [EscalationReason::Blocklist, EscalationReason::NotScreened].map(|why| Some(why.name()));
+        after.notices.retain(|notice| !of_list.contains(&notice.why.as_deref()));
+        after.not_screened = false;
     }
     Ok(after)
 }

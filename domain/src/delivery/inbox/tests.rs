@@ -1,7 +1,8 @@
 use super::super::tests::*;
 use super::*;
+use crate::attachment::Attached;
 use crate::date::Date;
-use crate::delivery::{Closed, Delivery, InboxDelivered, SendDocument};
+use crate::delivery::{Closed, Delivery, Downloaded, InboxDelivered, SendDocument};
 use crate::member::{Invited, RemoveMember, SuspendMember};
 use crate::testing::*;
 
@@ -48,6 +49,7 @@ fn ml_38_who_holds_the_link_registers_and_later_documents_go_into_the_inbox() {
     let to = Person { note: send().message, ..crate::testing::person("吉田 一郎", ADDRESS) };
     let delivered = InboxDelivered {
         documents: scene.now::<Delivery>(DELIVERY).state.documents,
+        attachments: vec![],
         recipient: sealed(member, &to),
         member_id: member,
         sent_by: Some(ME),
@@ -118,6 +120,34 @@ fn an_account_takes_the_link_its_passcode_and_nobody_elses_place() {
     covered::<RegisterRecipient>();
 }
 
+/// Attachments in an inbox.
+fn own_files() {
+    let (s, member) = inside();
+    let again = Uuid::from_u128(0xdf);
+    let delivered = InboxDelivered {
+        documents: s.now::<Delivery>(DELIVERY).state.documents,
+        attachments: vec![Attached { attachment_id: ANNA, ..SAMPLE_FILE }],
+        recipient: somebody(),
+        member_id: member,
+        sent_by: None,
+    };
+    let s = printed(s).given::<Delivery>(again, delivered);
+    let file = |id| TakeFile { document_id: None, attachment_id: Some(id) };
+    let downloaded = Downloaded { document_id: None, revision: None, attachment_id: Some(ANNA), sha256: [0xef; 32] };
+    let downloaded = || emit::<Delivery>(again, downloaded.clone());
+    let document = emit::<Delivery>(
+        again,
+        Downloaded { document_id: Some(DOCUMENT), revision: Some(1), attachment_id: None, sha256: [7; 32] },
+    );
+    let s = s.when(again, file(ANNA)).then([downloaded()]);
+    let s = s.when(again, TakeFiles {}).then([document.clone(), downloaded()]);
+    let s = s.when(again, file(BEN)).refused_at("delivery.unknown_attachment", "/attachment_id");
+    let mut s = s.when(again, TakeFile::default()).refused_at("delivery.one_file", "/document_id");
+    s.world.erased.push(ANNA);
+    let s = s.when(again, file(ANNA)).refused("delivery.attachment_erased");
+    s.when(again, TakeFiles {}).then([document]);
+}
+
 #[test]
 fn an_inbox_is_of_one_recipient_and_shows_what_was_not_withdrawn() {
     let (s, member) = inside();
@@ -127,13 +157,14 @@ fn an_inbox_is_of_one_recipient_and_shows_what_was_not_withdrawn() {
     let s = s.at("2026-11-02T23:59:59+09:00").when(DELIVERY, OpenDelivery {}).then([]);
     // Its link is over, the inbox is not.
     let s = s.at("2026-12-24T09:00:00+09:00").when(DELIVERY, OpenDelivery {}).then([view(3, Date::of(2026, 12, 24))]);
-    let file = TakeFile { document_id: DOCUMENT };
+    let file = TakeFile { document_id: Some(DOCUMENT), attachment_id: None };
     let s = s.when(DELIVERY, file.clone()).refused("delivery.not_printed");
     let s = s.when(DELIVERY, TakeFiles {}).refused("delivery.not_printed");
     let s = printed(s).when(DELIVERY, file.clone()).then([taken()]).when(DELIVERY, TakeFiles {}).then([taken()]);
-    let other = TakeFile { document_id: BEN };
+    let other = TakeFile { document_id: Some(BEN), attachment_id: None };
     let s = s.when(DELIVERY, other).refused_at("delivery.unknown_document", "/document_id");
 
+    own_files();
     let nobody = s.clone().by_login(ANNA, BEN);
     let nobody = nobody.when(DELIVERY, OpenDelivery {}).refused("delivery.unknown");
     let nobody = nobody.when(DELIVERY, file.clone()).refused("delivery.unknown");

@@ -113,7 +113,14 @@ fn enclosed(sheet: &mut Sheet, cover: &Cover, top: f32) -> f32 {
         let style = Style::regular(size);
         let pages = format!("{}枚", one.pages);
         let room = RIGHT - 10.0 - style.width(&pages) - columns[2];
-        sheet.text(columns[0], line, Align::Left, words::of(one.document_type).title, style, INK);
+        sheet.text(
+            columns[0],
+            line,
+            Align::Left,
+            one.document_type.map_or("添付資料", |kind| words::of(kind).title),
+            style,
+            INK,
+        );
         let number = style.within(&one.number, columns[2] - columns[1] - 6.0);
         sheet.text(columns[1], line, Align::Left, &one.number, number, INK);
         sheet.text(columns[2], line, Align::Left, &one.title, style.within(&one.title, room), INK);
