@@ -145,12 +145,14 @@ impl Desk {
             ("named", if letter.visitor_name.is_some() { "yes" } else { "no" }.to_owned()),
         ];
         let own = match lang {
-            Lang::Ja => &letter.own_ja,
-            Lang::En => &letter.own_en,
+            Lang::Ja => letter.own_ja.clone(),
+            Lang::En => letter.own_en.clone(),
         };
-        if let Some(own) = own {
+        // Mails to outsiders are filled in one way, whoever wrote the words: no line stands empty where there is nothing to say.
+        let standard = || MailKind::from_name(&letter.template).map(|kind| standard(&self.texts, kind, lang));
+        if let Some(words) = own.or_else(standard) {
             let value = |name: &str| args.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-            return own.fill(|name| value(name).unwrap_or_default());
+            return words.fill(|name| value(name).unwrap_or_default());
         }
         let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let part = |part: &str| self.texts.get(lang, &format!("{}-{part}", key(&letter.template)), &args);

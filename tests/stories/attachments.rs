@@ -4,6 +4,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use keiin_eventlog::vault::Entry;
@@ -389,9 +391,10 @@ fn a_server_that_dies_leaves_no_event_without_its_file_and_no_file_for_ever() {
     let mut server = deployment.serve();
     let mut company = Company::sign_up(&server, "minato");
     let acknowledged = ids(company.bring(&company.token, &[("first.pdf", &a4("first"))])).remove(0);
+    let so_many = Arc::new(AtomicUsize::new(0));
     let writers: Vec<_> = (0..3)
         .map(|n| {
-            let (client, token) = (company.client.clone(), company.token.clone());
+            let (client, token, so_many) = (company.client.clone(), company.token.clone(), so_many.clone());
             std::thread::spawn(move || {
                 let mut taken = vec![];
                 for i in 0..200 {
@@ -401,12 +404,20 @@ fn a_server_that_dies_leaves_no_event_without_its_file_and_no_file_for_ever() {
                         Ok(answer) if answer.status == 201 => taken.extend(ids(answer)),
                         _ => break,
                     }
+                    if so_many.fetch_add(1, Ordering::Relaxed) > 150 {
+                        break;
+                    }
                 }
                 taken
             })
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(2_500));
+    // In the middle, and before one page of the list would not hold them all.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while so_many.load(Ordering::Relaxed) < 60 {
+        assert!(Instant::now() < deadline, "only {so_many:?} were taken");
+        std::thread::sleep(Duration::from_millis(5));
+    }
     server.kill();
     let mut taken: Vec<String> = writers.into_iter().flat_map(|writer| writer.join().expect("it ended")).collect();
     taken.push(acknowledged.clone());

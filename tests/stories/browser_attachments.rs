@@ -107,11 +107,11 @@ fn a_chosen_file_arrives_at_the_recipient_byte_for_byte() {
     office.fill("[name='by_mail.0.to_email']", "yoshida@client.example");
     // What is no PDF is refused in place, and nothing that was typed is lost.
     attach(&office, "[name=files]", &chosen[1]);
-    office.click("[name=_do]");
+    office.click("[name=_do][value=attach]");
     office.wait_for_text(".errors", "PDFではありません");
     office.eval("document.querySelector('[name=files]').value = ''");
     attach(&office, "[name=files]", &chosen[0]);
-    office.click("[name=_do]");
+    office.click("[name=_do][value=attach]");
     office.wait_for_text("[aria-labelledby=own-files]", "納品条件.pdf");
     let kept = office.eval("return document.querySelector(\"[name='by_mail.0.to_name']\").value");
     assert_eq!(kept, "吉田 一郎");
@@ -121,7 +121,7 @@ fn a_chosen_file_arrives_at_the_recipient_byte_for_byte() {
         office.screenshot(&format!("attachments-form-{name}"));
     }
     office.resize(1280, 900);
-    office.click(".save-bar button[type=submit]");
+    office.click(".save-bar .btn-main");
     office.wait_for("form[action$='/release']");
     office.wait_for_text("[aria-labelledby=own-files]", "納品条件.pdf");
     office.screenshot("attachments-order");
@@ -178,7 +178,7 @@ fn in_english(company: &Company, url: &str, link: &str, client: &str, no_pdf: &s
     browser.wait_for(".spine");
     browser.goto(&format!("{url}/clients/{client}/send"));
     attach(&browser, "[name=files]", no_pdf);
-    browser.click("[name=_do]");
+    browser.click("[name=_do][value=attach]");
     browser.wait_for_text(".errors", "This is no PDF");
     browser.screenshot("attachments-form-en");
 }

@@ -1,9 +1,15 @@
-//! J5 up to the sending, as two people click through it: a quote that a second person approves, then order confirmation,
-//! delivery slip, invoice, payment and receipt, each made from the one before.
+//! J5, as three people click through it: a quote that a second person approves, then order confirmation, delivery slip, invoice,
+//! payment and receipt, each made from the one before; the customer, who opens the link, registers and finds what comes later in
+//! their inbox; a correction; and what a tax inspection searches and takes away.
+
+use std::process::Command;
 
 use keiin_tests::company::{PASSWORD, text};
-use keiin_tests::{Browser, Company, Deployment, Server, report};
+use keiin_tests::{Browser, Company, Deployment, Server, python, report};
 use serde_json::json;
+
+/// The customer's.
+const EMAIL: &str = "yamazaki@seiki.example";
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
@@ -92,6 +98,44 @@ impl Deal {
         browser.wait_for_text(".toast", done);
     }
 
+    /// Sends the document on the page to the customer. Returns the delivery.
+    fn send(&self) -> String {
+        let writer = &self.writer;
+        writer.click("[popovertarget=send]");
+        writer.fill("#send [name=to_name]", "山﨑 隆");
+        writer.fill("#send [name=to_email]", EMAIL);
+        writer.click("#send button[type=submit]");
+        writer.wait_for_text("aside", "山﨑 隆");
+        text(&self.company.get("/v1/deliveries?limit=1")["items"][0], "id")
+    }
+
+    /// The customer opens the link on a telephone, registers and logs in.
+    fn customer(&self, delivery: &str) -> Browser {
+        self.company.mailed(delivery, "delivery");
+        let phone = Browser::open("ja");
+        phone.resize(390, 844);
+        phone.goto(&self.server.rebase(&self.company.mailed_link(delivery)));
+        phone.click("main form button");
+        phone.wait_for("#f-password");
+        phone.fill("#f-name", "山﨑 隆");
+        phone.fill("#f-password", "nine quiet otters at noon");
+        phone.click("form[action$='/register'] button");
+        phone.wait_for("form[action='/login']");
+        phone.fill("#f-email", EMAIL);
+        phone.fill("#f-password", "nine quiet otters at noon");
+        phone.click("form[action='/login'] button");
+        phone.wait_for("a[href^='/inbox/']");
+        phone
+    }
+
+    /// The customer finds a delivery in the inbox; its mail has no link that opens it by itself.
+    fn arrives(&self, phone: &Browser, delivery: &str, number: &str) {
+        self.company.mailed(delivery, "inbox");
+        phone.goto(&self.at("/inbox"));
+        phone.click(&format!("a[href='/inbox/{delivery}']"));
+        phone.wait_for_text("main", number);
+    }
+
     fn issue(&self, prefix: &str) {
         self.confirm(&self.writer, "issue", "発行しました");
         self.writer.wait_for_text("article.a4", &format!("{prefix}-"));
@@ -166,11 +210,7 @@ fn j5_a_deal_from_the_quote_to_the_receipt() {
     let invoice = writer.url().split('?').next().expect("a path").to_owned();
     assert_eq!(writer.count("[popovertarget=next]"), 0, "no receipt for what is not paid");
     writer.screenshot("j5_invoice");
-    writer.click("[popovertarget=send]");
-    writer.fill("#send [name=to_name]", "山﨑 隆");
-    writer.fill("#send [name=to_email]", "yamazaki@seiki.example");
-    writer.click("#send button[type=submit]");
-    writer.wait_for_text("aside", "山﨑 隆");
+    let phone = deal.customer(&deal.send());
     writer.goto(&invoice);
     deal.confirm(writer, "pay", "記録しました");
     writer.wait_for_text("aside", "入金済み");
@@ -179,6 +219,11 @@ fn j5_a_deal_from_the_quote_to_the_receipt() {
     assert!(writer.text("article.a4").contains("収入印紙"));
     deal.issue("RCP");
     writer.screenshot("j5_receipt");
+    deal.arrives(&phone, &deal.send(), "RCP-");
+    let receipt = writer.url().split('?').next().expect("a path").to_owned();
+    corrected(&deal, &phone, &invoice);
+    inspected(&deal, &invoice);
+    writer.goto(&receipt);
 
     // Back along the deal, to the quote.
     for number in ["INV-", "DLV-", "CNF-", "QUO-"] {
@@ -186,9 +231,62 @@ fn j5_a_deal_from_the_quote_to_the_receipt() {
         writer.wait_for_text("h1", number);
     }
     assert_eq!(writer.url(), quote);
-    for browser in [writer, approver] {
+    for browser in [writer, approver, &phone] {
         let said: Vec<String> = browser.console().into_iter().filter(|line| !line.contains("422")).collect();
         assert!(said.is_empty(), "{said:?}");
     }
-    report!("documents journey=J5 people=2 documents=5 keyboard=approval");
+    report!("documents journey=J5 people=3 documents=5 keyboard=approval");
+}
+
+/// A line was wrong: a new revision, with the reason, reaches the customer as well.
+fn corrected(deal: &Deal, phone: &Browser, invoice: &str) {
+    let writer = &deal.writer;
+    writer.goto(&format!("{invoice}/edit"));
+    writer.fill("[name='lines.0.description']", "搬送治具一式の製作");
+    writer.fill("[name=reason]", "品名の誤り");
+    writer.click(".save-bar button[type=submit]");
+    writer.wait_for_text("article.a4", "搬送治具一式の製作");
+    let delivery = deal.send();
+    deal.arrives(phone, &delivery, "INV-");
+    phone.screenshot("j5_inbox_corrected");
+    let document = deal.company.get(&format!("/v1/documents/{}", invoice.rsplit('/').next().expect("an id")));
+    assert_eq!(document["revision"], 2, "{document}");
+}
+
+/// Who inspects searches by day, amount and counterparty together, and takes the files of what is found, every revision.
+fn inspected(deal: &Deal, invoice: &str) {
+    let (writer, company) = (&deal.writer, &deal.company);
+    company.new_document();
+    company.printed(invoice.rsplit('/').next().expect("an id"));
+    writer.goto(&deal.at("/documents"));
+    writer.click("details.fold summary");
+    writer.eval(
+        "const form = document.querySelector('.audit-bar');
+         const today = new Date(Date.now() + 9 * 3600e3).toISOString().slice(0, 10);
+         Object.entries({ from: today, to: today, total_min: 170000, total_max: 171000 })
+             .forEach(([name, value]) => { form.elements[name].value = value; });
+         const client = form.elements.client_id;
+         client.value = [...client.options].find((one) => one.text.includes('山﨑精機')).value;
+         form.requestSubmit();",
+    );
+    writer.wait_for("a.chip-on[href*='total_max']");
+    assert_eq!(writer.count("tbody tr"), 5, "{}", writer.text("tbody"));
+    writer.screenshot("j5_inspected");
+    writer.click("details.fold a[href^='/documents/export']");
+    writer.wait_for("[formaction='/v1/documents/audit.zip']");
+    // The browser's own request of the button's form, with its bytes.
+    let archive = writer.eval(
+        "return (async () => { const button = document.querySelector(\"[formaction='/v1/documents/audit.zip']\"); \
+         const body = new URLSearchParams(new FormData(button.form)); \
+         const answer = await fetch(button.formAction, { method: 'POST', body }); \
+         return Array.from(new Uint8Array(await answer.arrayBuffer())); })()",
+    );
+    let archive: Vec<u8> = serde_json::from_value(archive).expect("bytes");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("tax-audit.zip");
+    std::fs::write(&file, archive).expect("the archive can be kept");
+    let listed = Command::new(python()).args(["-m", "zipfile", "-l"]).arg(&file).output().expect("python3 runs");
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    let files = |part: &str| listed.lines().filter(|line| line.contains(".pdf") && line.contains(part)).count();
+    assert_eq!((files("INV-"), files("RCP-"), files("")), (2, 1, 6), "{listed}");
 }
