@@ -200,7 +200,17 @@ impl Browser {
         let folder = std::env::var_os("KEIIN_TEST_SHOTS").map_or_else(|| root().join("target/shots"), PathBuf::from);
         std::fs::create_dir_all(&folder).expect("the folder for pictures can be made");
         let file = folder.join(format!("{name}.png"));
-        std::fs::write(&file, self.run(async |c| c.screenshot().await)).expect("the picture can be written");
+        // Chromium refuses one while a page replaces another: "aborted by navigation".
+        let mut refused = 0;
+        let picture = loop {
+            match self.run(async |c| Ok(c.screenshot().await)) {
+                Ok(picture) => break picture,
+                Err(error) if refused == 20 => panic!("the browser says: {error}"),
+                Err(_) => refused += 1,
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        std::fs::write(&file, picture).expect("the picture can be written");
         file
     }
 
