@@ -246,7 +246,10 @@ proptest! {
             prop_assert!(cell.contains(found.character));
             *cell = cell.replacen(found.character, &found.written.to_string(), 1);
         }
-        let (encoding, read_back) = read(&file.bytes).unwrap();
+        // Of a few cells half may make sense as Japanese in UTF-8, too: then the reader asks and does not guess.
+        let opened = read(&file.bytes);
+        prop_assume!(!matches!(opened, Err(Error::Bytes { .. })));
+        let (encoding, read_back) = opened.unwrap();
         // A file of two half-width kana, ﾂｱ, is ± in UTF-8: no reader can know.
         if encoding == Encoding::Cp932 || expected.iter().flatten().all(|cell| cell.is_ascii()) {
             prop_assert_eq!(read_back, expected);
