@@ -4,128 +4,93 @@
 
 mod sheet;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::HashMap;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use keiin_domain::client::RegisterClient;
+use keiin_domain::command::Command;
 use keiin_domain::role::Permission;
-use keiin_formats::csv::Encoding;
-use keiin_projections::query::{Kind, Param};
-use serde_json::{Value, json};
 
-use crate::api::{self, query_string};
 use crate::app::App;
-use crate::console::{common, fields, render};
 use crate::execute::{self, Call};
-use crate::import::{self, BYTES_MAX, ROWS_MAX, Report, Wish, faults, file_key, keep, kept, register, row_key};
-use crate::ledger::{download, reader};
+use crate::import::{Column, Import, PARAMS, Report, Wish, faults, register, row_key};
 use crate::limit::Work;
 use crate::principal::Principal;
 use crate::problem::Problem;
-use crate::serve::Peer;
 use crate::session_api::Operation;
-use crate::upload;
 
-const REGISTER: Permission = Permission("client.register");
-const NAME: &str = "import_clients";
-const TEMPLATE: &str = "get_client_template";
-const PARAMS: &[Param] = &[
-    Param { name: "check", kind: Kind::OneOf(&["true"]) },
-    Param { name: "duplicates", kind: Kind::OneOf(&["take", "skip"]) },
-];
-/// Operations of this file.
-pub const OPERATIONS: &[Operation] = &[
-    Operation { permission: Some(REGISTER), params: PARAMS, ..Operation::new(NAME, "POST", "/v1/clients/imports") },
-    Operation {
-        permission: Some(REGISTER),
-        answer: "text/csv",
-        ..Operation::new(TEMPLATE, "GET", "/v1/clients/imports/template.csv")
-    },
-];
+/// The import.
+pub struct Clients;
 
-/// Routes.
-pub fn router() -> Router<Arc<App>> {
-    Router::new()
-        .route("/v1/clients/imports", post(import_file))
-        .route("/v1/clients/imports/template.csv", get(template))
-        .route("/clients/import", get(page).post(form))
-}
+impl Import for Clients {
+    const NOUN: &'static str = "clients";
+    const PERMISSION: Permission = RegisterClient::PERMISSION;
+    const OPERATIONS: &'static [Operation; 2] = &[
+        Operation {
+            permission: Some(Clients::PERMISSION),
+            params: PARAMS,
+            ..Operation::new("import_clients", "POST", "/v1/clients/imports")
+        },
+        Operation {
+            permission: Some(Clients::PERMISSION),
+            answer: "text/csv",
+            ..Operation::new("get_client_template", "GET", "/v1/clients/imports/template.csv")
+        },
+    ];
+    const COLUMNS: &'static [Column] = sheet::COLUMNS;
+    const PAGE: &'static str = "clients_import";
 
-async fn import_file(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let (principal, call) = reader(&app, &head, REGISTER, NAME).await?;
-    let params = api::params(query_string(head.uri.query().unwrap_or(""))?, &[PARAMS])?;
-    let is_csv = head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/csv"));
-    if !is_csv {
-        return Err(Problem::new("request.wrong_content_type"));
-    }
-    let file = api::within(&head, body, BYTES_MAX).await?;
-    let key = api::idempotency_key(&head.headers, false)?.unwrap_or_else(|| file_key(&file));
-    let (check, skip) = (params.text("check").is_some(), params.text("duplicates") == Some("skip"));
-    let wish = Wish { check, skip, key, lang: Peer::of(&head).lang };
-    let report = run(&app, &principal, &call, &file, &wish).await?;
-    Ok(axum::Json(report).into_response())
-}
-
-/// Reads, decides every row, and unless it is a check registers the good ones.
-async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &Wish) -> Result<Report, Problem> {
-    let clients = sheet::read(file)?;
-    let mut seen: HashMap<String, usize> = HashMap::new();
-    let (mut errors, mut duplicates, mut taken, mut rejected) = (vec![], vec![], vec![], vec![]);
-    let mut skipped = 0;
-    for (n, row) in clients.rows.iter().enumerate() {
-        let _turn = app.limiter.turn(principal.ledger, Work::Core).await;
-        let (client, honorific) = sheet::client(&clients, row);
-        let bad_honorific = honorific.is_none().then(|| ("client.bad_honorific", "honorific".to_owned()));
-        let more = faults(app, principal, call, &client, sheet::field_of, sheet::mend).await?;
-        let told = bad_honorific.into_iter().chain(more);
-        let told: Vec<_> =
-            told.map(|(code, field)| clients.remark(app, wish.lang, sheet::COLUMNS, row.line, code, &field)).collect();
-        if !told.is_empty() {
-            let reasons: Vec<String> = told.iter().map(|fault| format!("{}: {}", fault.field, fault.title)).collect();
-            rejected.push((n, reasons.join(" / ")));
-            errors.extend(told);
-            continue;
-        }
-        let key = row_key(&wish.key, row.line);
-        let twin = twin(app, principal, &mut seen, &client, row.line)?;
-        if let Some((code, field)) = twin
-            && !execute::is_done::<RegisterClient>(app, principal, &key).await?
-        {
-            let remark = clients.remark(app, wish.lang, sheet::COLUMNS, row.line, code, field);
-            if wish.skip {
-                rejected.push((n, remark.title.clone()));
-                skipped += 1;
-            }
-            duplicates.push(remark);
-            if wish.skip {
+    async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &Wish) -> Result<Report, Problem> {
+        let clients = sheet::read(file)?;
+        let mut seen: HashMap<String, usize> = HashMap::new();
+        let (mut errors, mut duplicates, mut taken, mut rejected) = (vec![], vec![], vec![], vec![]);
+        let mut skipped = 0;
+        for (n, row) in clients.rows.iter().enumerate() {
+            let _turn = app.limiter.turn(principal.ledger, Work::Core).await;
+            let (client, honorific) = sheet::client(&clients, row);
+            let bad_honorific = honorific.is_none().then(|| ("client.bad_honorific", "honorific".to_owned()));
+            let more = faults(app, principal, call, &client, sheet::field_of, sheet::mend).await?;
+            let told = bad_honorific.into_iter().chain(more);
+            let told: Vec<_> = told
+                .map(|(code, field)| clients.remark(app, wish.lang, sheet::COLUMNS, row.line, code, &field))
+                .collect();
+            if !told.is_empty() {
+                let reasons: Vec<String> =
+                    told.iter().map(|fault| format!("{}: {}", fault.field, fault.title)).collect();
+                rejected.push((n, reasons.join(" / ")));
+                errors.extend(told);
                 continue;
             }
+            let key = row_key(&wish.key, row.line);
+            let twin = twin(app, principal, &mut seen, &client, row.line)?;
+            if let Some((code, field)) = twin
+                && !execute::is_done::<RegisterClient>(app, principal, &key).await?
+            {
+                let remark = clients.remark(app, wish.lang, sheet::COLUMNS, row.line, code, field);
+                if wish.skip {
+                    rejected.push((n, remark.title.clone()));
+                    skipped += 1;
+                }
+                duplicates.push(remark);
+                if wish.skip {
+                    continue;
+                }
+            }
+            taken.push((key, client));
         }
-        taken.push((key, client));
+        let good = taken.len() + skipped;
+        let imported = if wish.check { 0 } else { register(app, principal, call, file, taken).await? };
+        Ok(Report {
+            encoding: clients.encoding_name(),
+            rows: clients.rows.len(),
+            good,
+            imported,
+            skipped,
+            ignored_columns: clients.ignored(),
+            errors,
+            duplicates,
+            rejected: (!rejected.is_empty()).then(|| clients.returned(app, wish.lang, &rejected)),
+        })
     }
-    let good = taken.len() + skipped;
-    let imported = if wish.check { 0 } else { register(app, principal, call, file, taken).await? };
-    Ok(Report {
-        encoding: clients.encoding_name(),
-        rows: clients.rows.len(),
-        good,
-        imported,
-        skipped,
-        ignored_columns: clients.ignored(),
-        errors,
-        duplicates,
-        rejected: (!rejected.is_empty()).then(|| clients.returned(app, wish.lang, &rejected)),
-    })
 }
 
 /// Is there another one like it: in an earlier row, or already registered? Never a reason to refuse by itself.
@@ -146,48 +111,4 @@ fn twin(
     }
     let there = keiin_projections::client::duplicates(&app.read, &principal.who(), None, &name, &number)?;
     Ok((!there.is_empty()).then_some(("import.duplicate_client", "name")))
-}
-
-async fn template(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    reader(&app, &head, REGISTER, TEMPLATE).await?;
-    let file = import::template(sheet::COLUMNS, Peer::of(&head).lang).write(Encoding::Utf8Bom);
-    Ok(download(file.bytes, "text/csv; charset=utf-8", "attachment; filename=\"clients.csv\""))
-}
-
-async fn page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    let (principal, _) = reader(&app, &head, REGISTER, NAME).await?;
-    show(&app, &principal, &head, None).await
-}
-
-async fn show(app: &App, principal: &Principal, head: &Parts, came: Option<Value>) -> Result<Response, Problem> {
-    let peer = Peer::of(head);
-    let lang = peer.lang;
-    let mut context = common(app, "/clients/import", peer, Some(principal)).await?;
-    context["columns"] = sheet::COLUMNS.iter().map(|column| json!(column.title(lang))).collect();
-    context["rows_max"] = json!(ROWS_MAX);
-    context["came"] = came.unwrap_or(Value::Null);
-    render(app, lang, "clients_import", &context, StatusCode::OK)
-}
-
-/// The console's two steps: a file is checked, and then what was checked is taken.
-async fn form(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (head, body) = request.into_parts();
-    let (principal, call) = reader(&app, &head, REGISTER, NAME).await?;
-    let lang = Peer::of(&head).lang;
-    let (file, id, wish) = if upload::is_multipart(&head) {
-        let form = upload::form(&head, body, BYTES_MAX).await?;
-        let file = form.file("file").ok_or_else(|| Problem::at("request.bad_field", "/file"))?.bytes.to_vec();
-        let id = keep(&app, &principal, &call, &file)?;
-        (file, id, Wish { check: true, skip: false, key: String::new(), lang })
-    } else {
-        let given: BTreeMap<String, String> = fields(&app, &head, body).await?.into_iter().collect();
-        let id = given.get("file").cloned().unwrap_or_default();
-        let file = kept(&app, &principal, &call, &id)?;
-        (file, id, Wish { check: false, skip: given.contains_key("skip"), key: String::new(), lang })
-    };
-    let wish = Wish { key: file_key(&file), ..wish };
-    let report = run(&app, &principal, &call, &file, &wish).await?;
-    let rejected = report.rejected.as_ref().map(|text| format!("data:text/csv;base64,{}", STANDARD.encode(text)));
-    let came = json!({ "report": report, "file": id, "check": wish.check, "rejected": rejected });
-    show(&app, &principal, &head, Some(came)).await
 }

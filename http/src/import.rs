@@ -6,6 +6,8 @@
 //!   again, after an error or a crash in the middle, gets what is missing and nothing twice.
 //! * Between the console's two steps the file lies in the vault, under the company's key, for an hour.
 
+mod pages;
+
 use futures_util::{StreamExt, TryStreamExt, stream};
 use keiin_domain::command::Command;
 use keiin_eventlog::vault::Entry;
@@ -13,6 +15,7 @@ use keiin_formats::csv::{Cell, Encoding, Record, Sheet, Table, open};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+pub use self::pages::{Import, PARAMS, router};
 use crate::app::App;
 use crate::execute::{self, Call, execute};
 use crate::locale::Lang;

@@ -21,7 +21,9 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
 use crate::app::App;
+use crate::client_import::Clients;
 use crate::console::{common, render};
+use crate::import::Import;
 use crate::passkey::NewPasskey;
 use crate::passkey_api::{PasskeyLogin, PasskeyProof};
 use crate::password::Forgotten;
@@ -31,9 +33,10 @@ use crate::session::Login;
 use crate::session_api::{Confirm, LoginCode, Operation};
 use crate::signup::NewTenant;
 use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
+use crate::visit_import::Visits;
 use crate::{
-    audit_archive, check, client_import, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api,
-    signup, sms, totals, trust, visit_import,
+    audit_archive, check, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms,
+    totals, trust,
 };
 
 /// Operations that no catalog lists.
@@ -52,8 +55,8 @@ pub const OPERATIONS: &[&[Operation]] = &[
     crate::visit_files::OPERATIONS,
     oauth::OPERATIONS,
     totals::OPERATIONS,
-    client_import::OPERATIONS,
-    visit_import::OPERATIONS,
+    Clients::OPERATIONS,
+    Visits::OPERATIONS,
     audit_archive::OPERATIONS,
     crate::post::OPERATIONS,
     crate::attachment::OPERATIONS,
@@ -173,7 +176,7 @@ impl Document {
                 let header = json!({ "name": "Last-Event-ID", "in": "header", "schema": { "type": "string" } });
                 description["parameters"].as_array_mut().expect("it has parameters").push(header);
             }
-            if [client_import::OPERATIONS[0].name, visit_import::OPERATIONS[0].name].contains(&operation.name) {
+            if [Clients::OPERATIONS[0].name, Visits::OPERATIONS[0].name].contains(&operation.name) {
                 description["description"] = json!(crate::import::ABOUT);
                 let content = json!({ "text/csv": { "schema": { "type": "string" } } });
                 description["requestBody"] = json!({ "required": true, "content": content });
