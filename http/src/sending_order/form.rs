@@ -169,15 +169,17 @@ impl Asked<'_> {
         let order = self.order()?;
         let command = json::typed::<PlaceSendingOrder>(order.clone())?;
         rehearse(self.app, &self.principal, command, &self.call).await?;
+        let pages = self.attached().await.iter().filter_map(|file| file["pages"].as_u64()).sum::<u64>();
         let mut envelopes = vec![];
         for to in order["by_post"].as_array().into_iter().flatten() {
-            envelopes.push(self.envelope(&order, to).await?);
+            envelopes.push(self.envelope(&order, to, pages as u32).await?);
         }
         Ok(json!({ "recipients": order["by_mail"].as_array().map_or(0, Vec::len), "envelopes": envelopes }))
     }
 
-    /// What goes into an envelope of the order and what it costs; `None` where a document is not printed yet.
-    async fn envelope(&self, order: &Value, to: &Value) -> Result<Option<Value>, Problem> {
+    /// What goes into an envelope of the order, with so many pages of attachments, and what it costs; `None` where a document
+    /// is not printed yet.
+    async fn envelope(&self, order: &Value, to: &Value, pages: u32) -> Result<Option<Value>, Problem> {
         let mut item = to.clone();
         for name in ["document_ids", "client_id", "message"] {
             if let Some(value) = order.get(name) {
@@ -193,8 +195,7 @@ impl Asked<'_> {
         let event = emits.first().map(|emit| PostalEvent::read(&emit.event)).transpose().map_err(Problem::failed)?;
         let Some(PostalEvent::Queued(queued)) = event else { return Ok(None) };
         // Only an order has attachments.
-        let pages = self.attached().await.iter().filter_map(|file| file["pages"].as_u64()).sum::<u64>();
-        let (service, sheets) = (queued.service, queued.sheets + pages as u32);
+        let (service, sheets) = (queued.service, queued.sheets + pages);
         let today = Date::at(self.call.now_us, ZONE_S);
         let Weighed { envelope, weight_g, postage } = weigh(service, &queued.extras, wanted, sheets, "", today)?;
         let postage = agreed.unwrap_or(postage);
