@@ -110,24 +110,10 @@ fn domain(label: &str, ledger: Uuid, generation: u16) -> Vec<u8> {
     [&[0], label.as_bytes(), &[0], ledger.as_bytes(), &generation.to_be_bytes()].concat()
 }
 
-/// A public key, read once to check many signatures.
-pub struct Verifier(Option<VerifyingKey>);
-
-impl Verifier {
-    /// Keys that are no points verify nothing.
-    pub fn of(public: &PublicKey) -> Verifier {
-        Verifier(VerifyingKey::from_bytes(public).ok())
-    }
-
-    /// Strict check of one signature. Keys of small order verify nothing either.
-    pub fn holds(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        self.0.as_ref().is_some_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
-    }
-}
-
 /// Strict check of one signature. Keys that are no points, or of small order, verify nothing.
 pub fn verify(public: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
-    Verifier::of(public).holds(message, signature)
+    let key = VerifyingKey::from_bytes(public);
+    key.is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
 }
 
 /// Whether a signer may be named by this key: a point of full order.

@@ -4,6 +4,7 @@
 //! is listed. Keys and older checkpoints come from the auditor, never from the bundle. One pass, bounded memory.
 
 mod keys;
+mod multiples;
 mod signatures;
 mod walk;
 

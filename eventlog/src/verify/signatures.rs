@@ -1,15 +1,16 @@
 //! Commit signatures, checked in bulk on all cores.
 //!
-//! Each is checked alone and strictly. Checking many in one equation would be three times as fast, and would accept
-//! signatures that the strict rule refuses: two readers could then disagree about one file.
+//! Each is checked alone and strictly. Checking many in one equation would accept signatures that the strict rule
+//! refuses: two readers could then disagree about one file. What checks under one key share is done once instead.
 
 use std::thread;
 
-use crate::sign::{Commit, PublicKey, Verifier};
+use super::multiples::PreparedKey;
+use crate::sign::{self, Commit, PublicKey};
 
 const BULK: usize = 4_096;
-/// Below this, a thread costs more than it saves.
-const WORTH_A_THREAD: usize = 64;
+/// Below this, preparing a key or starting threads costs more than it saves.
+const WORTH_PREPARING: usize = 128;
 
 /// One signature to check.
 pub(super) struct Job {
@@ -22,6 +23,8 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Signatures {
     waiting: Vec<Job>,
+    // The key that was prepared last: one key signs many commits in a row.
+    key: Option<PreparedKey>,
     checked: u64,
     first_false: Option<u64>,
 }
@@ -52,31 +55,33 @@ impl Signatures {
     }
 
     fn check(&mut self) {
-        let jobs = std::mem::take(&mut self.waiting);
+        let mut jobs = std::mem::take(&mut self.waiting);
         self.checked += jobs.len() as u64;
-        let cores =
-            if jobs.len() < WORTH_A_THREAD { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
-        let found = if cores == 1 {
-            first_false(&jobs)
-        } else {
-            thread::scope(|scope| {
-                let parts = jobs.chunks(jobs.len().div_ceil(cores));
-                let threads: Vec<_> = parts.map(|part| scope.spawn(|| first_false(part))).collect();
-                threads.into_iter().filter_map(|t| t.join().expect("checking a signature does not panic")).min()
-            })
-        };
-        self.first_false = self.first_false.or(found);
+        for of_one_signer in jobs.chunk_by(|a, b| a.signer == b.signer) {
+            if self.first_false.is_none() {
+                self.first_false = self.first_false_of(of_one_signer).map(|job| job.commit.last);
+            }
+        }
+        jobs.clear();
         self.waiting = jobs;
-        self.waiting.clear();
     }
-}
 
-fn first_false(jobs: &[Job]) -> Option<u64> {
-    // Reading a key costs a tenth of a check, and one key signs many commits in a row.
-    let of_one_signer = jobs.chunk_by(|a, b| a.signer == b.signer);
-    let found = of_one_signer.filter_map(|jobs| {
-        let verifier = Verifier::of(&jobs[0].signer);
-        jobs.iter().find(|job| !verifier.holds(&job.commit.message(), &job.signature))
-    });
-    found.map(|job| job.commit.last).next()
+    fn first_false_of<'a>(&mut self, jobs: &'a [Job]) -> Option<&'a Job> {
+        let signer = jobs[0].signer;
+        if jobs.len() < WORTH_PREPARING {
+            return jobs.iter().find(|job| !sign::verify(&signer, &job.commit.message(), &job.signature));
+        }
+        let key = self.key.take().filter(|key| key.public == signer).unwrap_or_else(|| PreparedKey::of(signer));
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let found = thread::scope(|scope| {
+            let parts = jobs.chunks(jobs.len().div_ceil(cores));
+            let threads: Vec<_> = parts.map(|part| scope.spawn(|| key.first_false(part))).collect();
+            // All are waited for; the parts are in order.
+            let found: Vec<_> =
+                threads.into_iter().map(|t| t.join().expect("checking a signature does not panic")).collect();
+            found.into_iter().flatten().next()
+        });
+        self.key = Some(key);
+        found
+    }
 }
