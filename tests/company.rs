@@ -28,8 +28,8 @@ const HOUR_US: i64 = 3_600_000_000;
 
 /// A data directory of its own, and the folder around it.
 pub struct Deployment {
-    folder: TempDir,
-    data: PathBuf,
+    pub(crate) folder: TempDir,
+    pub(crate) data: PathBuf,
 }
 
 impl Deployment {
@@ -78,7 +78,7 @@ impl Deployment {
         Deployment::limited().unlimited()
     }
 
-    fn unlimited(self) -> Deployment {
+    pub(crate) fn unlimited(self) -> Deployment {
         let settings = self.data().join("keiin.toml");
         let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
         let text = format!(
@@ -218,7 +218,7 @@ impl Company {
             owner: self.owner.clone(),
             token: self.token.clone(),
             login: self.login.clone(),
-            data: self.data.clone(),
+            data: server.log.with_extension(""),
             counter: self.counter.clone(),
         }
     }

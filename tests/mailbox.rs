@@ -38,17 +38,23 @@ pub fn vault_at_rest(data: &Path) -> Vault {
     Vault::open(&stores.vault, keyring.kek().expect("the key is there")).expect("the vault can be opened")
 }
 
+/// Where a deployment keeps what.
+pub fn stores(data: &Path) -> Stores {
+    Stores::of(&config(data), &DataDir::new(data)).expect("the stores are named")
+}
+
+fn config(data: &Path) -> Config {
+    Config::read(&data.join("keiin.toml")).expect("the settings are read")
+}
+
 fn kept(data: &Path) -> (Stores, Keyring) {
-    let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
-    let dir = DataDir::new(data);
-    let stores = Stores::of(&config, &dir).expect("the stores are named");
-    (stores, Keyring::open(&dir.keys(&config.keys)).expect("the keys are there"))
+    let (config, dir) = (config(data), DataDir::new(data));
+    (stores(data), Keyring::open(&dir.keys(&config.keys)).expect("the keys are there"))
 }
 
 /// Every record of the deployment's own ledger, read beside its server or after it.
 pub fn root_records(data: &Path) -> Vec<Record> {
-    let config = Config::read(&data.join("keiin.toml")).expect("the settings are read");
-    let stores = Stores::of(&config, &DataDir::new(data)).expect("the stores are named");
+    let stores = stores(data);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let log = Log::open(stores.open_log_reader().await.expect("the ledgers can be read"));

@@ -17,14 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use keiin_eventlog::sql::Connection as Sql;
+use keiin::stores::LogPlace;
 use keiin_projections::table::{self, Table};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::client::Call;
 use crate::company::{Company, Deployment, Exported, read_export, text};
 use crate::load::{Ack, journals};
+use crate::mailbox::stores;
 use crate::server::keiin;
 
 /// Acknowledged objects of a company that are asked for again.
@@ -243,17 +243,21 @@ fn verify_twice(findings: &mut Findings, file: &Path, key: &str, checkpoints: &[
     }
 }
 
-/// Every read table of a data directory as text.
+/// Every read table of a deployment as text.
 pub fn dump(data: &Path) -> String {
-    let file = data.join("read.db");
-    let connection = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the read models open");
+    let mut connection = stores(data).read_models().look().expect("the read models open");
     let tables: Vec<&'static Table> =
         keiin_projections::PROJECTIONS.iter().flat_map(|projection| projection.tables.iter().copied()).collect();
-    table::dump(&mut Sql::Sqlite(connection), &tables).expect("the read models can be read")
+    table::dump(&mut connection, &tables).expect("the read models can be read")
 }
 
-/// The read models of a copy, rebuilt from nothing. Nobody may be writing.
+/// The read models rebuilt from nothing: of a copy, or, in a database, in the place of those that were there. Nobody may be
+/// writing.
 pub fn rebuilt(deployment: &Deployment) -> String {
+    if matches!(stores(&deployment.data()).log, LogPlace::Postgres(_)) {
+        keiin(&["rebuild", "--data", deployment.data_arg()]).expect(0);
+        return dump(&deployment.data());
+    }
     let copy = tempfile::tempdir_in(deployment.folder()).expect("a temporary folder");
     let data = copy.path().join("data");
     let copied = Command::new("cp").arg("-a").arg(deployment.data()).arg(&data).status().expect("cp runs");

@@ -16,6 +16,11 @@ impl Deployment {
         assert!(copied.success());
         data
     }
+
+    /// The same deployment in another data directory of the same folder, where `keiin migrate` has moved it.
+    pub fn moved(self, to: &str) -> Deployment {
+        Deployment { data: self.folder.path().join(to), folder: self.folder }.unlimited()
+    }
 }
 
 impl Company {

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! raw floor                                  append 400 bytes to a file, fdatasync, one after the other
-//! raw sqlite ROWS EVENTS                     ROWS a transaction; WAL, synchronous FULL
+//! raw signatures                             Ed25519 checked in one equation, 1,024 at a time, on all cores
+//! raw sqlite ROWS EVENTS                     ROWS a transaction; WAL, synchronous FULL; one table, no index
+//! raw sqlite-unique ROWS EVENTS              the same, where a stream's version and an append's id may stand there once
 //! raw postgres URL insert CONNECTIONS EVENTS one row a commit
 //! raw postgres URL unnest CONNECTIONS ROWS EVENTS
 //! raw message-db URL CONNECTIONS EVENTS      its own function, a category a connection: its best mode
@@ -14,6 +16,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use ed25519_dalek::{Signer, SigningKey};
 use keiin_benches::percentile;
 use rusqlite::Connection;
 use serde_json::json;
@@ -31,7 +34,9 @@ async fn main() -> anyhow::Result<()> {
     let number = |text: &str| text.parse::<u64>().context("a number");
     let (events, mut latencies, took) = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["floor"] => floor()?,
-        ["sqlite", rows, events] => sqlite(number(rows)?, number(events)?)?,
+        ["signatures"] => signatures()?,
+        ["sqlite", rows, events] => sqlite(false, number(rows)?, number(events)?)?,
+        ["sqlite-unique", rows, events] => sqlite(true, number(rows)?, number(events)?)?,
         ["postgres", url, "insert", connections, events] => {
             postgres(url, Kind::Rows(1), number(connections)?, number(events)?).await?
         }
@@ -67,27 +72,66 @@ fn floor() -> anyhow::Result<Measured> {
     Ok((latencies.len() as u64, latencies, started.elapsed()))
 }
 
-fn sqlite(rows: u64, events: u64) -> anyhow::Result<Measured> {
+fn signatures() -> anyhow::Result<Measured> {
+    const TOGETHER: usize = 1_024;
+    const TIMES: usize = 20;
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let messages: Vec<_> = (0..TOGETHER).map(|n| [n.to_be_bytes(), [0x5a; 8]].concat().repeat(5)).collect();
+    let signatures: Vec<_> = messages.iter().map(|message| key.sign(message)).collect();
+    let messages: Vec<_> = messages.iter().map(Vec::as_slice).collect();
+    let keys = vec![key.verifying_key(); TOGETHER];
+    let started = Instant::now();
+    let core = || {
+        let one = |_| {
+            let asked = Instant::now();
+            ed25519_dalek::verify_batch(&messages, &signatures, &keys).context("a batch does not hold")?;
+            Ok(asked.elapsed())
+        };
+        (0..TIMES).map(one).collect::<anyhow::Result<Vec<_>>>()
+    };
+    let cores = std::thread::available_parallelism()?.get();
+    let latencies: Vec<_> = std::thread::scope(|scope| {
+        let cores: Vec<_> = (0..cores).map(|_| scope.spawn(core)).collect();
+        cores.into_iter().map(|core| core.join().expect("a check does not panic")).collect::<anyhow::Result<_>>()
+    })?;
+    Ok(((TOGETHER * TIMES * cores) as u64, latencies.concat(), started.elapsed()))
+}
+
+const BARE: &str = "CREATE TABLE event (no INTEGER PRIMARY KEY, body BLOB NOT NULL)";
+const UNIQUE: &str = "CREATE TABLE event (no INTEGER PRIMARY KEY, stream BLOB NOT NULL, version INTEGER NOT NULL,
+    append BLOB NOT NULL, place INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (stream, version), UNIQUE (append, place))";
+
+fn sqlite(unique: bool, rows: u64, events: u64) -> anyhow::Result<Measured> {
     let dir = tempfile::tempdir()?;
-    let conn = open(&dir.path().join("raw.db"))?;
+    let conn = open(&dir.path().join("raw.db"), if unique { UNIQUE } else { BARE })?;
+    let insert = match unique {
+        true => "INSERT INTO event (body, stream, version, append, place) VALUES (?1, ?2, 0, ?3, ?4)",
+        false => "INSERT INTO event (body) VALUES (?1)",
+    };
+    // As ours are: in the order of time, and random behind that.
+    let id = |n: u64| [n.to_be_bytes(), n.wrapping_mul(GOLDEN).to_be_bytes()].concat();
     let (started, mut latencies) = (Instant::now(), vec![]);
-    for _ in 0..events.div_ceil(rows) {
+    for append in 0..events.div_ceil(rows) {
         let asked = Instant::now();
-        conn.execute_batch("BEGIN IMMEDIATE")?;
-        let mut insert = conn.prepare_cached("INSERT INTO event (body) VALUES (?1)")?;
-        for _ in 0..rows {
-            insert.execute([&BODY[..]])?;
+        conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let mut insert = conn.prepare_cached(insert)?;
+        for row in 0..rows {
+            match unique {
+                true => insert.execute((&BODY[..], id(append * rows + row), id(append), row as i64))?,
+                false => insert.execute([&BODY[..]])?,
+            };
         }
-        conn.execute_batch("COMMIT")?;
+        conn.prepare_cached("COMMIT")?.execute([])?;
         latencies.push(asked.elapsed());
     }
     Ok((latencies.len() as u64 * rows, latencies, started.elapsed()))
 }
 
-fn open(path: &Path) -> anyhow::Result<Connection> {
+fn open(path: &Path, table: &str) -> anyhow::Result<Connection> {
     let conn = Connection::open(path)?;
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    conn.execute_batch("PRAGMA synchronous = FULL; CREATE TABLE event (no INTEGER PRIMARY KEY, body BLOB NOT NULL)")?;
+    conn.execute_batch("PRAGMA synchronous = FULL")?;
+    conn.execute_batch(table)?;
     Ok(conn)
 }
 

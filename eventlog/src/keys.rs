@@ -99,17 +99,22 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Makes the directory and fresh keys. Refused where there are keys already.
+    /// Are there keys? The key-encryption key is made last.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(KEK).exists()
+    }
+
+    /// Makes the directory and fresh keys. Refused where there are keys already; a creation that was cut off is finished.
     pub fn create(dir: &Path) -> Result<Keyring, KeyError> {
+        if Keyring::exists(dir) {
+            return Err(KeyError::Exists(dir.display().to_string()));
+        }
         fs::create_dir_all(dir).map_err(io_at(dir))?;
         fs::set_permissions(dir, Permissions::from_mode(0o700)).map_err(io_at(dir))?;
-        for name in [SIGNING, KEK] {
-            if dir.join(name).exists() {
-                return Err(KeyError::Exists(dir.display().to_string()));
-            }
+        if !dir.join(SIGNING).exists() {
+            write_secret(dir, SIGNING, fresh_signer().to_pem().as_bytes())?;
         }
         write_secret(dir, KEK, &hex_line(&seal::fresh_key()))?;
-        write_secret(dir, SIGNING, fresh_signer().to_pem().as_bytes())?;
         if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             sync_dir(parent)?;
         }

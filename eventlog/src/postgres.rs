@@ -5,7 +5,8 @@
 //!
 //! Invariants:
 //! * Off loopback the server's certificate is checked; a plain connection is refused.
-//! * `fsync` and `full_page_writes` are on, `synchronous_commit` is never off, nothing limits the time of a commit.
+//! * `fsync` and `full_page_writes` are on, `data_sync_retry` is off, `synchronous_commit` is `on` or `remote_apply`; nothing
+//!   limits the time of a commit. A standby that is promoted is asked as well.
 //! * A standby is never taken for the primary, and a primary of an earlier timeline not for that of a later one.
 //! * A commit that the server answers with a warning is not a success ([`commit`]): a cancelled wait for the standby ends so.
 
@@ -22,9 +23,9 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
 use tracing::instrument::WithSubscriber;
 
-pub use self::presence::Presence;
+pub use self::presence::{Presence, Role};
 pub use self::setup::{Setup, drop_schemas, policy, schemas};
-use self::setup::{check, prepare};
+use self::setup::{check, is_durable, prepare};
 use crate::near::is_near;
 use crate::sql::{OpenError, SqlError};
 
@@ -368,7 +369,7 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     let settings = format!(
         "SET ROLE {ROLE}; SET search_path = {schema}; SET statement_timeout = 0; SET lock_timeout = 0;
          SET idle_in_transaction_session_timeout = '15s'; SET keiin.scope = ''; SET client_min_messages = warning;
-         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') IN ('off', 'local')"
+         SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')"
     );
     connection.execute(AssertSqlSafe(settings)).await?;
     let standby: bool = sqlx::query_scalar("SELECT pg_is_in_recovery()").fetch_one(&mut *connection).await?;
@@ -379,5 +380,6 @@ async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -
     if timeline < seen.fetch_max(timeline, Ordering::SeqCst) {
         return Err(refused("it is a former primary: another server was promoted since"));
     }
+    is_durable(connection).await.map_err(|unfit| refused(&unfit.0))?;
     must_hear(connection).await
 }

@@ -7,6 +7,7 @@ use keiin_eventlog::sql::postgres::Client;
 use keiin_eventlog::sql::{Connection, Scope, SqlError, Value};
 use keiin_eventlog::values;
 use keiin_test_postgres::Server;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use uuid::Uuid;
 
 const A: Uuid = Uuid::from_u128(0xa);
@@ -156,4 +157,115 @@ fn a_server_that_is_gone_or_hangs_is_answered_soon_and_used_again_when_it_is_bac
         assert!(back.elapsed() < Duration::from_secs(5));
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+fn try_open(url: &str) -> Result<Connection, String> {
+    let client = Client::open(&Address::parse(url).unwrap(), setup(), 4, Duration::from_secs(2));
+    client.map(Connection::Postgres).map_err(|e| e.reason)
+}
+
+#[test]
+fn a_server_that_may_lose_what_it_has_committed_is_refused() {
+    let server = Server::start();
+    let url = server.database();
+    for (wrong, right) in [
+        ("fsync = off", "fsync = on"),
+        ("full_page_writes = off", "full_page_writes = on"),
+        ("data_sync_retry = on", "data_sync_retry = off"),
+    ] {
+        for (setting, fits) in [(wrong, false), (right, true)] {
+            server.configure(setting);
+            server.stop();
+            server.resume();
+            let opened = try_open(&url).map(|_| ());
+            assert_eq!(opened.is_ok(), fits, "{setting}: {opened:?}");
+            if let Err(reason) = opened {
+                assert!(reason.contains(wrong) && reason.contains(&format!("set {right}")), "{reason}");
+            }
+        }
+    }
+    // Somebody changes it later: no new connection is used until it is put right.
+    let mut db = try_open(&url).unwrap();
+    let mut ask = || db.row(Scope::All, "SELECT count(*) FROM item", &[]).map(|_| ());
+    let set = |sql: &str, to: &str| {
+        server.sql("postgres", sql);
+        server.sql("postgres", "SELECT pg_reload_conf()");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while server.sql("postgres", "SHOW full_page_writes") != to {
+            assert!(Instant::now() < deadline, "the setting is not taken over");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    set("ALTER SYSTEM SET full_page_writes = off", "off");
+    assert_eq!(ask(), Ok(()), "the connections from before are as they were");
+    server.sql("postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'keiin'");
+    for _ in 0..3 {
+        let refused = ask();
+        assert!(matches!(refused, Err(SqlError::Away(_))), "{refused:?}");
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    set("ALTER SYSTEM SET full_page_writes = on", "on");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while let Err(error) = ask() {
+        assert!(Instant::now() < deadline, "{error}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn whatever_the_database_is_set_to_commits_wait_for_the_disk() {
+    let server = Server::shared();
+    let url = server.database();
+    let name = url.rsplit('/').next().unwrap();
+    for (set, held) in
+        [("off", "on"), ("local", "on"), ("remote_write", "on"), ("on", "on"), ("remote_apply", "remote_apply")]
+    {
+        server.sql(name, &format!("ALTER DATABASE {name} SET synchronous_commit = {set}"));
+        let mut db = try_open(&url).unwrap();
+        let told = db.row(Scope::All, "SELECT current_setting('synchronous_commit')", &[]).unwrap().unwrap();
+        assert_eq!(told.get(0), Ok(held.to_owned()), "{set}");
+    }
+}
+
+/// An authority, and what it says of a server: (its own certificate, the server's, the server's key), PEM.
+fn certified(name: &str) -> (String, String, String) {
+    let (root, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let certificate = params.self_signed(&root).unwrap().pem();
+    let server = CertificateParams::new([name.to_owned()]).unwrap();
+    let signed = server.signed_by(&key, &Issuer::new(params, root)).unwrap();
+    (certificate, signed.pem(), key.serialize_pem())
+}
+
+#[test]
+fn a_server_must_show_a_certificate_of_the_right_authority_for_its_own_name() {
+    let server = Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (root, certificate, key) = certified("localhost");
+    for (name, text) in [("right.pem", root), ("wrong.pem", certified("localhost").0)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let plain = server.database();
+    let name = plain.rsplit('/').next().unwrap();
+    let url = |host: &str, mode: &str, root: &str| {
+        let root = folder.path().join(root).display().to_string();
+        format!("postgres://postgres@{host}:{}/{name}?sslmode={mode}&sslrootcert={root}", server.port())
+    };
+    // It speaks no TLS yet, and nothing is sent in the clear instead.
+    let refused = try_open(&url("localhost", "verify-full", "right.pem")).map(|_| ()).unwrap_err();
+    assert!(refused.contains("TLS"), "{refused}");
+    server.speak_tls(&certificate, &key);
+    server.stop();
+    server.resume();
+    let encrypted =
+        "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = 'keiin'";
+    let _right = try_open(&url("localhost", "verify-full", "right.pem")).unwrap();
+    assert_eq!(server.sql("postgres", encrypted), "t");
+    let _plain = try_open(&format!("{plain}?sslmode=disable")).unwrap();
+    assert_eq!(server.sql("postgres", encrypted), "f", "the control");
+    let wrong_authority = try_open(&url("localhost", "verify-full", "wrong.pem")).map(|_| ()).unwrap_err();
+    assert!(wrong_authority.contains("UnknownIssuer") || wrong_authority.contains("BadSignature"), "{wrong_authority}");
+    let wrong_name = try_open(&url("127.0.0.1", "verify-full", "right.pem")).map(|_| ()).unwrap_err();
+    assert!(wrong_name.contains("NotValidForName") || wrong_name.contains("not valid for name"), "{wrong_name}");
 }

@@ -119,7 +119,7 @@ impl App {
         let stores = Stores::of(&config, &data)?;
         let presence = stores.presence().await?;
         let keys = data.keys(&config.keys);
-        let keyring = Arc::new(if keys.join("kek").exists() || stores.log_exists() {
+        let keyring = Arc::new(if Keyring::exists(&keys) || stores.log_exists() {
             Keyring::open(&keys)?
         } else {
             Keyring::create(&keys)?

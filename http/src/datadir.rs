@@ -9,6 +9,10 @@ use anyhow::{Context, bail};
 
 /// Name of the settings file, which also marks a directory as ours.
 const CONFIG: &str = "keiin.toml";
+/// The same while it is being written.
+const UNFINISHED: &str = "keiin.toml.writing";
+/// Folders that a new directory has.
+const FOLDERS: [&str; 2] = ["blobs", "tmp"];
 
 /// A data directory.
 #[derive(Clone, Debug)]
@@ -37,14 +41,15 @@ impl DataDir {
     }
 
     /// Makes a new one, mode 0700, with its settings file. A directory that holds anything else is refused.
-    /// `databases` are settings and URLs for those that are not files.
+    /// `databases` are settings and URLs for those that are not files. The settings come last and whole: what was cut off
+    /// before is no directory of ours, and is made again.
     pub fn create(&self, log_name: &str, databases: &[(&str, &str)]) -> anyhow::Result<()> {
-        if self.root.exists() && fs::read_dir(&self.root)?.next().is_some() {
+        if self.root.exists() && !self.is_bare()? {
             bail!("{} is not empty and no data directory of ours; choose another with --data", self.root.display());
         }
         fs::create_dir_all(&self.root).with_context(|| format!("cannot make {}", self.root.display()))?;
         fs::set_permissions(&self.root, Permissions::from_mode(0o700))?;
-        for dir in ["blobs", "tmp"] {
+        for dir in FOLDERS {
             fs::create_dir_all(self.root.join(dir))?;
         }
         let mut text = format!(
@@ -55,10 +60,31 @@ impl DataDir {
         for (name, url) in databases {
             text.push_str(&format!("{name} = {url:?}\n"));
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.config())?;
+        let unfinished = self.root.join(UNFINISHED);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
+        fs::rename(&unfinished, self.config())?;
+        File::open(&self.root)?.sync_all()?;
         Ok(())
+    }
+
+    /// Does it hold nothing, or nothing but what a creation that was cut off left?
+    fn is_bare(&self) -> anyhow::Result<bool> {
+        for entry in fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let ours = match entry.file_name().to_str() {
+                Some(UNFINISHED) => true,
+                Some(name) if FOLDERS.contains(&name) => {
+                    entry.file_type()?.is_dir() && fs::read_dir(entry.path())?.next().is_none()
+                }
+                _ => false,
+            };
+            if !ours {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Was it made by [`DataDir::create`]?

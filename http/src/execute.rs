@@ -133,7 +133,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             ids.push(id);
         }
         let state = C::On::fold(&parts).map_err(Problem::failed)?;
-        let emits = match tokio::task::block_in_place(|| command.clone().decide(&state, &mut ctx)) {
+        let emits = match command.clone().decide(&state, &mut ctx) {
             Ok(emits) => emits,
             Err(why) => {
                 let emits = command.turned_away(&state, &why, &mut ctx);

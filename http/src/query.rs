@@ -113,14 +113,20 @@ impl Queries {
         let answer = (entry.run)(app, principal, params);
         let here = Handle::current();
         match here.runtime_flavor() {
-            // It takes a core for as long as it runs: whatever else is under way goes on beside it.
-            RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| here.block_on(answer)),
+            // It takes a core for as long as it runs: whatever else is under way goes on beside it. For a single object
+            // that would take longer than the question.
+            RuntimeFlavor::MultiThread if !entry.is_of_one() => tokio::task::block_in_place(|| here.block_on(answer)),
             _ => answer.await,
         }
     }
 }
 
 impl Entry {
+    /// Is it about one object, by its id?
+    fn is_of_one(&self) -> bool {
+        self.path.ends_with("{id}")
+    }
+
     /// Parameters as the query takes them. An id in a path that is no id leads nowhere.
     pub fn read_params(&self, params: BTreeMap<String, String>) -> Result<Params, Problem> {
         let paging: &[Param] = if self.list { &PAGING } else { &[] };

@@ -10,7 +10,7 @@ use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::kept::Place;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::postgres::{self, Address, Presence};
+use keiin_eventlog::postgres::{self, Address, Presence, Role};
 use keiin_eventlog::scrub::Scrub;
 use keiin_eventlog::sign::NoSigners;
 use keiin_eventlog::store::mirror::Receive;
@@ -165,12 +165,15 @@ impl Stores {
         !matches!(self.log, LogPlace::File(_)) || of(&self.vault).is_some() || of(&self.anchor).is_some()
     }
 
+    /// Is there no ledger yet?
+    pub async fn is_empty(&self) -> anyhow::Result<bool> {
+        Ok(!self.log_exists() || self.open_log_reader().await?.heads(None, 1).await?.is_empty())
+    }
+
     /// A new deployment begins in an empty database: what is there belongs to another.
     pub async fn check_empty(&self) -> anyhow::Result<()> {
         let LogPlace::Postgres(address) = &self.log else { return Ok(()) };
-        let store = self.open_log_reader().await?;
-        let heads = store.heads(None, 1).await?;
-        if heads.is_empty() {
+        if self.is_empty().await? {
             return Ok(());
         }
         let text = format!("{address} holds the ledgers of another deployment already; name an empty database");
@@ -230,9 +233,19 @@ impl Stores {
     /// Says to other nodes that this one is there. A vault or an anchor in a file of this node's own means that there can
     /// be no other.
     pub async fn presence(&self) -> anyhow::Result<Option<Presence>> {
-        let Some(address) = self.log_address() else { return Ok(None) };
         let alone = matches!(self.vault, Place::File(_)) || matches!(self.anchor, Place::File(_));
-        Ok(Some(Presence::enter(address, alone).await?))
+        self.enter(if alone { Role::OnlyNode } else { Role::Node }).await
+    }
+
+    /// Refuses while any node runs, and keeps them all away for as long as it is held: for what must not meet a write. Files
+    /// have the data directory's lock for that.
+    pub async fn absence_of_nodes(&self) -> anyhow::Result<Option<Presence>> {
+        self.enter(Role::Mover).await
+    }
+
+    async fn enter(&self, role: Role) -> anyhow::Result<Option<Presence>> {
+        let Some(address) = self.log_address() else { return Ok(None) };
+        Ok(Some(Presence::enter(address, role).await?))
     }
 }
 

@@ -8,6 +8,7 @@ use keiin_eventlog::postgres::Address;
 use keiin_eventlog::sql::postgres::Client;
 use keiin_eventlog::sql::{Connection, OpenError, SqlError};
 
+use crate::PROJECTIONS;
 use crate::runner::Projection;
 
 mod postgres;
@@ -49,6 +50,17 @@ impl Database {
                 let fingerprint = Some(postgres::fingerprint(projections));
                 Ok(Opened { connection: Connection::Postgres(client), unfilled, fingerprint })
             }
+        }
+    }
+
+    /// A connection to what another process has folded, or folds.
+    pub fn look(&self) -> Result<Connection, OpenError> {
+        match &self.0 {
+            At::Sqlite(path) => {
+                let connection = sqlite::connect(path).map_err(|e| OpenError::new(path.display(), e))?;
+                Ok(Connection::Sqlite(connection))
+            }
+            At::Postgres(address, _) => Ok(Connection::Postgres(postgres::open(address, PROJECTIONS)?)),
         }
     }
 

@@ -77,6 +77,19 @@ impl Server {
         writeln!(file, "{lines}").expect("its settings");
     }
 
+    /// Speaks TLS from the next start on, with this certificate and key (PEM).
+    pub fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.data().join(name);
+            std::fs::write(&path, text).expect("its files");
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its files");
+            if is_root() {
+                run(Command::new("chown").arg("postgres").arg(&path));
+            }
+        }
+        self.configure("ssl = on");
+    }
+
     /// Starts it (again) and waits until it answers.
     pub fn resume(&self) {
         let mut running = self.running.lock().expect("nobody panics here");

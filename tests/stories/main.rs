@@ -50,6 +50,7 @@ mod login;
 mod looks;
 mod mail;
 mod mail_templates;
+mod moving;
 mod noisy;
 mod oauth;
 mod oauth_clients;

@@ -1,22 +1,16 @@
-//! A deployment on PostgreSQL: nodes beside each other, a database that goes away and comes back, a standby that takes over,
-//! and the way there from files. (The other stories run on PostgreSQL too: `KEIIN_TEST_ENGINE=postgres`.)
+//! A deployment on PostgreSQL: nodes beside each other, a database that goes away and comes back, a standby that takes over.
+//! (The other stories run on PostgreSQL too: `KEIIN_TEST_ENGINE=postgres`.)
 
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use keiin_test_postgres::Server as Postgres;
-use keiin_tests::company::{Company, Deployment, Exported, read_export, verify};
-use keiin_tests::{Call, Demo, Follow, Server, keiin, report};
-use serde_json::{Value, json};
-
-fn positions(records: &[Exported]) -> Vec<u64> {
-    records.iter().map(|record| record.leaf.position).collect()
-}
-
-fn names(record: &Exported, name: &str) -> bool {
-    record.leaf.event_kind == "client.registered" && record.event.to_string().contains(&format!("\"{name}\""))
-}
+use keiin_tests::company::{Company, Deployment};
+use keiin_tests::load::{Silence, Target, Writer, settle};
+use keiin_tests::oracle::examine;
+use keiin_tests::{Call, Follow, Server, keiin, report};
+use serde_json::json;
 
 fn new_client(name: &str) -> Call {
     Call::new("POST", "/v1/clients").key(name).json(&json!({ "name": name, "honorific": "onchu" }))
@@ -27,7 +21,8 @@ fn new_client(name: &str) -> Call {
 fn any_node_takes_any_write_and_a_killed_one_is_not_missed() {
     let deployment = Deployment::on_postgres(Postgres::shared());
     let first = deployment.serve();
-    let company = Company::sign_up(&first, "minato");
+    let companies = [Company::sign_up(&first, "minato")];
+    let company = &companies[0];
     let mut second = Server::serve(&deployment.node("second"));
 
     // Written here, read there; sessions and tokens hold on both.
@@ -39,48 +34,32 @@ fn any_node_takes_any_write_and_a_killed_one_is_not_missed() {
         std::thread::sleep(Duration::from_millis(20));
     }
 
-    let (acked, killed) = (std::sync::Mutex::new(vec![]), AtomicBool::new(false));
+    let targets = Target::of(&companies);
+    let mut writers = Writer::some(6, 0, deployment.folder());
+    let answered = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        for lane in 0..6 {
-            let (company, acked, killed) = (company.lane(lane), &acked, &killed);
-            let urls = [first.client(), second.client()];
+        for (lane, writer) in writers.iter_mut().enumerate() {
+            let (nodes, targets, answered) = ([first.client(), second.client()], &targets, &answered);
             scope.spawn(move || {
                 for n in 0..40 {
-                    let name = format!("lane {lane} number {n}");
-                    // Whoever gets no answer asks the other node with the same key.
-                    let answer = (0..50).find_map(|attempt| {
-                        let client = &urls[(lane as usize + n + attempt) % 2];
-                        let answer = client.try_send(&company.token.on(new_client(&name))).ok();
-                        answer.filter(|answer| answer.status != 503).or_else(|| {
-                            std::thread::sleep(Duration::from_millis(50));
-                            None
-                        })
-                    });
-                    let answer = answer.expect("one of two nodes answers").expect(201);
-                    acked.lock().unwrap().push((name, answer.position()));
-                    if lane == 0 && n == 15 {
-                        killed.store(true, Ordering::SeqCst);
+                    // Whoever gets no answer asks the node that is left, with the same key.
+                    if writer.once(&nodes[(lane + n) % 2], targets).is_err() {
+                        writer.settle(&nodes[0], targets);
                     }
+                    answered.fetch_add(1, Ordering::SeqCst);
                 }
             });
         }
-        while !killed.load(Ordering::SeqCst) {
+        while answered.load(Ordering::SeqCst) < 90 {
             std::thread::sleep(Duration::from_millis(5));
         }
         second.kill();
     });
-
-    let acked = acked.into_inner().unwrap();
-    assert_eq!(acked.len(), 240);
-    company.checkpoint();
-    let records = read_export(&deployment.export("minato", "nodes.keiin", &["--open"]));
-    verify(&deployment.export("minato", "closed.keiin", &[]), &company.key());
-    assert_eq!(positions(&records), (0..records.len() as u64).collect::<Vec<_>>());
-    for (name, position) in &acked {
-        assert!(names(&records[*position as usize], name), "{position}");
-        assert_eq!(records.iter().filter(|record| names(record, name)).count(), 1, "{name}");
-    }
-    report!("postgres nodes: acked={} lost=0 doubled=0", acked.len());
+    assert_eq!(first.stop(), 0);
+    let found = examine(&deployment, &companies);
+    assert_eq!(found.acked, 240);
+    report!("postgres nodes: acked={} lost={} doubled={}", found.acked, found.count("O1"), found.count("O2"));
+    found.expect_none();
 }
 
 /// A feed's cursor is good on every node: one follower changes between them, both are written to.
@@ -138,7 +117,9 @@ fn f12_a_database_that_is_away_is_said_and_forgotten_when_it_is_back() {
     let postgres = Postgres::start();
     let deployment = Deployment::on_postgres(&postgres);
     let server = deployment.serve();
-    let company = Company::sign_up(&server, "minato");
+    let companies = [Company::sign_up(&server, "minato")];
+    let (company, client, targets) = (&companies[0], server.client(), Target::of(&companies));
+    let mut writers = Writer::some(8, 0, deployment.folder());
     company.settle();
     let before = memory_kib(server.pid());
 
@@ -151,26 +132,23 @@ fn f12_a_database_that_is_away_is_said_and_forgotten_when_it_is_back() {
         let away = Instant::now();
         let mut slowest = Duration::ZERO;
         while away.elapsed() < Duration::from_secs(6) {
-            let answers = std::thread::scope(|scope| {
-                let asks: Vec<_> = (0..8)
-                    .map(|n| {
-                        let company = company.lane(100 + n);
-                        scope.spawn(move || {
-                            let started = Instant::now();
-                            let answer = company.send(new_client(&format!("away {n}")));
-                            (answer, started.elapsed())
-                        })
-                    })
-                    .collect();
+            let ask = |writer: &mut Writer| {
+                let started = Instant::now();
+                (writer.once(&client, &targets).err(), started.elapsed())
+            };
+            let refusals = std::thread::scope(|scope| {
+                let asks: Vec<_> = writers.iter_mut().map(|writer| scope.spawn(|| ask(writer))).collect();
                 asks.into_iter().map(|ask| ask.join().unwrap()).collect::<Vec<_>>()
             });
-            for (answer, took) in answers {
-                assert_eq!(answer.status, 503, "{}", answer.text());
-                assert!(answer.header("retry-after").is_some());
+            for (silence, took) in refusals {
+                assert!(matches!(silence, Some(Silence::Refused(503, _))), "{silence:?}");
                 slowest = slowest.max(took);
             }
+            let answer = company.send(new_client("away"));
+            assert!(answer.status == 503 && answer.header("retry-after").is_some(), "{}", answer.text());
+            std::thread::sleep(Duration::from_millis(150));
         }
-        assert!(slowest < Duration::from_millis(2_300), "hang={hang}: {slowest:?}");
+        assert!(slowest < Duration::from_millis(2_000), "hang={hang}: {slowest:?}");
         assert_eq!(server.client().get("/livez").status, 200);
         assert_eq!(server.client().get("/readyz").status, 503);
         assert_eq!(server.client().get("/login").expect(200).status, 200);
@@ -193,16 +171,18 @@ fn f12_a_database_that_is_away_is_said_and_forgotten_when_it_is_back() {
             assert!(back.elapsed() < Duration::from_secs(5), "hang={hang}: not ready after 5 s");
             std::thread::sleep(Duration::from_millis(100));
         }
+        let back = back.elapsed();
+        let refused = settle(&mut writers, &client, &targets);
         report!(
-            "postgres away: hang={hang} slowest refusal {} ms, back after {} ms",
+            "postgres away: hang={hang} {refused} refused, slowest {} ms, back after {} ms",
             slowest.as_millis(),
-            back.elapsed().as_millis()
+            back.as_millis()
         );
     }
     let grown = memory_kib(server.pid()).saturating_sub(before);
     assert!(grown < 32 << 10, "{grown} KiB more");
-    company.checkpoint();
-    verify(&deployment.export("minato", "away.keiin", &[]), &company.key());
+    assert_eq!(server.stop(), 0);
+    examine(&deployment, &companies).expect_none();
 }
 
 fn memory_kib(pid: u32) -> u64 {
@@ -224,39 +204,31 @@ fn f13_a_standby_takes_over_and_the_old_primary_stays_out() {
     let both = format!("postgres://postgres@127.0.0.1:{},127.0.0.1:{}/{name}", primary.port(), standby.port());
     let deployment = Deployment::at(&both, &others.database(), &others.database());
     let server = deployment.serve();
-    let company = Company::sign_up(&server, "minato");
+    let companies = [Company::sign_up(&server, "minato")];
+    let (client, targets) = (server.client(), Target::of(&companies));
+    let mut writers = Writer::some(4, 0, deployment.folder());
 
-    let acked = std::sync::Mutex::new(vec![]);
+    let answered = AtomicUsize::new(0);
     let taken_over = std::thread::scope(|scope| {
-        for lane in 0..4 {
-            let (company, acked) = (company.lane(lane), &acked);
+        for writer in &mut writers {
+            let (client, targets, answered) = (&client, &targets, &answered);
             scope.spawn(move || {
-                for n in 0..60 {
-                    let name = format!("lane {lane} number {n}");
-                    let deadline = Instant::now() + Duration::from_secs(40);
-                    loop {
-                        let answer = company.client.try_send(&company.token.on(new_client(&name)));
-                        match answer {
-                            Ok(answer) if answer.status == 201 => {
-                                acked.lock().unwrap().push((name, answer.position()));
-                                break;
-                            }
-                            Ok(answer) if answer.status != 503 => panic!("{}", answer.text()),
-                            _ => assert!(Instant::now() < deadline, "no write for 40 s"),
-                        }
-                        std::thread::sleep(Duration::from_millis(50));
+                for _ in 0..60 {
+                    if writer.once(client, targets).is_err() {
+                        writer.settle(client, targets);
                     }
+                    answered.fetch_add(1, Ordering::SeqCst);
                 }
             });
         }
-        while acked.lock().unwrap().len() < 40 {
+        while answered.load(Ordering::SeqCst) < 40 {
             std::thread::sleep(Duration::from_millis(10));
         }
         let killed = Instant::now();
         primary.stop();
         standby.promote();
-        let so_far = acked.lock().unwrap().len();
-        while acked.lock().unwrap().len() == so_far {
+        let so_far = answered.load(Ordering::SeqCst);
+        while answered.load(Ordering::SeqCst) == so_far {
             std::thread::sleep(Duration::from_millis(10));
         }
         killed.elapsed()
@@ -266,8 +238,8 @@ fn f13_a_standby_takes_over_and_the_old_primary_stays_out() {
     // It comes back as if nothing had happened, alone in its world.
     primary.configure("synchronous_standby_names = ''");
     primary.resume();
-    for n in 0..20 {
-        company.ok(new_client(&format!("after {n}")));
+    for _ in 0..20 {
+        writers[0].once(&client, &targets).expect("answered by the new primary");
     }
     let old = format!("postgres://postgres@127.0.0.1:{}/{name}", primary.port());
     assert_eq!(primary.sql(name, "SELECT pg_is_in_recovery()"), "f");
@@ -278,90 +250,15 @@ fn f13_a_standby_takes_over_and_the_old_primary_stays_out() {
     assert!(stray.stderr.contains("former primary"), "{}", stray.stderr);
     assert_eq!(primary.sql(name, "SELECT max(size) FROM keiin_log.heads"), there, "nothing was written to it");
 
-    company.checkpoint();
-    let records = read_export(&deployment.export("minato", "taken-over.keiin", &["--open"]));
-    verify(&deployment.export("minato", "closed.keiin", &[]), &company.key());
-    assert_eq!(positions(&records), (0..records.len() as u64).collect::<Vec<_>>());
-    let acked = acked.into_inner().unwrap();
-    for (name, position) in &acked {
-        assert!(names(&records[*position as usize], name), "{position}");
-        assert_eq!(records.iter().filter(|record| names(record, name)).count(), 1, "{name}");
-    }
+    assert_eq!(server.stop(), 0);
+    let found = examine(&deployment, &companies);
     report!(
-        "postgres fail-over: acked={} lost=0 doubled=0, writes back after {} ms",
-        acked.len(),
+        "postgres fail-over: acked={} lost={} doubled={}, writes back after {} ms",
+        found.acked,
+        found.count("O1"),
+        found.count("O2"),
         taken_over.as_millis()
     );
-}
-
-/// The demonstration moves from files to PostgreSQL with keys of its own; the old deployment takes nothing more.
-#[test]
-fn a_deployment_moves_to_postgresql() {
-    let demo = Demo::copy();
-    let (from, to) = (demo.data().display().to_string(), demo.folder().join("moved").display().to_string());
-    let ledger = demo.text("tenant").to_owned();
-    let before = demo.folder().join("before.keiin").display().to_string();
-    keiin(&["export", "--data", &from, "--tenant", &ledger, "--out", &before]).expect(0);
-    let urls = [0; 3].map(|_| Postgres::shared().database());
-    let migrate = ["migrate", "--from", &from, "--to", &to, "--format", "json"];
-    let stores = ["--database", &urls[0], "--vault", &urls[1], "--anchor", &urls[2]];
-    let moved = keiin(&[&migrate[..], &stores].concat()).expect(0).json();
-    assert_eq!(moved["moved"], 2, "the company's ledger and the root ledger");
-    // Again is harmless, as after an interruption.
-    keiin(&[&migrate[..], &stores].concat()).expect(0);
-
-    let server = Server::serve(&demo.folder().join("moved"));
-    let client = server.client().with_token(demo.text("api_token"));
-    assert!(client.get("/v1/documents?limit=1").expect(200).json()["items"][0].is_object());
-    client.post("/v1/clients", &json!({ "name": "株式会社引越先", "honorific": "onchu" })).expect(201);
-    let key = client.get("/v1/log/key").expect(200).json()["vkey"].as_str().expect("a key").to_owned();
-    std::thread::sleep(Duration::from_millis(1_500));
-    let after = demo.folder().join("after.keiin").display().to_string();
-    keiin(&["export", "--data", &to, "--tenant", &ledger, "--out", &after]).expect(0);
-    let verdict = verify(std::path::Path::new(&after), &key);
-    let old = keiin(&["verify", &before, "--deep", "--format", "json"]).expect(0).json();
-    assert_eq!(verdict["origin"], old["origin"]);
-    assert!(verdict["events"].as_u64() > old["events"].as_u64().map(|n| n + 1));
-
-    let (old, left) = demo.serve();
-    // It stays ready: nothing here waits for what only the receiver can sign.
-    std::thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(old.client().get("/readyz").status, 200);
-    let refused = left.post("/v1/clients", &json!({ "name": "株式会社置去り", "honorific": "onchu" }));
-    assert_eq!((refused.status, refused.json()["code"].clone()), (410, Value::from("service.moved")));
-    left.get("/v1/documents").expect(200);
-}
-
-/// One company leaves a deployment for another that exists.
-#[test]
-fn a_company_moves_to_another_deployment() {
-    let (here, there) = (Deployment::new(), Deployment::on_postgres(Postgres::shared()));
-    let (company, stays) = {
-        let server = here.serve();
-        let company = Company::sign_up(&server, "movers");
-        company.new_document();
-        company.settle();
-        let stays = Company::sign_up(&server, "stayers");
-        server.stop();
-        (company, stays)
-    };
-    let neighbour = {
-        let server = there.serve();
-        let neighbour = Company::sign_up(&server, "neighbours");
-        server.stop();
-        neighbour
-    };
-    let args = ["migrate", "--from", here.data_arg(), "--to", there.data_arg(), "--tenant"];
-    keiin(&[&args[..], &["movers"]].concat()).expect(0);
-    let server = there.serve();
-    let moved = company.at(&server);
-    moved.new_document();
-    moved.log_in("owner@movers.example");
-    neighbour.at(&server).new_client();
-    moved.checkpoint();
-    verify(&there.export("movers", "movers.keiin", &[]), &moved.key());
-
-    let old = here.serve();
-    assert_eq!(company.at(&old).send(new_client("too late")).status, 410);
-    stays.at(&old).new_client();
+    assert_eq!(found.acked, 260);
+    found.expect_none();
 }

@@ -46,6 +46,11 @@ fn ours_postgres(name: &'static str, args: &'static str) -> Cell {
     cell(name, move |peers, _| Ok(peers.keiin(&format!("{args} --database {}", peers.database()))))
 }
 
+fn our_mean_group(kind: &str, figures: &Figures) -> anyhow::Result<String> {
+    let mean = median(figures, "SQLite, 32 writers", "events_per_write").context("ours was not measured")?;
+    Ok(format!("{kind} {} 50000", mean.round().max(1.0)))
+}
+
 /// All cells.
 pub fn cells() -> Vec<Cell> {
     vec![
@@ -54,9 +59,9 @@ pub fn cells() -> Vec<Cell> {
         ours("SQLite, 1 writer", "append --clients 1 --events 5000"),
         umadb("UmaDB, 32 clients", "append 32 1 8000"),
         ours("SQLite, 32 writers", "append --clients 32 --events 30000"),
-        cell("raw SQLite, our mean group", |peers, figures| {
-            let mean = median(figures, "SQLite, 32 writers", "events_per_write").context("ours was not measured")?;
-            Ok(peers.raw(&format!("sqlite {} 50000", mean.round().max(1.0))))
+        cell("raw SQLite, our mean group", |peers, figures| Ok(peers.raw(&our_mean_group("sqlite", figures)?))),
+        cell("unique SQLite, our mean group", |peers, figures| {
+            Ok(peers.raw(&our_mean_group("sqlite-unique", figures)?))
         }),
         ours("SQLite, 512 writers", "append --clients 512 --events 40000"),
         umadb("UmaDB, 1 client", "append 1 1 2000"),
@@ -67,6 +72,7 @@ pub fn cells() -> Vec<Cell> {
         ours("SQLite, 32 writers, 10,000 ledgers", "append --clients 32 --events 20000 --ledgers 10000"),
         raw("raw SQLite, 100", "sqlite 100 60000"),
         raw("raw SQLite, 1000", "sqlite 1000 100000"),
+        raw("unique SQLite, 1000", "sqlite-unique 1000 100000"),
         ours("SQLite, 1000 a command", "append --clients 4 --batch 1000 --events 100000"),
         umadb("UmaDB, 32 clients, 100 a batch", "append 32 100 100000"),
         umadb("UmaDB, 1 client, 100 a batch", "append 1 100 40000"),
@@ -75,6 +81,7 @@ pub fn cells() -> Vec<Cell> {
         umadb("UmaDB, read all", "read 1 1 100000"),
         ours("replay", "replay --events 200000"),
         ours("verify", "verify --events 100000 --batch 100 --clients 1"),
+        raw("batch verification", "signatures"),
         ours("verify --deep", "verify --deep --events 8000 --batch 1 --clients 1"),
         ours("rebuild", "rebuild --events 60000"),
         raw_postgres("PostgreSQL INSERT, 1", "postgres {pg} insert 1 3000"),

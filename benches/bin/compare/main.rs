@@ -128,7 +128,7 @@ fn cpu() -> String {
 }
 
 /// Of this machine.
-pub fn cores() -> usize {
+fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 

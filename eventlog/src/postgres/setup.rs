@@ -70,17 +70,28 @@ impl From<sqlx::Error> for Unfit {
     }
 }
 
-/// Role, schema and tables, by a login role that may; otherwise they must be there already.
-pub(super) async fn prepare(owner: &mut PgConnection, setup: &Setup) -> Result<(), Unfit> {
-    for setting in ["fsync", "full_page_writes"] {
-        let value: String =
-            sqlx::query_scalar("SELECT current_setting($1)").bind(setting).fetch_one(&mut *owner).await?;
-        if value != "on" {
-            return Err(Unfit(format!(
-                "its server runs with {setting} = {value}: a power cut loses what was acknowledged"
-            )));
+/// That what the server says to have committed is on its disk: settings that only whoever runs the server can change.
+/// `data_sync_retry`: after a failed sync nobody knows what is on the disk, and a second one that succeeds says nothing.
+pub(super) async fn is_durable(connection: &mut PgConnection) -> Result<(), Unfit> {
+    let wrong = sqlx::query_as(
+        "SELECT name, current_setting(name), wanted, what FROM (VALUES
+           ('fsync', 'on', 'a power cut loses what was acknowledged'),
+           ('full_page_writes', 'on', 'a power cut in the middle of a page loses what was acknowledged'),
+           ('data_sync_retry', 'off', 'after a failed sync it may acknowledge what is not on the disk'))
+         AS rule (name, wanted, what) WHERE current_setting(name) <> wanted LIMIT 1",
+    );
+    let wrong: Option<(String, String, String, String)> = wrong.fetch_optional(&mut *connection).await?;
+    match wrong {
+        None => Ok(()),
+        Some((name, setting, wanted, what)) => {
+            Err(Unfit(format!("its server runs with {name} = {setting}: {what}; set {name} = {wanted} and restart it")))
         }
     }
+}
+
+/// Role, schema and tables, by a login role that may; otherwise they must be there already.
+pub(super) async fn prepare(owner: &mut PgConnection, setup: &Setup) -> Result<(), Unfit> {
+    is_durable(owner).await?;
     let schema = setup.schema();
     // Two nodes that start at once make things one after the other.
     sqlx::query("SELECT pg_advisory_lock(hashtextextended($1, 0))").bind(schema).execute(&mut *owner).await?;

@@ -56,7 +56,8 @@ impl PreparedKey {
         let (r, s) = job.signature.split_at(32);
         let s: [u8; 32] = s.try_into().expect("the second half of 64 bytes");
         let Some(s) = Scalar::from_canonical_bytes(s).into_option() else { return sum };
-        let hash = Sha512::new().chain_update(r).chain_update(self.public).chain_update(job.commit.message()).finalize();
+        let hash =
+            Sha512::new().chain_update(r).chain_update(self.public).chain_update(job.commit.message()).finalize();
         let k = Scalar::from_bytes_mod_order_wide(&hash.into());
         BASE.add(&mut sum, &s);
         negated.add(&mut sum, &k);
@@ -102,7 +103,7 @@ impl Multiples {
 
 #[cfg(test)]
 mod tests {
-    use curve25519_dalek::constants::{EIGHT_TORSION, ED25519_BASEPOINT_TABLE};
+    use curve25519_dalek::constants::{ED25519_BASEPOINT_TABLE, EIGHT_TORSION};
     use uuid::Uuid;
 
     use super::*;

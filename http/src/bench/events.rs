@@ -1,6 +1,8 @@
 //! The events of the measurements: clients are registered, 400 bytes each before they are sealed, each in a stream of
 //! its own, as a create command does it.
 
+use std::sync::LazyLock;
+
 use keiin_domain::client::{Client, ClientEvent, Contact, Honorific, Profile, Registered};
 use keiin_domain::command::Aggregate;
 use keiin_domain::envelope;
@@ -53,9 +55,25 @@ pub fn append(vault: &Vault, ledger: Uuid, count: u64, contacts: bool) -> anyhow
     })
 }
 
+/// What is added to a client's text, without and with a contact: it does not depend on ids.
+static PADDING: LazyLock<[usize; 2]> = LazyLock::new(|| {
+    let contact = contact(Uuid::nil(), 0, &mut vec![]);
+    [None, Some(contact)].map(|contact| {
+        let bare = envelope::write(None, &client(Uuid::nil(), contact, 0).bytes).len();
+        let missing = BYTES.saturating_sub(bare);
+        // From 128 on the length itself takes a second byte.
+        if missing > 128 { missing - 1 } else { missing }
+    })
+});
+
 /// A registered client whose text, with its envelope, has [`BYTES`] bytes.
 fn registered(id: Uuid, contact: Option<Sealed<Contact>>) -> Stored {
-    let mut profile = Profile {
+    let padding = PADDING[usize::from(contact.is_some())];
+    client(id, contact, padding)
+}
+
+fn client(id: Uuid, contact: Option<Sealed<Contact>>, padding: usize) -> Stored {
+    let profile = Profile {
         name: format!("株式会社 {id}"),
         honorific: Honorific::Onchu,
         registration_number: String::new(),
@@ -64,17 +82,10 @@ fn registered(id: Uuid, contact: Option<Sealed<Contact>>) -> Stored {
         region: "東京都".into(),
         locality: "港区".into(),
         street_address: "虎ノ門2-2-5".into(),
-        extended_address: String::new(),
+        extended_address: "x".repeat(padding),
     };
-    let with = |profile: &Profile| {
-        let contacts = contact.clone().into_iter().collect();
-        let registered = Registered { profile: profile.clone(), reading: String::new(), person: None, contacts };
-        ClientEvent::from(registered).store()
-    };
-    let missing = BYTES.saturating_sub(envelope::write(None, &with(&profile).bytes).len());
-    // From 128 on the length itself takes a second byte.
-    profile.extended_address = "x".repeat(if missing > 128 { missing - 1 } else { missing });
-    with(&profile)
+    let contacts = contact.into_iter().collect();
+    ClientEvent::from(Registered { profile, reading: String::new(), person: None, contacts }).store()
 }
 
 fn contact(ledger: Uuid, now_us: i64, new_keys: &mut Vec<NewSubjectKey>) -> Sealed<Contact> {

@@ -1,9 +1,12 @@
 //! `keiin migrate`: a company, or a whole deployment, goes on in another data directory with other databases and other
-//! keys. Both must be stopped. Every step may be repeated, so an interrupted move is ended by the same command.
+//! keys. Both must be stopped, and are kept so meanwhile. Every step may be repeated, so an interrupted move is ended by
+//! the same command.
 //!
 //! Ledger by ledger: the keys are copied, wrapped anew; the last record here hands the ledger over to the receiver's
-//! signer; every commit is checked and written there as it stands; both sides are verified as an auditor would; last, the
-//! anchor here remembers that the ledger has moved, and nothing is written to it any more.
+//! signer; every commit is checked and written there as it stands; both sides are verified as an auditor would who knows
+//! the keys of both; last, the anchor here remembers that the ledger has moved, and nothing is written to it any more.
+//!
+//! Invariant: keys are copied only before the ledger has arrived. What the receiver made since is never written over.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -14,13 +17,16 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 use keiin_domain::provision::TakeSlug;
 use keiin_eventlog::anchor::Anchorer;
+use keiin_eventlog::checkpoint::Checkpoint;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
+use keiin_eventlog::note::VerifierKey;
 use keiin_eventlog::postgres::Presence;
+use keiin_eventlog::sign::PublicKey;
 use keiin_eventlog::store::mirror::{self, Receive};
 use keiin_eventlog::vault::Vault;
-use keiin_eventlog::verify::{Options, Verdict, verify};
+use keiin_eventlog::verify::{Gap, Options, Verdict, verify};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -32,7 +38,7 @@ use crate::datadir::{DataDir, Lock};
 use crate::execute::{Call, execute};
 use crate::export::{Range, Source, write};
 use crate::principal::Principal;
-use crate::stores::Stores;
+use crate::stores::{LogPlace, Stores};
 
 /// Records read at once.
 const PAGE: usize = 1_024;
@@ -72,7 +78,7 @@ impl Side {
     async fn open(config: Config, data: DataDir) -> anyhow::Result<Side> {
         let lock = data.lock()?;
         let stores = Stores::of(&config, &data)?;
-        let presence = stores.presence().await?;
+        let presence = stores.absence_of_nodes().await?;
         let keyring = Arc::new(Keyring::open(&data.keys(&config.keys))?);
         let vault = Arc::new(Vault::open(&stores.vault, keyring.kek()?)?);
         let mirror = stores.open_mirror(keyring.clone()).await?;
@@ -85,20 +91,28 @@ impl Side {
         Ok(Side { data, config, keyring, vault, log, mirror, anchorer, _presence: presence, _lock: lock })
     }
 
-    /// The whole ledger as a bundle, checked as an auditor would who trusts nobody.
-    async fn verified(&self, ledger: Uuid) -> anyhow::Result<u64> {
+    /// The whole ledger as a bundle, checked as an auditor would who knows nothing but these keys.
+    async fn verified(&self, ledger: Uuid, keys: &[PublicKey]) -> anyhow::Result<u64> {
+        let anchored = self.anchorer.latest(ledger).context("it was anchored")?;
+        let name = Checkpoint::parse(anchored.checkpoint.text())?.origin;
+        let keys = keys.iter().map(|key| VerifierKey::new(&name, *key)).collect::<Result<_, _>>()?;
         let path = self.data.root().join("tmp").join(format!("migrate-{ledger}.bundle"));
         let source = Source { log: &self.log, anchorer: &self.anchorer, vault: None, only: None };
         let report = async {
             write(&source, ledger, Range::default(), File::create(&path)?).await?;
-            let options = Options { deep: true, ..Options::default() };
+            let require = vec![Gap::KeyPinned, Gap::NewestKeyPinned, Gap::CommitSignatures];
+            let options = Options { keys, require, deep: true, ..Options::default() };
             anyhow::Ok(verify(BufReader::new(File::open(&path)?), &options))
         };
         let report = report.await;
         let _ = std::fs::remove_file(&path);
         let report = report?;
         let reason = report.reason.unwrap_or_default();
-        ensure!(report.verdict == Verdict::Verified, "{}: ledger {ledger}: {reason}", self.data.root().display());
+        ensure!(
+            report.verdict == Verdict::Verified,
+            "{} is not what its keys signed: {reason}",
+            self.data.root().display()
+        );
         Ok(report.size)
     }
 }
@@ -176,11 +190,21 @@ impl Migrate {
                 return Err(Unusable(text).into());
             }
             let config = self.stores.over(Config { log_name: from.config.log_name.clone(), ..Config::default() });
-            Stores::of(&config, &data)?.check_empty().await?;
+            let stores = Stores::of(&config, &data)?;
+            if let LogPlace::Cluster { .. } = stores.log {
+                let text = "ledgers are not moved into an EventStoreDB cluster; name a PostgreSQL database, or none";
+                return Err(Unusable(text.to_owned()).into());
+            }
+            stores.check_empty().await?;
             data.create(&config.log_name, &self.stores.given()).map_err(|error| Unusable(format!("{error:#}")))?;
             Keyring::create(&data.keys(Path::new("")))?;
         }
         let config = self.stores.over(Config::read(&data.config())?);
+        let keys = data.keys(&config.keys);
+        if !company && !Keyring::exists(&keys) && Stores::of(&config, &data)?.is_empty().await? {
+            // A move was cut off before the receiver had its keys.
+            Keyring::create(&keys)?;
+        }
         if config.log_name != from.config.log_name {
             let text = format!(
                 "the log names differ ({} and {}), and a ledger's name is in every proof of it: make the receiver with \
@@ -203,29 +227,45 @@ impl Migrate {
     }
 
     async fn move_one(&self, from: &Side, to: &Side, ledger: Uuid) -> anyhow::Result<()> {
+        let head = from.log.head(ledger).await?.context("its first record is missing")?;
         let signer = to.keyring.current().public();
-        let handed_over = from.log.head(ledger).await?.is_some_and(|head| head.signer == signer);
-        if !handed_over {
-            // The last checkpoint that this side signs; after the hand-over it cannot sign one.
-            from.anchorer.anchor_now(ledger).await?;
+        let has_arrived = to.log.leaf_hashes(ledger, head.size - 1, 1).await? == [head.last];
+        if has_arrived && from.log.has_ended(ledger) {
+            return self.say(ledger, head.size, 0);
         }
-        from.verified(ledger).await?;
-        from.vault.copy_to(&to.vault, ledger)?;
-        let stamp = super::keys::stamp(clock::now_us());
-        life::hand_over(&from.log, ledger, signer, stamp).await?;
-        let copied = copy(from, to, ledger).await?;
+        if from.log.has_ended(ledger) && head.signer != signer {
+            bail!("it has moved to another place already; move it on from there");
+        }
+        let mut known = from.keyring.public_keys();
+        let mut copied = 0;
+        if !has_arrived {
+            if head.signer != signer {
+                // The last checkpoint that this side signs; after the hand-over it cannot sign one.
+                from.anchorer.anchor_now(ledger).await?;
+            }
+            from.verified(ledger, &known).await?;
+            // Once to see that they can go over, and again when nothing can follow any more that needs a new one.
+            from.vault.copy_to(&to.vault, ledger)?;
+            life::hand_over(&from.log, ledger, signer, super::keys::stamp(clock::now_us())).await?;
+            from.vault.copy_to(&to.vault, ledger)?;
+            copied = copy(from, to, ledger).await?;
+        }
         to.anchorer.anchor_now(ledger).await?;
-        let size = to.verified(ledger).await?;
+        known.extend(to.keyring.public_keys());
+        let size = to.verified(ledger, &known).await?;
         let last = from.anchorer.latest(ledger).context("it was anchored")?;
         if last.size < size {
             let grown = to.anchorer.consistency(ledger, last.size, size).await?;
             ensure!(grown.root_from == last.root, "what arrived does not begin with what was anchored here");
         }
         from.anchorer.set_moved(ledger, &format!("{} ({})", to.data.root().display(), to.config.log_name))?;
-        let text = format!("ledger {ledger}: {size} events, {copied} of them written now");
+        self.say(ledger, size, copied)
+    }
+
+    fn say(&self, ledger: Uuid, events: u64, written: u64) -> anyhow::Result<()> {
         match self.format {
-            Format::Json => println!("{}", json!({ "ledger": ledger, "events": size, "written": copied })),
-            Format::Text => println!("{text}"),
+            Format::Json => println!("{}", json!({ "ledger": ledger, "events": events, "written": written })),
+            Format::Text => println!("ledger {ledger}: {events} events, {written} of them written now"),
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::PostgresStore;
-use super::session::Session;
+use super::session::{ANSWER, Session};
 use super::write::distinct;
 use crate::chain::{Commit, Head};
 use crate::store::mirror::Receive;
@@ -19,7 +21,9 @@ impl Receive for PostgresStore {
                 return Ok(());
             }
             let ledgers = distinct(commits.iter().map(|commit| commit.head.ledger));
-            let mut session = Session::writing(&self.pool, &self.room, &ledgers, PATIENCE).await?;
+            let mut session =
+                Session::writing(&self.pool, &self.room, &ledgers, PATIENCE, Instant::now() + ANSWER).await?;
+            session.take_time();
             session.make_heads(&ledgers).await?;
             let mut heads = session.lock(&ledgers).await?;
             let mut new = vec![];

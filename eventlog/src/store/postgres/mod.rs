@@ -7,7 +7,7 @@
 //!   and what a decision rests on does not move. No node waits for a ledger while it holds another.
 //! * What is visible need not be durable (a wait for the standby that was cancelled leaves such records), so an append
 //!   that is found is answered only after a later commit of ours, which puts everything before it on the standby, too.
-//! * Nothing waits longer than a few seconds for the server, and nothing limits the time of a commit on the server.
+//! * Whoever writes has an answer within two seconds, and nothing limits the time of a commit on the server.
 
 mod apply;
 mod follow;
@@ -19,9 +19,10 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::session::Session;
+use self::session::{ANSWER, Session};
 use super::{Append, Head, Indexed, Outcome, Pending, Read, Signers, Span, Store, StoreError, TileRow};
 use crate::postgres::{Address, Pool, Setup};
 use crate::record::{Hash, Record, Stream};
@@ -122,7 +123,8 @@ impl Store for PostgresStore {
             if seen.is_none() {
                 return Ok(None);
             }
-            Ok(self.settle(&[(ledger, append_id)]).await?.get(&(ledger, append_id)).copied())
+            let until = Instant::now() + ANSWER;
+            Ok(self.settle(&[(ledger, append_id)], until).await?.get(&(ledger, append_id)).copied())
         })
     }
 

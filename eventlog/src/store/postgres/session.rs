@@ -15,6 +15,9 @@ use uuid::Uuid;
 use crate::postgres::{self, Pool};
 use crate::sql::SqlError;
 
+/// How long a write or the beginning of a read may take in all, one wait after the other, so that whoever asked has an
+/// answer within two seconds whatever the server does.
+pub(super) const ANSWER: Duration = Duration::from_millis(1_700);
 /// How long the first answer may take; after that the server is taken to be away.
 const FIRST: Duration = Duration::from_millis(1_000);
 /// How long a read may take once the server has answered.
@@ -40,7 +43,10 @@ pub(super) const PREPARED: &str = "SET enable_seqscan = off; SET enable_hashjoin
 pub(super) struct Session {
     pool: Pool,
     connection: Option<PoolConnection<Postgres>>,
+    /// Of the statement.
     deadline: Instant,
+    /// Of everything, the commit included.
+    until: Instant,
     _room: Option<OwnedSemaphorePermit>,
 }
 
@@ -48,20 +54,22 @@ impl Session {
     /// For one statement that reads one ledger, or all.
     pub async fn reading(pool: &Pool, ledger: Option<Uuid>) -> Result<Session, SqlError> {
         let scope = ledger.map_or("*".to_owned(), |ledger| ledger.to_string());
-        let (mut session, _) = Session::open(pool, format!("SET keiin.scope = '{scope}'"), None).await?;
+        let until = Instant::now() + ANSWER;
+        let (mut session, _) = Session::open(pool, format!("SET keiin.scope = '{scope}'"), None, until).await?;
         session.deadline = Instant::now() + READ;
         Ok(session)
     }
 
-    /// A transaction that writes to these ledgers. Waits for locks end after `patience`. `room` bounds how many commits
-    /// can be under way, also those that nobody waits for any more.
+    /// A transaction that writes to these ledgers. Waits for locks end after `patience`, everything at `until`. `room`
+    /// bounds how many commits can be under way, also those that nobody waits for any more.
     pub async fn writing(
         pool: &Pool,
         room: &Arc<Semaphore>,
         ledgers: &[Uuid],
         patience: Duration,
+        until: Instant,
     ) -> Result<Session, SqlError> {
-        let (session, _) = Session::begin(pool, room, ledgers, patience, "").await?;
+        let (session, _) = Session::begin(pool, room, ledgers, patience, until, "").await?;
         Ok(session)
     }
 
@@ -71,8 +79,9 @@ impl Session {
         room: &Arc<Semaphore>,
         ledgers: &[Uuid],
         patience: Duration,
+        until: Instant,
     ) -> Result<(Session, Vec<PgRow>), SqlError> {
-        Session::begin(pool, room, ledgers, patience, &lock_what_is_free(ledgers)).await
+        Session::begin(pool, room, ledgers, patience, until, &lock_what_is_free(ledgers)).await
     }
 
     async fn begin(
@@ -80,18 +89,20 @@ impl Session {
         room: &Arc<Semaphore>,
         ledgers: &[Uuid],
         patience: Duration,
+        until: Instant,
         first: &str,
     ) -> Result<(Session, Vec<PgRow>), SqlError> {
         let stuck = || SqlError::Away("earlier commits are still waiting for the server".to_owned());
-        let room = timeout(FIRST, room.clone().acquire_owned()).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
+        let soon = until.min(Instant::now() + FIRST);
+        let room = timeout_at(soon, room.clone().acquire_owned()).await.map_err(|_| stuck())?.map_err(|_| stuck())?;
         let sql = format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL keiin.scope = '{}'; SET LOCAL lock_timeout = {};
              {first}",
             list(ledgers),
             patience.as_millis()
         );
-        let (mut session, rows) = Session::open(pool, sql, Some(room)).await?;
-        session.deadline = Instant::now() + WRITE;
+        let (mut session, rows) = Session::open(pool, sql, Some(room), until).await?;
+        session.deadline = until.min(Instant::now() + WRITE);
         Ok((session, rows))
     }
 
@@ -99,12 +110,14 @@ impl Session {
         pool: &Pool,
         sql: String,
         room: Option<OwnedSemaphorePermit>,
+        until: Instant,
     ) -> Result<(Session, Vec<PgRow>), SqlError> {
-        let mut session = Session { pool: pool.clone(), connection: None, deadline: Instant::now(), _room: room };
+        let mut session = Session { pool: pool.clone(), connection: None, deadline: until, until, _room: room };
         // A server that was restarted has closed what is idle here: the second connection is a new one.
         for _ in 0..2 {
-            session.connection = Some(pool.acquire().await?);
-            session.deadline = Instant::now() + FIRST;
+            let acquired = timeout_at(until, pool.acquire()).await.unwrap_or_else(|_| Err(late(pool)));
+            session.connection = Some(acquired?);
+            session.deadline = until.min(Instant::now() + FIRST);
             match session.simple(sql.clone()).await {
                 Err(SqlError::Away(_)) if session.deadline > Instant::now() => session.discard(),
                 done => return done.map(|rows| (session, rows)),
@@ -115,7 +128,8 @@ impl Session {
 
     /// For what may take minutes, and is awaited by nobody who is in a hurry.
     pub fn take_time(&mut self) {
-        self.deadline = Instant::now() + FORGOTTEN;
+        self.until = Instant::now() + FORGOTTEN;
+        self.deadline = self.until;
     }
 
     /// Statements without parameters, in one message; the rows of all of them.
@@ -157,7 +171,7 @@ impl Session {
     /// Commits. Only `Ok` is durable. The server is never told to stop: if it takes too long, the outcome is unknown, and
     /// the commit goes on behind our back.
     pub async fn commit(mut self) -> Result<(), SqlError> {
-        let pool = self.pool.clone();
+        let (pool, soon) = (self.pool.clone(), self.until.min(Instant::now() + COMMIT));
         let mut pending = Box::pin(async move {
             let done = postgres::commit(self.connection()?).await;
             if done.is_ok() {
@@ -165,7 +179,7 @@ impl Session {
             }
             done
         });
-        match timeout(COMMIT, &mut pending).await {
+        match timeout_at(soon, &mut pending).await {
             Ok(Err(SqlError::Unknown(reason))) => {
                 pool.suspect();
                 Err(SqlError::Unknown(reason))
@@ -222,9 +236,11 @@ async fn in_time<T>(
             }
             error
         }),
-        Err(_) => {
-            pool.rest();
-            Err(SqlError::Away("the server did not answer in time".to_owned()))
-        }
+        Err(_) => Err(late(pool)),
     }
+}
+
+fn late(pool: &Pool) -> SqlError {
+    pool.rest();
+    SqlError::Away("the server did not answer in time".to_owned())
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::super::plan::{View, plan};
-use super::session::{Session, lock_what_is_free};
+use super::session::{ANSWER, Session, lock_what_is_free};
 use super::{PostgresStore, read};
 use crate::chain::{Append, Commit, Head, Span};
 use crate::clear::OPENED;
@@ -40,7 +40,8 @@ impl PostgresStore {
         while !open.is_empty() && (wait_for.is_none() || started.elapsed() < PATIENCE[1]) {
             let part = part(&batch, &open);
             let same = |error: SqlError| part.iter().map(|at| (*at, outcome(&error))).collect();
-            let answers: Answers = match (self.round(&batch, &part, wait_for).await, wait_for) {
+            let answers: Answers = match (self.round(&batch, &part, wait_for, Instant::now() + ANSWER).await, wait_for)
+            {
                 (Ok(answers), _) => answers,
                 (Err(SqlError::Away(_)), _) => break,
                 (Err(SqlError::Busy), Some(held)) => {
@@ -61,14 +62,15 @@ impl PostgresStore {
         batch: &Arc<Vec<Append>>,
         part: &[usize],
         wait_for: Option<Uuid>,
+        until: Instant,
     ) -> Result<Answers, SqlError> {
         let ledgers = distinct(part.iter().map(|at| batch[*at].ledger));
         let opens = |append: &Append| append.drafts.first().is_some_and(|draft| draft.event_kind == OPENED);
         let opening = distinct(part.iter().map(|at| &batch[*at]).filter(|a| opens(a)).map(|a| a.ledger));
         let (mut session, heads) = if opening.is_empty() && wait_for.is_none() {
-            Session::locking(&self.pool, &self.room, &ledgers, PATIENCE[0]).await?
+            Session::locking(&self.pool, &self.room, &ledgers, PATIENCE[0], until).await?
         } else {
-            let mut session = Session::writing(&self.pool, &self.room, &ledgers, PATIENCE[0]).await?;
+            let mut session = Session::writing(&self.pool, &self.room, &ledgers, PATIENCE[0], until).await?;
             if !opening.is_empty() {
                 session.make_heads(&opening).await?;
             }
@@ -118,7 +120,7 @@ impl PostgresStore {
         let outcomes = match session.commit().await {
             Ok(()) => plan.outcomes,
             Err(SqlError::Unknown(reason)) => {
-                let found = self.settle(&hoped).await;
+                let found = self.settle(&hoped, until).await;
                 let settled = |(at, before): (&usize, Outcome)| match &found {
                     _ if !positive(&before) => before,
                     Ok(found) => found.get(&named(at)).map_or(Outcome::Busy, |span| Outcome::Known(*span)),
@@ -136,9 +138,13 @@ impl PostgresStore {
 
     /// Which of these appends are durable, for certain: those that are not in the answer were not written and will not be.
     /// Waits for the transactions that may be writing them, then puts a commit of its own behind what it finds.
-    pub(super) async fn settle(&self, wanted: &[(Uuid, Uuid)]) -> Result<HashMap<(Uuid, Uuid), Span>, SqlError> {
+    pub(super) async fn settle(
+        &self,
+        wanted: &[(Uuid, Uuid)],
+        until: Instant,
+    ) -> Result<HashMap<(Uuid, Uuid), Span>, SqlError> {
         let ledgers = distinct(wanted.iter().map(|(ledger, _)| *ledger));
-        let mut session = Session::writing(&self.pool, &self.room, &ledgers, LOST).await?;
+        let mut session = Session::writing(&self.pool, &self.room, &ledgers, LOST, until).await?;
         // A row that a lost transaction has made, but not committed, cannot be locked; making it waits as well.
         session.make_heads(&ledgers).await?;
         session.lock(&ledgers).await?;
@@ -161,7 +167,8 @@ impl PostgresStore {
         let levels: Vec<i16> = tiles.keys().map(|(level, _)| i16::from(*level)).collect();
         let indexes: Vec<i64> = tiles.keys().map(|(_, index)| *index as i64).collect();
         let hashes: Vec<Vec<u8>> = tiles.into_values().collect();
-        let mut session = Session::writing(&self.pool, &self.room, &[ledger], PATIENCE[0]).await?;
+        let mut session =
+            Session::writing(&self.pool, &self.room, &[ledger], PATIENCE[0], Instant::now() + ANSWER).await?;
         let put = "INSERT INTO tile (ledger, level, idx, hashes)
                    SELECT $1, t.* FROM unnest($2::int2[], $3::int8[], $4::bytea[]) AS t (level, idx, hashes)
                    ON CONFLICT (ledger, level, idx) DO UPDATE SET hashes = excluded.hashes";
@@ -172,7 +179,8 @@ impl PostgresStore {
     }
 
     pub(super) async fn empty(&self, ledger: Uuid) -> Read<()> {
-        let mut session = Session::writing(&self.pool, &self.room, &[ledger], PATIENCE[0]).await?;
+        let mut session =
+            Session::writing(&self.pool, &self.room, &[ledger], PATIENCE[0], Instant::now() + ANSWER).await?;
         if !session.lock(&[ledger]).await?.values().any(|head| head.closed) {
             return Err(StoreError::Unavailable("only a closed ledger's bodies may be dropped".to_owned()));
         }

@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot, watch};
 use uuid::Uuid;
 
 use super::mirror::{Mirror, Receive};
@@ -149,28 +149,34 @@ impl SqliteStore {
         wait.await.ok()
     }
 
-    /// Runs a query on a reader's thread, within one snapshot.
+    /// Runs a query that may read much, on a thread of its own, within one snapshot.
     fn query<'a, T, F>(&'a self, query: F) -> Pending<'a, Read<T>>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Read<T> + Send + 'static,
     {
         Box::pin(async move {
-            if self.shared.is_dead() {
-                return Err(stopped());
-            }
-            let gone = |_| StoreError::Unavailable("the store is closing".to_owned());
-            let _room = self.room.acquire().await.map_err(|_| gone(()))?;
+            let _room = self.room().await?;
             let readers = self.readers.clone();
-            let result = tokio::task::spawn_blocking(move || {
-                let lock = || readers.lock().unwrap_or_else(|e| e.into_inner());
-                let conn = lock().pop().expect("a permit stands for a connection");
-                let result = read::in_snapshot(&conn, query);
-                lock().push(conn);
-                result
-            });
+            let result = tokio::task::spawn_blocking(move || on_a_reader(&readers, query));
             result.await.map_err(|e| StoreError::Unavailable(format!("a read has failed: {e}")))?
         })
+    }
+
+    /// Runs a query that reads rows by their keys, here: it takes less than waking another thread.
+    fn look<'a, T: Send>(&'a self, query: impl FnOnce(&Connection) -> Read<T> + Send + 'a) -> Pending<'a, Read<T>> {
+        Box::pin(async move {
+            let _room = self.room().await?;
+            on_a_reader(&self.readers, query)
+        })
+    }
+
+    /// A permit stands for a connection.
+    async fn room(&self) -> Read<SemaphorePermit<'_>> {
+        if self.shared.is_dead() {
+            return Err(stopped());
+        }
+        self.room.acquire().await.map_err(|_| StoreError::Unavailable("the store is closing".to_owned()))
     }
 }
 
@@ -181,6 +187,14 @@ impl Drop for SqliteStore {
             let _ = writer.join();
         }
     }
+}
+
+fn on_a_reader<T>(readers: &Mutex<Vec<Connection>>, query: impl FnOnce(&Connection) -> Read<T>) -> Read<T> {
+    let lock = || readers.lock().unwrap_or_else(|e| e.into_inner());
+    let conn = lock().pop().expect("a permit stands for a connection");
+    let result = read::in_snapshot(&conn, query);
+    lock().push(conn);
+    result
 }
 
 fn stopped() -> StoreError {
@@ -204,11 +218,11 @@ impl Store for SqliteStore {
     }
 
     fn head(&self, ledger: Uuid) -> Pending<'_, Read<Option<Head>>> {
-        self.query(move |conn| Ok(read::ledger(conn, ledger)?.map(|row| row.head)))
+        self.look(move |conn| Ok(read::ledger(conn, ledger)?.map(|row| row.head)))
     }
 
     fn heads(&self, after: Option<Uuid>, limit: usize) -> Pending<'_, Read<Vec<Head>>> {
-        self.query(move |conn| read::heads(conn, after, limit))
+        self.look(move |conn| read::heads(conn, after, limit))
     }
 
     fn read(&self, ledger: Uuid, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>> {
@@ -226,21 +240,21 @@ impl Store for SqliteStore {
     }
 
     fn stream_version(&self, ledger: Uuid, stream: Stream) -> Pending<'_, Read<Option<u64>>> {
-        self.query(move |conn| match read::ledger(conn, ledger)? {
+        self.look(move |conn| match read::ledger(conn, ledger)? {
             Some(row) => Ok(read::version(conn, row.no, &stream)?),
             None => Ok(None),
         })
     }
 
     fn read_stream(&self, ledger: Uuid, stream: Stream, from: u64, limit: usize) -> Pending<'_, Read<Vec<Record>>> {
-        self.query(move |conn| match read::ledger(conn, ledger)? {
+        self.look(move |conn| match read::ledger(conn, ledger)? {
             Some(row) => read::stream_records(conn, &row, &stream, from, limit),
             None => Ok(vec![]),
         })
     }
 
     fn find_append(&self, ledger: Uuid, append_id: Uuid) -> Pending<'_, Read<Option<Span>>> {
-        self.query(move |conn| match read::ledger(conn, ledger)? {
+        self.look(move |conn| match read::ledger(conn, ledger)? {
             Some(row) => read::find_append(conn, row.no, ledger, append_id)?,
             None => Ok(None),
         })
@@ -258,7 +272,7 @@ impl Store for SqliteStore {
     }
 
     fn tile(&self, ledger: Uuid, level: u8, index: u64) -> Pending<'_, Read<Option<TileRow>>> {
-        self.query(move |conn| match read::ledger(conn, ledger)? {
+        self.look(move |conn| match read::ledger(conn, ledger)? {
             Some(row) => read::tile(conn, row.no, level, index),
             None => Ok(None),
         })

@@ -17,6 +17,10 @@ use crate::store::{Outcome, Read, StoreError, TileRow};
 /// Estimated pages in the write-ahead log at which they are moved into the file.
 const CHECKPOINT_PAGES: usize = 2_000;
 
+/// Memory for pages (a negative `cache_size` is KiB): the right edges of the tables, and the leaves of the index by append
+/// id that the next appends fall into.
+const CACHE_KIB: i64 = 16_000;
+
 /// The only one who writes.
 pub(super) struct Writer {
     conn: Connection,
@@ -30,6 +34,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub fn new(conn: Connection, signers: Arc<dyn Signers>, shared: Arc<Shared>) -> rusqlite::Result<Writer> {
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         let next_record = conn.query_row("SELECT ifnull(max(no), 0) + 1 FROM record", [], |row| row.get(0))?;
         Ok(Writer { conn, signers, shared, ledgers: HashMap::new(), next_record, pages: 0 })
     }
