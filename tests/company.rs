@@ -67,9 +67,10 @@ impl Deployment {
         deployment
     }
 
-    /// With the data directory on another disk; journals and exports stay on the usual one.
+    /// With the data directory on another disk; journals, exports and the server's log stay on the usual one.
     pub fn on(disk: &Path) -> Deployment {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        std::os::unix::fs::symlink(folder.path().join("server.log"), disk.join("data.log")).expect("a link");
         Deployment::init(folder, disk.join("data"), [""; 3]).unlimited()
     }
 
@@ -175,6 +176,8 @@ pub struct Company {
     pub login: Credential,
     /// Of its deployment.
     pub data: PathBuf,
+    /// For the operators' port of its server.
+    pub admin: Client,
     counter: Cell<u64>,
 }
 
@@ -195,6 +198,7 @@ impl Company {
             token: login.clone(),
             login,
             data: server.log.with_extension(""),
+            admin: server.admin(),
             counter: Cell::new(0),
             client,
         };
@@ -213,6 +217,7 @@ impl Company {
     pub fn at(&self, server: &Server) -> Company {
         Company {
             client: server.client(),
+            admin: server.admin(),
             slug: self.slug.clone(),
             id: self.id.clone(),
             owner: self.owner.clone(),
@@ -227,6 +232,7 @@ impl Company {
     pub fn lane(&self, lane: u64) -> Company {
         Company {
             client: self.client.clone(),
+            admin: self.admin.clone(),
             slug: self.slug.clone(),
             id: self.id.clone(),
             owner: self.owner.clone(),
@@ -395,14 +401,6 @@ impl Company {
     pub fn mark(&self) -> u64 {
         let body = json!({ "name": format!("Mark {} of {}", self.next(), self.slug), "honorific": "onchu" });
         self.send(Call::new("POST", "/v1/clients").json(&body)).expect(201).position()
-    }
-
-    /// The newest event after this position that somebody caused; the server's own follow in their own time.
-    pub fn event_after(&self, position: u64) -> Option<Value> {
-        let events = self.get("/v1/events?limit=200");
-        let items = events["items"].as_array().expect("a list");
-        let caused = |event: &&Value| event["actor"]["kind"] != "system" && event["position"].as_u64() > Some(position);
-        items.iter().find(caused).cloned()
     }
 
     /// Waits until a checkpoint covers everything that is in the ledger now; its text.

@@ -172,6 +172,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
         "get_me"
         | "get_trust"
         | "get_log_key"
+        | "get_verification"
         | "create_export"
         | "download_audit_archive"
         | "revoke_invitation"
@@ -192,6 +193,7 @@ pub fn example(company: &Company, operation: &Operation) -> Example {
             company.checkpoint();
             example.params.insert("position", "1".into());
         }
+        "get_verification_note" => company.verify(),
         "get_log_consistency" => {
             company.checkpoint();
             example.query = "?from=1&to=2".into();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -24,6 +25,31 @@ impl Deployment {
 }
 
 impl Company {
+    /// The newest event after this position that somebody caused; the server's own follow in their own time.
+    pub fn event_after(&self, position: u64) -> Option<Value> {
+        let events = self.get("/v1/events?limit=200");
+        let items = events["items"].as_array().expect("a list");
+        let caused = |event: &&Value| event["actor"]["kind"] != "system" && event["position"].as_u64() > Some(position);
+        items.iter().find(caused).cloned()
+    }
+
+    /// Has the server read and verify everything that is anchored; where only operators may order that, waits until it has
+    /// done so by itself.
+    pub fn verify(&self) {
+        self.checkpoint();
+        let scrub = Call::new("POST", "/scrub").json(&json!({}));
+        // Where operators have accounts, that port speaks TLS and wants a certificate.
+        if self.admin.url.starts_with("http://") {
+            self.admin.send(&scrub).expect(200);
+            return;
+        }
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while self.get("/v1/log/verification").get("last").is_none() {
+            assert!(Instant::now() < deadline, "nothing was verified");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
     /// What `register_item` takes.
     pub fn item_body(&self) -> Value {
         let n = self.next();

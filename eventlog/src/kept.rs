@@ -103,7 +103,7 @@ impl Kept {
 
     fn on_server(address: &Address, tables: &Tables) -> Result<Connection, OpenError> {
         let setup = Setup::Steps(tables.postgres.0, tables.postgres.1);
-        let client = crate::sql::postgres::Client::open(address, setup, CONNECTIONS, PATIENCE)?;
+        let client = crate::sql::postgres::Client::open(address, vec![setup], CONNECTIONS, PATIENCE)?;
         Ok(Connection::Postgres(client))
     }
 

@@ -10,8 +10,10 @@
 //! * A standby is never taken for the primary, and a primary of an earlier timeline not for that of a later one.
 //! * A commit that the server answers with a warning is not a success ([`commit`]): a cancelled wait for the standby ends so.
 
+mod lead;
 mod presence;
 mod setup;
+mod versions;
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -23,9 +25,11 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, PgPool, Postgres};
 use tracing::instrument::WithSubscriber;
 
+pub use self::lead::Lead;
 pub use self::presence::{Presence, Role};
 pub use self::setup::{Setup, drop_schemas, policy, schemas};
 use self::setup::{check, is_durable, prepare};
+pub use self::versions::{InUse, Unused};
 use crate::near::is_near;
 use crate::sql::{OpenError, SqlError};
 
@@ -124,23 +128,27 @@ struct Inner {
 }
 
 impl Pool {
-    /// Makes what is missing, as far as the login role may, checks what everything rests on, and connects. `prepared` is
-    /// run on every new connection: settings that never change, and statements to `EXECUTE`.
+    /// Makes what is missing, as far as the login role may, checks what everything rests on, and connects. A table is looked
+    /// for in the schemas of `setups`, in this order. `prepared` is run on every new connection: settings that never change,
+    /// and statements to `EXECUTE`.
     pub async fn open(
         address: &Address,
-        setup: &Setup,
+        setups: &[Setup],
         connections: u32,
         prepared: &'static str,
     ) -> Result<Pool, OpenError> {
         let unfit = |reason: String| OpenError::new(address, reason);
         let (at, mut owner) = primary(address).await?;
-        let made = tokio::time::timeout(PREPARE, prepare(&mut owner, setup)).await;
-        made.map_err(|_| unfit("it does not commit; is the standby away that it waits for?".into()))?
-            .map_err(|e| unfit(e.0))?;
+        for setup in setups {
+            let made = tokio::time::timeout(PREPARE, prepare(&mut owner, setup)).await;
+            made.map_err(|_| unfit("it does not commit; is the standby away that it waits for?".into()))?
+                .map_err(|e| unfit(e.0))?;
+        }
         let _ = owner.close().await;
         let timeline = Arc::new(AtomicI64::new(0));
         let trusted_since = Arc::new(Mutex::new(Instant::now()));
-        let (schema, seen) = (setup.schema(), timeline.clone());
+        let schemas: Vec<&str> = setups.iter().map(Setup::schema).collect();
+        let (path, seen): (Arc<str>, _) = (schemas.join(", ").into(), timeline.clone());
         let (trusted, raised) = (trusted_since.clone(), trusted_since.clone());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
@@ -153,10 +161,10 @@ impl Pool {
                 Box::pin(async move { Ok(trusted) })
             })
             .after_connect(move |connection, _| {
-                let (seen, raised) = (seen.clone(), raised.clone());
+                let (seen, raised, path) = (seen.clone(), raised.clone(), path.clone());
                 Box::pin(async move {
                     let before = seen.load(Ordering::SeqCst);
-                    settle(connection, schema, &seen).await?;
+                    settle(connection, &path, &seen).await?;
                     connection.execute(prepared).await?;
                     if seen.load(Ordering::SeqCst) > before {
                         *raised.lock().unwrap_or_else(|e| e.into_inner()) = Instant::now();
@@ -174,7 +182,9 @@ impl Pool {
             trusted_since,
         }));
         let mut connection = pool.acquire().await.map_err(|e| unfit(e.to_string()))?;
-        check(&mut connection, schema).await.map_err(|e| unfit(e.0))?;
+        for schema in schemas {
+            check(&mut connection, schema).await.map_err(|e| unfit(e.0))?;
+        }
         Ok(pool)
     }
 
@@ -364,10 +374,10 @@ async fn look(host: &PgConnectOptions) -> Result<(i64, PgConnection), String> {
 const TIMELINE: &str = "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int8";
 
 /// Every new connection of a pool.
-async fn settle(connection: &mut PgConnection, schema: &str, seen: &AtomicI64) -> Result<(), sqlx::Error> {
+async fn settle(connection: &mut PgConnection, path: &str, seen: &AtomicI64) -> Result<(), sqlx::Error> {
     let refused = |text: &str| sqlx::Error::Protocol(text.to_owned());
     let settings = format!(
-        "SET ROLE {ROLE}; SET search_path = {schema}; SET statement_timeout = 0; SET lock_timeout = 0;
+        "SET ROLE {ROLE}; SET search_path = {path}; SET statement_timeout = 0; SET lock_timeout = 0;
          SET idle_in_transaction_session_timeout = '15s'; SET keiin.scope = ''; SET client_min_messages = warning;
          SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply')"
     );

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::anchor::{Anchored, Anchorer};
 use crate::bundle::{Header, Writer};
-use crate::note::VerifierKey;
+use crate::note::{Note, VerifierKey};
 use crate::record::{Leaf, Record};
 use crate::sign::PublicKey;
 use crate::store::{Head, Indexed, Read as Found, Span, Store, StoreError};
@@ -40,6 +40,23 @@ pub struct Damage {
     pub reason: String,
 }
 
+/// A ledger that holds together, up to the checkpoint that it was held against.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Checked {
+    /// The tenant.
+    pub ledger: Uuid,
+    /// When its first record was read.
+    pub began: Instant,
+    /// When the verdict was there.
+    pub ended: Instant,
+    /// The anchored checkpoint.
+    pub checkpoint: Note,
+    /// Commits up to it.
+    pub commits: u64,
+    /// Commit signatures that were checked: all of them.
+    pub signatures: u64,
+}
+
 /// One round over all ledgers.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Round {
@@ -51,6 +68,8 @@ pub struct Round {
     pub bytes: u64,
     /// Ledgers that were refused already, and so not read.
     pub refused: u64,
+    /// In which nothing is wrong.
+    pub sound: Vec<Checked>,
     /// What is wrong. These ledgers are refused now.
     pub damage: Vec<Damage>,
     /// The store could not be read; the next round tries again.
@@ -113,6 +132,7 @@ impl Scrub {
             Ok(Some(what)) => format!("the store's own structures do not hold together ({what})"),
             Err(error) => return round.trouble.push(error.to_string()),
         };
+        round.sound.clear();
         let Some(anchorer) = self.anchorer.upgrade() else { return };
         for ledger in anchorer.anchored_ledgers() {
             if !anchorer.is_refused(ledger) {
@@ -134,7 +154,7 @@ impl Scrub {
     }
 
     fn ledger(&self, store: &Arc<dyn Store>, handle: &Handle, share: u32, anchored: &Anchored, round: &mut Round) {
-        let ledger = anchored.ledger;
+        let (ledger, began) = (anchored.ledger, Instant::now());
         let name = crate::checkpoint::Checkpoint::parse(anchored.checkpoint.text()).map(|c| c.origin);
         let keys = name.map(|name| self.keys.iter().filter_map(|key| VerifierKey::new(&name, *key).ok()).collect());
         let options = Options {
@@ -172,7 +192,11 @@ impl Scrub {
             (Some(StoreError::Unavailable(cause)), _) => {
                 return round.trouble.push(format!("ledger {ledger}: {cause}"));
             }
-            (None, Verdict::Verified) => return,
+            (None, Verdict::Verified) => {
+                let checkpoint = anchored.checkpoint.clone();
+                let (commits, signatures, ended) = (report.commits, report.signatures, Instant::now());
+                return round.sound.push(Checked { ledger, began, ended, checkpoint, commits, signatures });
+            }
             (None, _) => (report.first_bad_position, report.reason.unwrap_or_default()),
         };
         if let Some(anchorer) = self.anchorer.upgrade() {

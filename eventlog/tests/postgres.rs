@@ -11,7 +11,7 @@ use keiin_eventlog::anchor::{Anchorer, Refusal};
 use keiin_eventlog::kept::Place;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::postgres::{Address, Presence, Role};
+use keiin_eventlog::postgres::{Address, Lead, Presence, Role};
 use keiin_eventlog::store::postgres::PostgresStore;
 use keiin_eventlog::store::{Outcome, Span, StoreError};
 use keiin_eventlog::vault::{Entry, Vault};
@@ -438,4 +438,34 @@ async fn out_of_reach(app: &mut sqlx::PgConnection, table: &str, kind: &str, our
     let refused = run(app, &them, smuggle).await.unwrap_err();
     assert!(refused.contains("duplicate key"), "{table}: the control: {refused}");
     app.execute("DROP TABLE copied").await.unwrap();
+}
+
+/// Of the nodes that meet in a database one leads; when it is gone, another one does, and not before it has waited.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_leads_and_another_takes_over() {
+    let address = Address::parse(&Server::shared().database()).unwrap();
+    let settle = Duration::from_secs(1);
+    let leads = async |lead: &Lead| {
+        for _ in 0..100 {
+            if lead.is_ours() {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        false
+    };
+    let (began, first) = (Instant::now(), Lead::stand(&address, settle));
+    assert!(leads(&first).await && began.elapsed() >= settle);
+    let others = [Lead::stand(&address, settle), Lead::stand(&address, settle)];
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(first.is_ours() && !others.iter().any(Lead::is_ours));
+    let ended = Instant::now();
+    drop(first);
+    while !others.iter().any(Lead::is_ours) {
+        assert!(ended.elapsed() < Duration::from_secs(20), "nobody took over");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(ended.elapsed() >= settle);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(others.iter().filter(|lead| lead.is_ours()).count(), 1);
 }

@@ -19,11 +19,11 @@ fn setup() -> Setup {
          GRANT SELECT, INSERT, UPDATE, DELETE ON item TO keiin_app",
         postgres::policy("item", "encode(ledger, 'hex')")
     );
-    Setup::Cache { schema: "things", fingerprint: "1".into(), statements }
+    Setup::Cache { schema: "things".into(), fingerprint: "1".into(), statements }
 }
 
 fn on_postgres(url: &str) -> Connection {
-    let client = Client::open(&Address::parse(url).unwrap(), setup(), 4, Duration::from_secs(2)).unwrap();
+    let client = Client::open(&Address::parse(url).unwrap(), vec![setup()], 4, Duration::from_secs(2)).unwrap();
     Connection::Postgres(client)
 }
 
@@ -98,7 +98,7 @@ fn a_login_that_owns_nothing_serves_once_the_tables_are_there() {
                 CREATE ROLE plain LOGIN; END IF; END $$",
     );
     let plain = url.replace("postgres@", "plain@");
-    let open = |url: &str| Client::open(&Address::parse(url).unwrap(), setup(), 2, Duration::from_secs(2));
+    let open = |url: &str| Client::open(&Address::parse(url).unwrap(), vec![setup()], 2, Duration::from_secs(2));
     let refused = open(&plain).err().unwrap();
     assert!(refused.reason.contains("keiin init"), "{refused}");
     on_postgres(&url);

@@ -11,7 +11,7 @@ use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::postgres::Presence;
+use keiin_eventlog::postgres::{Lead, Presence};
 use keiin_eventlog::vault::Vault;
 use keiin_projections::catalog::PROJECTIONS;
 use keiin_projections::query::Read;
@@ -102,6 +102,8 @@ pub struct App {
     pub feed: Feed,
     /// True once the server stops: streams end, no mail is begun.
     pub stopping: watch::Sender<bool>,
+    /// Where only one of several nodes may send mails and messages.
+    lead: Option<Lead>,
     _presence: Option<Presence>,
     _lock: Lock,
 }
@@ -151,7 +153,7 @@ impl App {
             denials: Denials::default(),
             looks: Looks::default(),
             limiter: Limiter::new(&config.limits),
-            scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data)),
+            scrubbing: Arc::new(Scrubbing::new(stores.scrub(&log, &anchorer, &keyring), &data, keyring.clone())),
             smtp: Smtp::of(&config)?,
             outbound: Arc::new(Outbound::of(&config).context("requests to others")?),
             sms: crate::sms::provider::of(&config, &data)?,
@@ -173,6 +175,7 @@ impl App {
             anchorer,
             runner,
             read,
+            lead: stores.lead(),
             _presence: presence,
             _lock: lock,
         });
@@ -183,6 +186,7 @@ impl App {
     /// the mails, which end by themselves once the server is [stopping](App::stopping).
     pub fn start(self: &Arc<App>) -> JoinHandle<()> {
         tokio::spawn(self.runner.clone().follow());
+        tokio::spawn(self.runner.clone().tidy());
         tokio::spawn(self.anchorer.clone().follow());
         tokio::spawn(crate::timer::run(self.clone()));
         tokio::spawn(crate::denial::run(self.clone()));
@@ -195,6 +199,11 @@ impl App {
         tokio::spawn(crate::webhook::run(self.clone()));
         tokio::spawn(crate::bounce::run(self.clone()));
         tokio::spawn(crate::mail::run(self.clone()))
+    }
+
+    /// May this node send mails and messages to webhooks now? Where nodes share the leases of these, every one may.
+    pub fn sends(&self) -> bool {
+        self.lead.as_ref().is_none_or(Lead::is_ours)
     }
 
     /// Waits until something has changed, the server stops, or this long.

@@ -147,6 +147,10 @@ impl DataDir {
     pub fn scrub(&self) -> PathBuf {
         self.root.join("scrub.json")
     }
+    /// What it found in each ledger, signed.
+    pub fn verifications(&self) -> PathBuf {
+        self.root.join("verifications.json")
+    }
     /// Key files.
     pub fn keys(&self, configured: &Path) -> PathBuf {
         if configured.as_os_str().is_empty() { self.root.join("keys") } else { configured.to_owned() }

@@ -27,8 +27,8 @@ use crate::app::App;
 use crate::limit::Work;
 use crate::principal::{Allowed, Principal};
 use crate::problem::Problem;
-use crate::random;
 use crate::world::Minted;
+use crate::{random, room};
 
 /// How often a decision is repeated when a stream that it read has moved meanwhile.
 const ATTEMPTS: usize = 16;
@@ -160,6 +160,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
         }
         match app.log.append(append).await {
             Outcome::Committed(span) => {
+                room::Store::Ledgers.fitted();
                 let secrets = std::mem::take(&mut minted.secrets);
                 return Ok(Done { span: Some(span), secrets, ..done });
             }
@@ -168,7 +169,7 @@ pub async fn execute<C: Command>(app: &App, allowed: &Allowed<C>, command: C, ca
             Outcome::Refused(_) if app.log.has_ended(ledger) => return Err(Problem::new("service.moved")),
             Outcome::Refused(reason) => return Err(Problem::failed(reason)),
             Outcome::Busy => return Err(Problem::new("service.unavailable")),
-            Outcome::Full => return Err(Problem::full("the ledgers' file")),
+            Outcome::Full => return Err(Problem::full(room::Store::Ledgers, "the ledgers' file")),
             Outcome::Unknown(reason) => return Err(Problem::unconfirmed(reason)),
         }
     }

@@ -10,7 +10,7 @@ use keiin_domain::mail_template::{MailKind, Wording};
 use keiin_domain::visit::VisitorLanguage;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
-use keiin_projections::mail::{Attachment, Due, Letter, Rendered, due, give_back, retry_later};
+use keiin_projections::mail::{Attachment, Due, Letter, Rendered, done, due, give_back, retry_later};
 use keiin_projections::query::Beside;
 use uuid::Uuid;
 
@@ -245,11 +245,11 @@ pub async fn run(app: Arc<App>) {
 /// One round at this time; returns how many mails it took up. Those that it has not begun when the server stops wait for the
 /// next start.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
-    let mails = due(&app.read, now_us, ROUND)?;
+    let mails = if app.sends() { due(&app.read, now_us, ROUND)? } else { vec![] };
     let count = mails.len();
     let mut carrier = Carrier { smtp: app.smtp.as_ref(), line: Line::default(), away: false };
     for mail in mails {
-        if *app.stopping.borrow() {
+        if *app.stopping.borrow() || !app.sends() {
             give_back(&app.read, &mail, now_us)?;
             continue;
         }
@@ -257,9 +257,12 @@ pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
             Some(outcome) => record(app, &mail.letter, outcome, now_us).await,
             None => Err(Problem::new("service.unavailable")),
         };
-        if let Err(problem) = handed_over {
-            tracing::warn!(code = problem.code, attempts = mail.attempts, "a mail waits for another try");
-            retry_later(&app.read, &mail, now_us + wait_us(app.config.mail.retry_s, mail.attempts))?;
+        match handed_over {
+            Ok(()) => done(&app.read, &mail)?,
+            Err(problem) => {
+                tracing::warn!(code = problem.code, attempts = mail.attempts, "a mail waits for another try");
+                retry_later(&app.read, &mail, now_us + wait_us(app.config.mail.retry_s, mail.attempts))?;
+            }
         }
     }
     carrier.line.close().await;

@@ -45,6 +45,10 @@ pub async fn observe(app: &App) {
         metrics::gauge!("keiin_scrub_events").set(last.events as f64);
         metrics::gauge!("keiin_scrub_damaged_ledgers").set(last.damage.len() as f64);
     }
+    for (of, bytes) in crate::room::free(&app.data) {
+        metrics::gauge!("keiin_disk_free_bytes", "of" => of).set(bytes as f64);
+    }
+    metrics::gauge!("keiin_disk_full").set(f64::from(u8::from(crate::room::is_full())));
     if let Ok(due) = crate::operator::reviews_due(app) {
         metrics::gauge!("keiin_operator_reviews_due").set(due as f64);
     }

@@ -36,7 +36,7 @@ use crate::sms::api::{NewPhone, PhoneCode, WaitingLogin};
 use crate::visit_import::Visits;
 use crate::{
     audit_archive, check, document_files, feed, ledger, legal, oauth, paper, passkey_api, session_api, signup, sms,
-    totals, trust,
+    totals, trust, verification,
 };
 
 /// Operations that no catalog lists.
@@ -61,6 +61,7 @@ pub const OPERATIONS: &[&[Operation]] = &[
     crate::post::OPERATIONS,
     crate::attachment::OPERATIONS,
     trust::OPERATIONS,
+    verification::OPERATIONS,
 ];
 
 /// Routes.

@@ -10,6 +10,8 @@ use keiin_eventlog::vault::VaultError;
 use keiin_projections::query::Refusal;
 use keiin_projections::runner::ReadModelError;
 
+use crate::room;
+
 /// Codes that this layer answers with itself, beside the rejections of the domain.
 pub const CODES: &[(&str, u16)] = &[
     ("request.not_found", 404),
@@ -94,6 +96,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("secretary.not_confirmed", 403),
     ("event.cursor_gone", 410),
     ("proof.not_yet", 503),
+    ("verification.not_yet", 404),
     ("service.moved", 410),
     ("service.storage_full", 507),
     ("service.unavailable", 503),
@@ -141,8 +144,8 @@ impl Problem {
     }
 
     /// The disk is full. Nothing was written.
-    pub fn full(cause: impl std::fmt::Display) -> Problem {
-        tracing::warn!(%cause, "no room on the disk");
+    pub fn full(store: room::Store, cause: impl std::fmt::Display) -> Problem {
+        store.refused(&cause);
         Problem::new("service.storage_full")
     }
 
@@ -180,7 +183,7 @@ impl From<Rejection> for Problem {
 impl From<SqlError> for Problem {
     fn from(error: SqlError) -> Problem {
         match error {
-            SqlError::Full => Problem::full(error),
+            SqlError::Full => Problem::full(room::Store::Beside, error),
             SqlError::Busy | SqlError::Away(_) => Problem::unavailable(error),
             SqlError::Unknown(_) => Problem::unconfirmed(error),
             SqlError::Failed(_) => Problem::failed(error),

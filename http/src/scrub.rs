@@ -1,5 +1,5 @@
 //! When the stored records are read again, and what operators see of it: `GET /scrub` on the operators' port (and `POST`
-//! to read everything now), figures in `/metrics`, a line in the log, `keiin doctor`.
+//! to read everything now), figures in `/metrics`, a line in the log, `keiin doctor`. What companies see of it is in [`crate::verification`].
 //!
 //! Damage refuses the ledger it is in, which `/readyz` reports; see [`keiin_eventlog::scrub`].
 
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::scrub::{Round, Scrub};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::clock;
 use crate::datadir::DataDir;
+use crate::verification::Verifications;
 
 /// First look at whether a round is due, after the start: the rebuilds and mails of a start come first.
 const AFTER_START: Duration = Duration::from_secs(60);
@@ -53,15 +55,22 @@ pub struct Damage {
 /// The scrub of a running deployment.
 pub struct Scrubbing {
     scrub: Scrub,
+    verifications: Verifications,
     file: PathBuf,
     last: Mutex<Option<Finished>>,
 }
 
 impl Scrubbing {
     /// With the result of the last round of an earlier process.
-    pub fn new(scrub: Scrub, data: &DataDir) -> Scrubbing {
+    pub fn new(scrub: Scrub, data: &DataDir, keyring: Arc<Keyring>) -> Scrubbing {
         let file = data.scrub();
-        Scrubbing { last: Mutex::new(last(&file)), scrub, file }
+        let verifications = Verifications::new(keyring, data.verifications());
+        Scrubbing { last: Mutex::new(last(&file)), scrub, verifications, file }
+    }
+
+    /// What rounds found in each company's ledger.
+    pub fn verifications(&self) -> &Verifications {
+        &self.verifications
     }
 
     /// What the last round found; `None` before the first is over.
@@ -72,7 +81,7 @@ impl Scrubbing {
     /// Reads everything once, working `share` percent of the time. Blocks.
     pub fn round(&self, handle: &tokio::runtime::Handle, share: u32) -> Finished {
         let (began_us, started) = (clock::now_us(), Instant::now());
-        let Round { ledgers, events, bytes, refused, damage, trouble } = self.scrub.round(handle, share);
+        let Round { ledgers, events, bytes, refused, sound, damage, trouble } = self.scrub.round(handle, share);
         for found in &damage {
             let (ledger, position, reason) = (found.ledger, found.position, &found.reason);
             tracing::error!(%ledger, ?position, reason, "stored records are damaged; this ledger is refused from now on");
@@ -84,7 +93,8 @@ impl Scrubbing {
         let damage = damage.map(|d| Damage { ledger: d.ledger, position: d.position, reason: d.reason }).collect();
         let seconds = started.elapsed().as_secs_f64();
         let finished = Finished { began_us, seconds, ledgers, events, bytes, refused, damage, trouble };
-        if let Err(error) = keep(&self.file, &finished) {
+        let kept = write(&self.file, &finished).and_then(|()| self.verifications.keep(&sound, started, began_us));
+        if let Err(error) = kept {
             tracing::warn!(%error, "the result of the scrub could not be kept");
         }
         *self.last.lock().unwrap_or_else(|e| e.into_inner()) = Some(finished.clone());
@@ -98,9 +108,9 @@ pub fn last(file: &Path) -> Option<Finished> {
 }
 
 /// Written beside, then renamed: a reader never sees a part. It is only news; losing it loses nothing.
-fn keep(file: &Path, finished: &Finished) -> std::io::Result<()> {
+pub fn write(file: &Path, news: &impl Serialize) -> std::io::Result<()> {
     let beside = file.with_extension("json.writing");
-    std::fs::write(&beside, serde_json::to_vec(finished)?)?;
+    std::fs::write(&beside, serde_json::to_vec(news)?)?;
     std::fs::rename(beside, file)
 }
 

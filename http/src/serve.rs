@@ -93,6 +93,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(crate::sending_order::form::router())
         .merge(crate::attachment::router())
         .merge(trust::router())
+        .merge(crate::verification::router())
         .merge(openapi::router())
         .merge(console::router())
         .route("/livez", get(|| async { "alive\n" }))

@@ -4,13 +4,14 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::kept::Place;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
-use keiin_eventlog::postgres::{self, Address, Presence, Role};
+use keiin_eventlog::postgres::{self, Address, Lead, Presence, Role};
 use keiin_eventlog::scrub::Scrub;
 use keiin_eventlog::sign::NoSigners;
 use keiin_eventlog::store::mirror::Receive;
@@ -24,6 +25,9 @@ use keiin_projections::runner::Runner;
 
 use crate::config::{BadConfig, Config};
 use crate::datadir::DataDir;
+
+/// How long a node that has become the leader waits for its predecessor to notice and to finish.
+const BEFORE_LEADING: Duration = Duration::from_secs(10);
 
 /// The ledgers.
 #[derive(Clone, Debug)]
@@ -105,7 +109,7 @@ impl Stores {
                 let mirror = mirror.on_fatal(Box::new(|cause| stop("mirror's", cause)));
                 let store = EventStoreStore::open(url, mirror, signers)?;
                 // A mirror that lags behind would look like a log that was rolled back.
-                let reached = tokio::time::timeout(std::time::Duration::from_secs(60), store.caught_up()).await;
+                let reached = tokio::time::timeout(Duration::from_secs(60), store.caught_up()).await;
                 reached
                     .map_err(|_| anyhow::anyhow!("the cluster has not been reached for a minute; is it running?"))?;
                 Ok(Arc::new(store))
@@ -230,6 +234,22 @@ impl Stores {
         }
     }
 
+    /// Where nodes of this deployment meet: the database of the ledgers, or with a cluster that of the anchor or the vault.
+    fn meeting_place(&self) -> Option<&Address> {
+        match &self.log {
+            LogPlace::File(_) => None,
+            LogPlace::Postgres(address) => Some(address),
+            LogPlace::Cluster { .. } => of(&self.anchor).or(of(&self.vault)),
+        }
+    }
+
+    /// Who does what must not be done twice, where read models, and with them the leases of effects, are each node's own;
+    /// `None` where every node may.
+    pub fn lead(&self) -> Option<Lead> {
+        let shares_leases = !matches!(self.log, LogPlace::Cluster { .. });
+        self.meeting_place().filter(|_| !shares_leases).map(|address| Lead::stand(address, BEFORE_LEADING))
+    }
+
     /// Says to other nodes that this one is there. A vault or an anchor in a file of this node's own means that there can
     /// be no other.
     pub async fn presence(&self) -> anyhow::Result<Option<Presence>> {
@@ -244,7 +264,7 @@ impl Stores {
     }
 
     async fn enter(&self, role: Role) -> anyhow::Result<Option<Presence>> {
-        let Some(address) = self.log_address() else { return Ok(None) };
+        let Some(address) = self.meeting_place() else { return Ok(None) };
         Ok(Some(Presence::enter(address, role).await?))
     }
 }

@@ -16,12 +16,12 @@ use serde_json::{Value, json};
 
 use crate::app::{App, ROOT};
 use crate::console::{common, render};
-use crate::principal::{FRESH_US, Principal};
+use crate::principal::{self, FRESH_US, Principal};
 use crate::problem::Problem;
 use crate::serve::Peer;
 use crate::session::{ABSOLUTE_US, IDLE_US};
 use crate::session_api::{Operation, visiting};
-use crate::{ledger, lockout, tls};
+use crate::{ledger, lockout, tls, verification};
 
 /// Operations of this file.
 pub const OPERATIONS: &[Operation] = &[Operation { public: true, ..Operation::new("get_trust", "GET", "/v1/trust") }];
@@ -37,10 +37,15 @@ async fn get_trust(State(app): State<Arc<App>>, head: Parts) -> Result<Response,
 }
 
 async fn page(State(app): State<Arc<App>>, head: Parts) -> Result<Response, Problem> {
-    visiting(&app, &head)?;
+    let call = visiting(&app, &head)?;
     let peer = Peer::of(&head);
     let mut context = common(&app, "/trust", peer, None).await?;
     context["trust"] = facts(&app).await?;
+    // Whoever is logged in sees what was verified of their own company; to anybody else it is the same page.
+    let reader = principal::authenticate(&app, &head.headers, call.from()).await.ok();
+    if let Some(reader) = reader.filter(|reader| reader.may(verification::READ)) {
+        context["verification"] = verification::view(&app, reader.ledger);
+    }
     render(&app, peer.lang, "trust", &context, StatusCode::OK)
 }
 
@@ -81,6 +86,7 @@ async fn facts(app: &App) -> Result<Value, Problem> {
         },
         "at_rest": { "cipher": "AES-256-GCM", "derivation": "HKDF-SHA-256" },
         "ledger": { "hash": "SHA-256", "signature": "Ed25519", "origin": origin, "vkey": vkey },
+        "verification": { "every_s": app.config.scrub.every_s },
         "operators": {
             "working": operator::counts(&app.read, &Principal::system(ROOT).who())?,
             "accounts": crate::operator::working(app)?,

@@ -108,7 +108,7 @@ async fn round(
     passed: &mut HashMap<(Uuid, Uuid), u64>,
     now_us: i64,
 ) -> Result<(), Problem> {
-    let all = endpoints(&app.read)?;
+    let all = if app.sends() { endpoints(&app.read)? } else { vec![] };
     passed.retain(|key, _| all.iter().any(|of| (of.ledger, of.id) == *key));
     for of in &all {
         let folded = app.runner.folded().borrow().get(&of.ledger).copied().unwrap_or(0);
@@ -174,7 +174,7 @@ fn settle(app: &App, now_us: i64) -> Result<(), Problem> {
 /// Sends what is due for one endpoint, until nothing is.
 async fn lane(app: &App, lanes: &Lanes, (ledger, id): (Uuid, Uuid)) -> Result<(), Problem> {
     let company = lanes.of(ledger);
-    while !*app.stopping.borrow() {
+    while !*app.stopping.borrow() && app.sends() {
         let _turn = company.acquire().await;
         let Some(of) = endpoint_now(&app.read, ledger, id)? else { break };
         let messages = delivery::take(&app.read, &of, clock::now_us(), AT_ONCE as u64)?;
@@ -192,7 +192,7 @@ async fn lane(app: &App, lanes: &Lanes, (ledger, id): (Uuid, Uuid)) -> Result<()
 async fn send(app: &App, lanes: &Lanes, of: &Endpoint, message: Message) -> Result<(), Problem> {
     let _turn = lanes.all.acquire().await;
     let now_us = clock::now_us();
-    if *app.stopping.borrow() {
+    if *app.stopping.borrow() || !app.sends() {
         return Ok(delivery::give_back(&app.read, of, &message, now_us)?);
     }
     let Sent { answer, took } = match address(app, of)? {

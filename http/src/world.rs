@@ -19,7 +19,7 @@ use crate::outbound::Outbound;
 use crate::password::{self, PASSWORD};
 use crate::signup::CODE;
 use crate::webhook::sign::{KEYS, Keys};
-use crate::{factor, random};
+use crate::{factor, random, room};
 
 /// Entry kind of passcodes, found by the passcode's fingerprint; all other secrets are found by their hash.
 pub const PASSCODE: &str = "passcode";
@@ -92,6 +92,9 @@ impl<'a> Minted<'a> {
         }
         self.vault.put_subjects(self.ledger, &self.new_keys)?;
         self.vault.put(&self.entries)?;
+        if !(self.new_keys.is_empty() && self.entries.is_empty()) {
+            room::Store::Beside.fitted();
+        }
         self.new_keys.clear();
         self.entries.clear();
         Ok(())

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-use keiin_eventlog::postgres::Address;
+use keiin_eventlog::postgres::{Address, InUse, Unused};
 use keiin_eventlog::sql::postgres::Client;
 use keiin_eventlog::sql::{Connection, OpenError, SqlError};
 
@@ -35,20 +35,27 @@ impl Database {
         Database(At::Postgres(address, Arc::default()))
     }
 
-    /// Makes tables that are missing, and all of them anew where they do not fit.
+    /// Says to other nodes with which tables this one works, where they share the place.
+    pub(crate) async fn enter(&self, projections: &[Projection]) -> Result<Option<Version>, OpenError> {
+        let At::Postgres(address, _) = &self.0 else { return Ok(None) };
+        let schema = postgres::schema(projections);
+        let _in_use = InUse::enter(address, &schema).await?;
+        Ok(Some(Version { schema, address: address.clone(), _in_use }))
+    }
+
+    /// Makes tables that are missing; in a file, all of them anew where they do not fit.
     pub(crate) fn open(&self, projections: &[Projection]) -> Result<Opened, OpenError> {
         match &self.0 {
             At::Sqlite(path) => {
                 let (connection, unfilled) =
                     sqlite::open(path, projections).map_err(|e| OpenError::new(path.display(), e))?;
-                Ok(Opened { connection, unfilled, fingerprint: None })
+                Ok(Opened { connection, unfilled })
             }
             At::Postgres(address, shared) => {
                 let client = postgres::open(address, projections)?;
                 let unfilled = postgres::is_empty(&client).map_err(|e| OpenError::new(address, e))?;
                 *shared.write().unwrap_or_else(|e| e.into_inner()) = Some(client.clone());
-                let fingerprint = Some(postgres::fingerprint(projections));
-                Ok(Opened { connection: Connection::Postgres(client), unfilled, fingerprint })
+                Ok(Opened { connection: Connection::Postgres(client), unfilled })
             }
         }
     }
@@ -82,6 +89,19 @@ pub(crate) struct Opened {
     pub connection: Connection,
     /// Everything is to be folded from zero.
     pub unfilled: bool,
-    /// Which version of the tables it is, where another node may make them anew.
-    pub fingerprint: Option<String>,
+}
+
+/// The part of a shared place that nodes of this version work with.
+pub(crate) struct Version {
+    /// Its schema.
+    pub schema: String,
+    address: Address,
+    _in_use: InUse,
+}
+
+impl Version {
+    /// The other versions' parts that nobody uses.
+    pub fn others(&self) -> Unused {
+        Unused::new(&self.address, postgres::FAMILY, &self.schema)
+    }
 }

@@ -205,9 +205,10 @@ pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
 const SYSTEM: Actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);
 
 /// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
-/// outcome must be recorded (`mail.sent`, `mail.failed`), or [`retry_later`] or [`give_back`] called.
+/// outcome must be recorded (`mail.sent`, `mail.failed`) and [`done`] called, or [`retry_later`] or [`give_back`]. A node whose
+/// view of a company's mails stands still hands out none of them.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
-    let waiting = "SELECT p.ledger FROM positions p WHERE p.projection = 'mail' AND EXISTS
+    let waiting = "SELECT p.ledger FROM positions p WHERE p.projection = 'mail' AND p.stopped IS NULL AND EXISTS
                      (SELECT 1 FROM effects e WHERE e.ledger = p.ledger AND e.state = 'queued') ORDER BY p.ledger";
     let mails = format!(
         "SELECT * FROM {FROM} t WHERE t.ledger = :ledger AND t.state = 'queued' AND t.status = 'queued'
@@ -236,6 +237,12 @@ pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> 
         due.extend(leased);
     }
     Ok(due)
+}
+
+/// Never hands a mail out again whose outcome is recorded, whoever is behind: another node may fold the outcome later than
+/// the lease lasts, or not at all while it is of an older version.
+pub fn done(read: &Read, due: &Due) -> Result<(), Refusal> {
+    retry_later(read, due, i64::MAX)
 }
 
 /// Puts a mail back that could not be handed over for now.

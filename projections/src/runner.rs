@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::database::{Database, Opened, sqlite};
+use crate::database::{Database, Opened, Version, sqlite};
 use crate::fact::{Fact, Opener, Unreadable};
 use crate::sink::write_live;
 use crate::table::{self, Table, Value, Write, Writes, cell, id};
@@ -47,6 +47,10 @@ const HEADS: usize = 500;
 
 /// How often a node looks for what others have appended, where nothing wakes it.
 const ROUND: Duration = Duration::from_secs(1);
+/// How often it is looked for tables that no node works with.
+const LOOK_FOR_UNUSED: Duration = Duration::from_secs(20);
+/// After how long of that they are dropped: a node that only starts again finds them as they were.
+const UNUSED: Duration = Duration::from_secs(60);
 /// How often somebody who waits looks for what another node has folded.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -88,8 +92,8 @@ pub struct Runner {
     connection: Mutex<Connection>,
     /// Where other nodes fold too: a way beside `connection`.
     shared: Option<Client>,
-    /// What the tables must be made of, where another node could make them anew.
-    fingerprint: Option<String>,
+    /// Which tables they are, where nodes of other versions have others beside.
+    version: Option<Version>,
     /// Next position per ledger that every projection has folded up to, as far as this node knows.
     done: watch::Sender<HashMap<Uuid, u64>>,
     /// Something was scrubbed and may still stand in SQLite's write-ahead log.
@@ -106,7 +110,8 @@ impl Runner {
         vault: Arc<Vault>,
         projections: &'static [Projection],
     ) -> Result<Arc<Runner>, ReadModelError> {
-        let Opened { mut connection, unfilled, fingerprint } = database.open(projections)?;
+        let version = database.enter(projections).await?;
+        let Opened { mut connection, unfilled } = database.open(projections)?;
         // What stopped may have been mended by an upgrade; what was not stops again.
         let go_on = "UPDATE positions SET stopped = NULL WHERE stopped IS NOT NULL";
         connection.write(Scope::All, |tx| tx.execute(go_on, &[]))?;
@@ -120,7 +125,7 @@ impl Runner {
                 Connection::Sqlite(_) => None,
             },
             connection: Mutex::new(connection),
-            fingerprint,
+            version,
             done,
             overwritten: AtomicBool::new(false),
             rebuilding: tokio::sync::Mutex::new(()),
@@ -304,17 +309,29 @@ impl Runner {
         at.is_ok_and(|at| slowest(&at).is_some_and(|next| next > position))
     }
 
-    /// On PostgreSQL: nobody else folds this ledger before the transaction ends, and the tables are still those that this
-    /// program folds into, not those of a newer version on another node.
+    /// On PostgreSQL: nobody else folds this ledger into these tables before the transaction ends.
     fn claim(&self, tx: &mut Tx<'_>, ledger: Uuid) -> Result<(), SqlError> {
-        let Some(ours) = &self.fingerprint else { return Ok(()) };
-        let sql = "SELECT m.fingerprint FROM made m, pg_advisory_xact_lock(hashtextextended($1, 0)) AS alone";
-        match tx.row(sql, &values![format!("keiin_read {ledger}")])? {
-            Some(row) if row.get::<String>(0)? == *ours => Ok(()),
-            _ => {
-                Err(SqlError::Failed("they belong to another version of this program; start that one here too".into()))
+        let Some(Version { schema, .. }) = &self.version else { return Ok(()) };
+        let sql = "SELECT 1 FROM pg_advisory_xact_lock(hashtextextended($1, 0))";
+        tx.row(sql, &values![format!("{schema} {ledger}")]).map(|_| ())
+    }
+
+    /// Drops other versions' tables once no node has worked with them for a while; until the process ends.
+    pub async fn tidy(self: Arc<Self>) {
+        let Some(mut others) = self.version.as_ref().map(Version::others) else { return };
+        loop {
+            tokio::time::sleep(LOOK_FOR_UNUSED).await;
+            // A database that is away is said by everything else.
+            for schema in others.drop_after(UNUSED).await.unwrap_or_default() {
+                tracing::info!(schema, "read models of another version are dropped: no node uses them");
             }
         }
+    }
+
+    /// Drops them now, unless a node works with them; their names.
+    pub async fn drop_unused(&self) -> Result<Vec<String>, ReadModelError> {
+        let Some(version) = &self.version else { return Ok(vec![]) };
+        Ok(version.others().drop_after(Duration::ZERO).await?)
     }
 
     /// Per ledger, the next position that is to be folded; changes whenever something was.

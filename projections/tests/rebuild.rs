@@ -225,7 +225,8 @@ fn found(house: &House, text: &str) -> Vec<String> {
         }
     }
     if house.engine == Engine::Postgres {
-        let dump = Server::shared().command("pg_dump").args(["-n", "keiin_read", "-d", &house.place]).output().unwrap();
+        let dump =
+            Server::shared().command("pg_dump").args(["-n", "keiin_read*", "-d", &house.place]).output().unwrap();
         assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
         if holds(&dump.stdout) {
             found.push("read.db as a schema".to_owned());

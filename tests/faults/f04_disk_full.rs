@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 use keiin_tests::company::verify;
 use keiin_tests::load::{Silence, Target, Writer, settle};
 use keiin_tests::oracle::examine;
-use keiin_tests::{Call, Company, Deployment, keiin, long, report};
+use keiin_tests::{Call, Company, Deployment, Server, keiin, long, report};
 use serde_json::json;
+
+const LEDGERS_FREE: &str = "keiin_disk_free_bytes{of=\"ledgers\"}";
 
 /// A file system of a few MiB, unmounted in the end.
 struct SmallDisk(PathBuf);
@@ -55,7 +57,7 @@ impl Drop for SmallDisk {
 }
 
 /// Writes until a whole round is refused; what was answered, by status and code.
-fn until_full(writers: &mut [Writer], server: &keiin_tests::Server, targets: &[Target]) -> BTreeMap<String, usize> {
+fn until_full(writers: &mut [Writer], server: &Server, targets: &[Target]) -> BTreeMap<String, usize> {
     let (mut answers, client, deadline) = (BTreeMap::new(), server.client(), Instant::now() + Duration::from_secs(60));
     for round in 0.. {
         let mut refused = 0;
@@ -75,6 +77,20 @@ fn until_full(writers: &mut [Writer], server: &keiin_tests::Server, targets: &[T
         assert!(Instant::now() < deadline, "not full after {round} rounds: {answers:?}");
     }
     unreachable!("rounds do not end")
+}
+
+/// A figure of the operators' port.
+fn figure(server: &Server, name: &str) -> f64 {
+    let figures = server.admin().get("/metrics").expect(200).text();
+    let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {name} in {figures}"))
+}
+
+/// How often the server's log said that the ledgers' disk is full, and that there is room again.
+fn said(server: &Server) -> [usize; 2] {
+    let log = std::fs::read_to_string(&server.log).expect("the log is there");
+    let told = |text: &str| log.lines().filter(|line| line.contains("Ledgers") && line.contains(text)).count();
+    [told("the disk is full"), told("there is room on the disk again")]
 }
 
 fn settles(company: &Company) -> bool {
@@ -115,6 +131,13 @@ fn f04_disk_full_refuses_cleanly_and_heals() {
         let invite = json!({ "name": "Somebody", "email": format!("m{round}@full.example"), "role": "member" });
         let invited = companies[0].send(Call::new("POST", "/v1/members").key(&format!("invite {round}")).json(&invite));
         assert!(matches!(invited.status, 201 | 503 | 507), "{} {}", invited.status, invited.text());
+        // The operator is told once, not with every request, and sees how little is left.
+        let full = round + 1;
+        assert_eq!(said(&server), [full, round], "{}", server.log_tail());
+        assert_eq!(figure(&server, "keiin_disk_full"), 1.0);
+        let least = figure(&server, LEDGERS_FREE);
+        assert!(least < 1_048_576.0, "{least} bytes are free");
+
         // Reading, exporting and verifying go on.
         companies[0].get(&format!("/v1/clients/{client}"));
         companies[1].get("/v1/events?limit=5");
@@ -135,6 +158,18 @@ fn f04_disk_full_refuses_cleanly_and_heals() {
             std::thread::sleep(Duration::from_millis(100));
         }
         companies.iter().for_each(|company| _ = company.mark());
+        // And that it is over, once nothing was refused for a while.
+        while said(&server) != [full, full] {
+            assert!(started.elapsed() < Duration::from_secs(60), "no word of its end\n{}", server.log_tail());
+            std::thread::sleep(Duration::from_millis(500));
+            companies[0].mark();
+        }
+        assert!(figure(&server, LEDGERS_FREE) > least + 1_048_576.0);
+        while figure(&server, "keiin_disk_full") != 0.0 {
+            assert!(started.elapsed() < Duration::from_secs(60), "the vault's end of it is not seen");
+            companies[0].new_client();
+            std::thread::sleep(Duration::from_millis(500));
+        }
     }
     assert_eq!(server.stop(), 0);
     let found = examine(&deployment, &companies);

@@ -159,6 +159,7 @@ fn all(client: &Client, kiosk: &str) -> Vec<Look> {
     looks.push(look("visits_import", "/visits/import"));
     looks.push(look("login", "/login"));
     looks.push(look("signup", "/signup"));
+    looks.push(look("trust", "/trust"));
     looks.push(look("terms", "/terms"));
     looks.push(look("privacy", "/privacy"));
     looks.push(look("docs", "/docs"));

@@ -13,7 +13,7 @@ pub enum Setup {
     /// What can be made again: the schema is dropped and made anew when `fingerprint` changes.
     Cache {
         /// Name of the schema.
-        schema: &'static str,
+        schema: String,
         /// Changes with the statements.
         fingerprint: String,
         /// Makes everything in the empty schema.
@@ -22,9 +22,10 @@ pub enum Setup {
 }
 
 impl Setup {
-    pub(super) fn schema(&self) -> &'static str {
+    pub(super) fn schema(&self) -> &str {
         match self {
-            Setup::Steps(schema, _) | Setup::Cache { schema, .. } => schema,
+            Setup::Steps(schema, _) => schema,
+            Setup::Cache { schema, .. } => schema,
         }
     }
 }

@@ -46,9 +46,14 @@ pub struct Client {
 
 impl Client {
     /// Opens it; `patience` is for each statement.
-    pub fn open(address: &Address, setup: Setup, connections: u32, patience: Duration) -> Result<Client, OpenError> {
+    pub fn open(
+        address: &Address,
+        setups: Vec<Setup>,
+        connections: u32,
+        patience: Duration,
+    ) -> Result<Client, OpenError> {
         let address = address.clone();
-        let pool = wait(async move { Pool::open(&address, &setup, connections, "").await })?;
+        let pool = wait(async move { Pool::open(&address, &setups, connections, "").await })?;
         Ok(Client { pool, patience })
     }
 

@@ -127,6 +127,8 @@ problem-access-locked = Stopped after too many attempts
 problem-access-locked-detail = There were 100 wrong attempts in a row. If it was the password, choose a new one with “Forgot your password?”. If it was a code, ask whoever runs your company to reset the second factor.
 problem-proof-not-yet = The proof is not ready yet
 problem-proof-not-yet-detail = Wait a few seconds until the next checkpoint is signed.
+problem-verification-not-yet = There is no verification report yet
+problem-verification-not-yet-detail = It is made once the server has read the ledger to its end. How often it does is every_s of /v1/log/verification.
 
 ## The service
 problem-service-storage-full = The storage is full

@@ -127,6 +127,8 @@ problem-access-locked = 試行が多すぎたため止めています
 problem-access-locked-detail = このアカウントへの誤った入力が 100 回続きました。パスワードなら「パスワードを忘れた方」から新しく決めてください。認証コードなら、会社の管理者に二段階認証の解除を頼んでください。
 problem-proof-not-yet = 証明はまだできていません
 problem-proof-not-yet-detail = 次のチェックポイントに署名するまで、数秒お待ちください。
+problem-verification-not-yet = 検証の報告はまだありません
+problem-verification-not-yet-detail = サーバーが台帳を最後まで読み直すと作られます。いつ読み直すかは /v1/log/verification の every_s が示します。
 
 ## The service
 problem-service-storage-full = 記録する場所がいっぱいです

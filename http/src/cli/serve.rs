@@ -46,7 +46,10 @@ impl Init {
             if !Stores::of(&config, &data)?.is_on_servers() {
                 return Err(Unusable(format!("{} is a data directory already", data.root().display())).into());
             }
-            App::open(config, data.clone()).await?;
+            let app = App::open(config, data.clone()).await?;
+            for schema in app.runner.drop_unused().await? {
+                eprintln!("dropped {schema}: read models that no node uses any more");
+            }
             return self.say(&data);
         }
         if !keiin_eventlog::checkpoint::is_log_name(&self.log_name) {

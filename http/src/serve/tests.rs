@@ -21,7 +21,7 @@ fn broken() -> Router<Arc<App>> {
         )
         .route("/stalls", get(|| async { std::future::pending::<()>().await }))
         .route("/away", get(|| async { Problem::unavailable("a test") }))
-        .route("/full", get(|| async { Problem::full("a test") }))
+        .route("/full", get(|| async { Problem::full(crate::room::Store::Beside, "a test") }))
 }
 
 async fn ask(address: SocketAddr, path: &str) -> String {

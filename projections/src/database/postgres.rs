@@ -1,5 +1,6 @@
-//! The schema of PostgreSQL: every table of the projections under row-level security. The login that owns it makes it anew
-//! when a table or a projection's revision changes; whoever serves may only read and write rows.
+//! The schema of PostgreSQL: every table of the projections under row-level security. The login that owns the database makes
+//! another one beside it when a table or a projection's revision changes; whoever serves may only read and write rows.
+//! What is kept of effects is in a schema that all versions share. Why: `docs/decisions/0044-rolling-upgrade.md`.
 
 use std::time::Duration;
 
@@ -16,27 +17,28 @@ const CONNECTIONS: u32 = 16;
 /// How long a reader waits for an answer. A statement of a rebuild may take longer.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
-const STATE: [&str; 4] = [
+/// What the names of all versions' schemas begin with.
+pub const FAMILY: &str = "keiin_read";
+/// What is kept of effects, whatever version a node is of.
+const EFFECTS: Setup = Setup::Steps(
+    "keiin_effects",
+    &[("effects", include_str!("../../../migrations/postgres/effects/0001_effects.sql"))],
+);
+
+const POSITIONS: &str =
     "positions (projection TEXT COLLATE \"C\" NOT NULL, ledger BYTEA NOT NULL, next BIGINT NOT NULL,
-        stopped TEXT COLLATE \"C\", PRIMARY KEY (projection, ledger))",
-    "effect_attempts (ledger BYTEA NOT NULL, position BIGINT NOT NULL, n BIGINT NOT NULL, attempts BIGINT NOT NULL,
-        next_at BIGINT NOT NULL, PRIMARY KEY (ledger, position, n))",
-    "webhook_cursors (ledger BYTEA NOT NULL, webhook_id BYTEA NOT NULL, next BIGINT NOT NULL, failing_since BIGINT,
-        PRIMARY KEY (ledger, webhook_id))",
-    "webhook_deliveries (ledger BYTEA NOT NULL, id BYTEA NOT NULL, webhook_id BYTEA NOT NULL, position BIGINT NOT NULL,
-        kind TEXT COLLATE \"C\" NOT NULL, status TEXT COLLATE \"C\" NOT NULL, attempts BIGINT NOT NULL,
-        next_at BIGINT NOT NULL, queued_at BIGINT NOT NULL, done_at BIGINT, tries TEXT COLLATE \"C\" NOT NULL,
-        PRIMARY KEY (ledger, id))",
-];
+        stopped TEXT COLLATE \"C\", PRIMARY KEY (projection, ledger))";
 
-/// Of what is kept beside.
-const INDEX: &str = "CREATE INDEX webhook_deliveries_0 ON webhook_deliveries (ledger, webhook_id, status, next_at);\n";
-
-/// Opens the schema; makes it if it is missing or of another version.
+/// Opens the schema of this version; makes it if it is missing.
 pub fn open(address: &Address, projections: &[Projection]) -> Result<Client, OpenError> {
-    let statements = statements(projections);
-    let fingerprint = fingerprint(projections);
-    Client::open(address, Setup::Cache { schema: "keiin_read", fingerprint, statements }, CONNECTIONS, PATIENCE)
+    let (schema, fingerprint, statements) = (schema(projections), fingerprint(projections), statements(projections));
+    let tables = Setup::Cache { schema, fingerprint, statements };
+    Client::open(address, vec![tables, EFFECTS], CONNECTIONS, PATIENCE)
+}
+
+/// The schema of this version: another version of the tables is another schema, beside it.
+pub fn schema(projections: &[Projection]) -> String {
+    format!("{FAMILY}_{}", &fingerprint(projections)[..12])
 }
 
 /// Has nothing ever been folded?
@@ -46,18 +48,14 @@ pub fn is_empty(client: &Client) -> Result<bool, SqlError> {
 }
 
 /// Changes with the tables and the folds' revisions.
-pub fn fingerprint(projections: &[Projection]) -> String {
+fn fingerprint(projections: &[Projection]) -> String {
     let revisions: Vec<String> = projections.iter().map(|p| format!("{} {}", p.name, p.revision)).collect();
     Hash::of(format!("{}\n{}", statements(projections), revisions.join("\n")).as_bytes()).to_string()
 }
 
 fn statements(projections: &[Projection]) -> String {
     let tables = projections.iter().flat_map(|p| p.tables).map(|table| made(table));
-    let state = STATE.iter().map(|columns| {
-        let name = columns.split(' ').next().unwrap_or(columns);
-        format!("CREATE TABLE {columns};\n{}", guarded(name))
-    });
-    state.chain(tables).chain([INDEX.to_owned()]).collect()
+    [format!("CREATE TABLE {POSITIONS};\n{}", guarded("positions"))].into_iter().chain(tables).collect()
 }
 
 fn made(table: &Table) -> String {

@@ -140,8 +140,18 @@ impl House {
     pub fn lose_read_models(&self) {
         match self.engine {
             Engine::Sqlite => std::fs::remove_file(&self.place).unwrap(),
-            Engine::Postgres => _ = self.as_superuser("DROP SCHEMA keiin_read CASCADE"),
+            Engine::Postgres => {
+                let drop =
+                    self.schemas().iter().map(|schema| format!("DROP SCHEMA {schema} CASCADE;")).collect::<String>();
+                self.as_superuser(&drop);
+            }
         }
+    }
+
+    /// The schemas of read models on PostgreSQL, one a version.
+    pub fn schemas(&self) -> Vec<String> {
+        let sql = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, 'keiin_read') ORDER BY 1";
+        self.as_superuser(sql).lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
     }
 
     /// Runs SQL on PostgreSQL past all rules.

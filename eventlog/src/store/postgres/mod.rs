@@ -51,7 +51,7 @@ impl PostgresStore {
     /// Connects, and makes the tables if they are missing and the login may. Must be called within a tokio runtime, which
     /// the engine lives on.
     pub async fn open(address: &Address, signers: Arc<dyn Signers>) -> Result<PostgresStore, OpenError> {
-        let pool = Pool::open(address, &SETUP, CONNECTIONS, session::PREPARED).await?;
+        let pool = Pool::open(address, &[SETUP], CONNECTIONS, session::PREPARED).await?;
         let changed = watch::Sender::new(0);
         let committed = Arc::new(Notify::new());
         let follower = tokio::spawn(follow::follow(pool.clone(), changed.clone(), committed.clone())).abort_handle();
