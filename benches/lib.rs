@@ -9,9 +9,9 @@ pub fn percentile(samples: &mut [Duration], share: f64) -> Duration {
     samples.get(at).copied().unwrap_or_default()
 }
 
-/// A line of `/proc/self/status` in KiB (`VmRSS`: resident now, `VmHWM`: the most ever).
-pub fn memory_kib(line: &str) -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// A line of `/proc/PROCESS/status` in KiB (`VmRSS`: resident now, `VmHWM`: the most ever); `self` is this process.
+pub fn memory_kib(process: &str, line: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let found = status.lines().find_map(|l| l.strip_prefix(line)?.strip_prefix(':'));
     found.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

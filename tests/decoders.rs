@@ -4,24 +4,34 @@
 //! A target panics when a decoder does, and when it accepts what its own encoder would not have written: no two byte
 //! strings may mean the same.
 
+mod seeds;
+
+use axum::body::Body;
+use axum::http::Request;
+use axum::http::header::CONTENT_TYPE;
+use keiin::{client_import, console, upload, visit_import};
 use keiin_domain::catalog::{Visit, catalog};
 use keiin_domain::command::{Aggregate, Command};
 use keiin_domain::envelope;
 use keiin_domain::event::{Event, Stored};
-use keiin_eventlog::bundle::{Entry, Header, Reader, Writer};
+use keiin_eventlog::bundle::{Entry, Reader};
 use keiin_eventlog::checkpoint::{Checkpoint, Origin};
 use keiin_eventlog::clear::Clear;
+use keiin_eventlog::framed;
 use keiin_eventlog::note::{Note, VerifierKey};
 use keiin_eventlog::proof::Proof;
-use keiin_eventlog::record::{Hash, Leaf, Party, Record, Stream};
+use keiin_eventlog::record::{Hash, Leaf};
 use keiin_eventlog::seal::{self, BodyKey, BodyPlace, Key, KeyName, KeyType, SubjectKeyId};
-use keiin_eventlog::sign::{Commit, Ed25519Signer, Signer};
-use keiin_eventlog::sql::Value;
+use keiin_eventlog::sign::{Ed25519Signer, Signer};
 use keiin_eventlog::tiles::Tile;
-use keiin_eventlog::tree::Frontier;
 use keiin_eventlog::verify::{Options, verify};
+use keiin_formats::csv;
 use keiin_projections::cursor;
+use keiin_projections::event::Place;
+use keiin_projections::member::Colleague;
 use uuid::Uuid;
+
+pub use self::seeds::seeds;
 
 /// A decoder: takes any bytes and must not panic.
 pub type Target = fn(&[u8]);
@@ -39,8 +49,14 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("sealed_body", sealed_body),
     ("envelope", envelope_),
     ("event", event),
+    ("cluster_event", cluster_event),
     ("cursor", cursor_),
+    ("feed_cursor", feed_cursor),
     ("http_body", http_body),
+    ("form", form),
+    ("multipart", multipart),
+    ("clients_csv", clients_csv),
+    ("visits_csv", visits_csv),
 ];
 
 /// Runs one by name.
@@ -137,7 +153,7 @@ fn clear_body(bytes: &[u8]) {
 }
 
 fn sealed_leaf() -> Leaf {
-    Leaf::decode(&ledger()[1].leaf).expect("a leaf")
+    Leaf::decode(&seeds::ledger()[1].leaf).expect("a leaf")
 }
 
 /// A body, a personal value and a wrapped key: all of them boxes.
@@ -210,7 +226,24 @@ fn cursor_(bytes: &[u8]) {
     }
 }
 
-/// The first byte chooses the command.
+fn feed_cursor(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Some(place) = Place::of_cursor(&CURSOR_KEY, LEDGER, text) {
+        assert_eq!(place.cursor(&CURSOR_KEY, LEDGER), text);
+    }
+}
+
+/// An event of a cluster's stream. The first byte says how much of the end is its metadata.
+fn cluster_event(bytes: &[u8]) {
+    let Some((metadata, bytes)) = bytes.split_first() else { return };
+    let (data, metadata) = bytes.split_at(bytes.len().saturating_sub(usize::from(*metadata)));
+    if let Some(record) = framed::read(data, metadata) {
+        assert_eq!(framed::write(&record), (data.to_vec(), metadata.to_vec()));
+        leaf(&record.leaf);
+    }
+}
+
+/// The first two bytes choose the command.
 fn http_body(bytes: &[u8]) {
     struct Try<'a> {
         which: usize,
@@ -224,14 +257,89 @@ fn http_body(bytes: &[u8]) {
             self.which = self.which.wrapping_sub(1);
         }
     }
-    let Some((which, body)) = bytes.split_first() else { return };
-    catalog(&mut Try { which: usize::from(*which) % commands(), body });
+    let Some((which, body)) = bytes.split_first_chunk() else { return };
+    catalog(&mut Try { which: usize::from(u16::from_be_bytes(*which)) % commands(), body });
     if let Ok(value) = keiin::json::strict_or_empty(body)
         && !body.is_empty()
     {
         // Whatever is accepted is the same again: one reading only.
         let again = value.to_string();
         assert_eq!(keiin::json::strict_or_empty(again.as_bytes()).ok(), Some(value));
+    }
+}
+
+/// A form of the console, and the JSON that it becomes.
+fn form(bytes: &[u8]) {
+    let fields = console::pairs(bytes);
+    let again = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
+    assert_eq!(console::pairs(again.as_bytes()), fields);
+    if let Ok(value) = console::nested(&fields) {
+        assert_eq!(keiin::json::strict_or_empty(value.to_string().as_bytes()).ok(), Some(value));
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = keiin::api::query_string(text);
+    }
+}
+
+/// Largest form with files that is read here.
+const FORM_MAX: usize = 64 << 10;
+
+/// A form with files: the first line is its media type, with the boundary. In one piece or in many it is the same form.
+fn multipart(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
+    let (kind, body) = (&bytes[..end], bytes.get(end + 1..).unwrap_or_default());
+    let Ok(head) = Request::builder().header(CONTENT_TYPE, kind).body(()) else { return };
+    let head = head.into_parts().0;
+    let read = |body: Body| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(upload::form(&head, body, FORM_MAX)).map_err(|problem| problem.code)
+    };
+    let whole = read(Body::from(body.to_vec()));
+    let pieces: Vec<_> = body.chunks(7).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
+    let pieced = read(Body::from_stream(futures_util::stream::iter(pieces)));
+    assert_eq!(format!("{whole:?}"), format!("{pieced:?}"));
+}
+
+fn clients_csv(bytes: &[u8]) {
+    table(bytes);
+    if let Ok(rows) = client_import::sheet::read(bytes) {
+        for row in &rows.rows {
+            let (mut client, _) = client_import::sheet::client(&rows, row);
+            client_import::sheet::COLUMNS.iter().for_each(|column| {
+                client_import::sheet::mend(&mut client, column.field);
+            });
+        }
+    }
+}
+
+fn visits_csv(bytes: &[u8]) {
+    table(bytes);
+    let colleague = Colleague { id: Uuid::from_u128(1), name: "佐藤 健".into(), email: "ken@example.jp".into() };
+    let members = visit_import::sheet::Directory::new(vec![colleague], None);
+    if let Ok(rows) = visit_import::sheet::read(bytes) {
+        for row in &rows.rows {
+            let mut read = visit_import::sheet::visit(&rows, row, &members);
+            visit_import::sheet::COLUMNS.iter().for_each(|column| {
+                visit_import::sheet::mend(&mut read.visit, column.field);
+            });
+        }
+    }
+}
+
+/// What was read of a table is read again when it is written.
+fn table(bytes: &[u8]) {
+    // A second byte order mark would be the first one then.
+    let is_marked = |rows: &[Vec<String>]| rows.first().is_some_and(|row| row[0].starts_with('\u{feff}'));
+    if let Ok((_, rows)) = csv::read(bytes)
+        && !is_marked(&rows)
+    {
+        let cells = |row: &Vec<String>| row.iter().cloned().map(csv::Cell::Text).collect();
+        let table = csv::Table {
+            columns: rows.first().cloned().unwrap_or_default(),
+            rows: rows.iter().skip(1).map(cells).collect(),
+        };
+        let again = csv::read(&table.write(csv::Encoding::Utf8).bytes).map(|(_, rows)| rows);
+        assert!(again.as_ref() == Ok(&rows) || rows.is_empty(), "{rows:?} becomes {again:?}");
     }
 }
 
@@ -245,117 +353,4 @@ fn commands() -> usize {
     let mut all = Count(0);
     catalog(&mut all);
     all.0
-}
-
-// ---- Good bytes to begin with
-
-/// A small ledger: opened, two sealed records in one commit, closed.
-fn ledger() -> Vec<Record> {
-    let (signer, mut prev, mut records) = (signer(), Hash::ZERO, vec![]);
-    let opened = Clear::Opened { origin: origin(), signer: signer.public(), recovery: None };
-    let bodies = [opened.encode(), sealed(1), sealed(2), Clear::Closed.encode()];
-    let kinds = ["ledger.opened", "thing.happened", "thing.happened", "ledger.closed"];
-    for (position, (body, kind)) in (0..).zip(bodies.into_iter().zip(kinds)) {
-        let clear = kind.starts_with("ledger.");
-        let stream = if clear { Stream::new("ledger", LEDGER) } else { Stream::new("thing", Uuid::from_u128(4)) };
-        let leaf = Leaf {
-            sealed_epoch: (!clear).then_some(1),
-            time_went_back: false,
-            generation: 1,
-            event_version: 1,
-            position,
-            ledger: LEDGER,
-            prev,
-            time_us: 1_700_000_000_000_000 + position,
-            append_id: Uuid::from_u128(u128::from(21 + position)),
-            index: 0,
-            count: 1,
-            cause: None,
-            stream,
-            stream_version: [0, 0, 1, 1][position as usize],
-            actor: if clear { Party::SYSTEM } else { Party { kind: 2, id: Uuid::from_u128(33) } },
-            on_behalf_of: None,
-            body_len: body.len() as u32,
-            body_hash: Hash::of(&body),
-            event_kind: kind.to_owned(),
-        };
-        let leaf = leaf.encode();
-        prev = Hash::of_leaf(&leaf);
-        let first = if position == 2 { 1 } else { position };
-        let commit = Commit { ledger: LEDGER, generation: 1, first, last: position, last_hash: prev };
-        let signature = (position != 1).then(|| signer.sign(&commit.message()));
-        records.push(Record { leaf, body: Some(body), signature });
-    }
-    records
-}
-
-fn sealed(n: u8) -> Vec<u8> {
-    let place = BodyPlace { ledger: LEDGER, event_version: 1, event_kind: "thing.happened" };
-    seal::seal_body(&body_key(), place, &[n; 16], b"what happened").expect("sealed")
-}
-
-/// Good bytes for a target: where a fuzzer, or a seeded change, begins.
-pub fn seeds(target: &str) -> Vec<Vec<u8>> {
-    let records = ledger();
-    let mut tree = Frontier::new();
-    records.iter().for_each(|record| tree.append(record.hash()));
-    let last = Checkpoint { origin: origin().to_string(), size: records.len() as u64, root: tree.root() };
-    let signed = last.sign(&signer()).expect("signed");
-    match target {
-        "leaf" => records.into_iter().map(|record| record.leaf).collect(),
-        "bundle" => {
-            let header = Header { opened: false, first: 0, count: records.len() as u64 };
-            let mut writer = Writer::new(vec![], header, &signed, None).expect("a bundle");
-            records.iter().for_each(|record| writer.record(record, None).expect("a record"));
-            vec![writer.finish().expect("whole")]
-        }
-        "checkpoint" => vec![last.text().into_bytes(), last.origin.into_bytes()],
-        "note" => vec![signed.to_string().into_bytes()],
-        "proof" => {
-            let path = vec![records[0].hash(), records[1].hash()];
-            let proof = |extra| Proof { extra, index: 2, path: path.clone(), checkpoint: signed.clone() };
-            [None, Some(b"extra".to_vec())].into_iter().map(|extra| proof(extra).to_string().into_bytes()).collect()
-        }
-        "verifier_key" => {
-            vec![VerifierKey::new(&last.origin, signer().public()).expect("a key").to_string().into_bytes()]
-        }
-        "tile_path" => {
-            ["tile/0/x001/234.p/5", "tile/data/000", "tile/1/000"].map(|path| path.as_bytes().to_vec()).into()
-        }
-        "clear_body" => {
-            let rotated = Clear::KeyRotated { signer: signer().public() };
-            let erased = Clear::SubjectErased { subject: Uuid::from_u128(8) };
-            let restored = Clear::Restored { origin: origin(), lost_size: 9, lost_root: last.root };
-            let replaced = Clear::KeyReplaced { signer: signer().public(), proof: [7; 64] };
-            let opened = Clear::Opened { origin: origin(), signer: signer().public(), recovery: Some([3; 32]) };
-            let all = [opened, rotated, replaced, restored, erased, Clear::Closed];
-            (0..).zip(all).map(|(n, clear)| [&[n][..], &clear.encode()].concat()).collect()
-        }
-        "sealed_body" => vec![sealed(1), sealed(2)],
-        "envelope" => {
-            let context = envelope::ContextV1 { reason: "理由".into(), ..Default::default() };
-            vec![envelope::write(Some(&context), b"event"), envelope::write(None, b"event")]
-        }
-        "event" => golden(),
-        "cursor" => [Value::Integer(7), Value::Blob(vec![1; 16])]
-            .iter()
-            .map(|id| cursor::seal(&CURSOR_KEY, 1_700_000_000_000_000, id).into_bytes())
-            .collect(),
-        "http_body" => (0..commands() as u8).map(|n| [&[n], HTTP_BODY.as_bytes()].concat()).collect(),
-        _ => vec![],
-    }
-}
-
-/// A bit of every kind of field that commands have.
-const HTTP_BODY: &str = r#"{"name":"株式会社ミナト","email":"a@example.jp","role":"member","amount":{"amount":109978,"currency":"JPY"},"lines":[{"description":"\u5951\u5370","quantity":"1.5","unit_price":"1000","tax_rate":"10"}],"date":"2026-11-21","starts_at":"2026-11-21T00:00:00Z","honorific":"onchu","id":"0193a000-0000-7000-8000-000000000001","flag":true}"#;
-
-/// The frozen bytes of every event, each behind the two bytes that choose its kind.
-fn golden() -> Vec<Vec<u8>> {
-    let folder = crate::root().join("domain/golden");
-    let read = |(n, (kind, version)): (u16, (&str, u16))| {
-        let text = std::fs::read_to_string(folder.join(format!("{kind}.v{version}.hex"))).ok()?;
-        let bytes = hex::decode(text.lines().next()?.trim()).ok()?;
-        Some([&n.to_be_bytes()[..], &bytes].concat())
-    };
-    (0..).zip(kinds()).filter_map(read).collect()
 }

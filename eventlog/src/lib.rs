@@ -25,6 +25,7 @@ pub mod bundle;
 pub mod chain;
 pub mod checkpoint;
 pub mod clear;
+pub mod framed;
 #[cfg(feature = "databases")]
 pub mod kept;
 #[cfg(feature = "store")]

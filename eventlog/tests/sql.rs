@@ -160,7 +160,7 @@ fn a_server_that_is_gone_or_hangs_is_answered_soon_and_used_again_when_it_is_bac
 }
 
 fn try_open(url: &str) -> Result<Connection, String> {
-    let client = Client::open(&Address::parse(url).unwrap(), setup(), 4, Duration::from_secs(2));
+    let client = Client::open(&Address::parse(url).unwrap(), vec![setup()], 4, Duration::from_secs(2));
     client.map(Connection::Postgres).map_err(|e| e.reason)
 }
 

@@ -2,7 +2,7 @@
 //!
 //! What holds for every import stands in [`crate::import`].
 
-mod sheet;
+pub mod sheet;
 
 use std::collections::HashMap;
 
@@ -37,7 +37,6 @@ impl Import for Clients {
         },
     ];
     const COLUMNS: &'static [Column] = sheet::COLUMNS;
-    const PAGE: &'static str = "clients_import";
 
     async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &Wish) -> Result<Report, Problem> {
         let clients = sheet::read(file)?;

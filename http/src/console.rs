@@ -20,7 +20,7 @@ use keiin_domain::member::AcceptInvitation;
 use keiin_domain::role::Role;
 use serde_json::{Value, json};
 
-pub use self::fields::{fields, nested};
+pub use self::fields::{fields, nested, pairs};
 use crate::api::{self, Path, PathParams, identify, query_string, target};
 use crate::app::App;
 use crate::command::{ENTRIES, Entry};

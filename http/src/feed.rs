@@ -189,7 +189,8 @@ async fn begin(app: &App, principal: &Principal, params: &Params, headers: &Head
         if last.is_some() { ("request.bad_header", "/Last-Event-ID") } else { ("request.bad_parameter", "/cursor") };
     let cursor = last.map(|value| value.to_str().unwrap_or("?")).or_else(|| params.text("cursor"));
     if let Some(cursor) = cursor {
-        let place = Place::of_cursor(&app.read, who.ledger, cursor).ok_or_else(|| Problem::at(bad.0, bad.1))?;
+        let place =
+            Place::of_cursor(app.read.cursor_key(), who.ledger, cursor).ok_or_else(|| Problem::at(bad.0, bad.1))?;
         app.wait(who.ledger, place.position).await?;
         let here = event::place_at(&app.read, &who, place.position)?;
         return if here.as_ref() == Some(&place) { Ok(place) } else { Err(Problem::new("event.cursor_gone")) };
@@ -314,7 +315,7 @@ impl Follower {
             text.push_str(&format!("retry: {RETRY_MS}\n"));
         }
         self.beat_at = Instant::now() + HEARTBEAT;
-        let id = place.cursor(&self.seat.app.read, self.seat.ledger);
+        let id = place.cursor(self.seat.app.read.cursor_key(), self.seat.ledger);
         match event {
             Some(event) => {
                 let data = serde_json::to_string(event).expect("views are plain JSON");

@@ -1,7 +1,7 @@
 //! Visits from a CSV file: first what would come of it, then every good row as a visit of its own. What holds for every
 //! import stands in [`crate::import`].
 
-mod sheet;
+pub mod sheet;
 
 use std::collections::HashSet;
 
@@ -38,7 +38,6 @@ impl Import for Visits {
         },
     ];
     const COLUMNS: &'static [Column] = sheet::COLUMNS;
-    const PAGE: &'static str = "visits_import";
 
     async fn run(app: &App, principal: &Principal, call: &Call, file: &[u8], wish: &Wish) -> Result<Report, Problem> {
         let rows = sheet::read(file)?;

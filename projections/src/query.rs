@@ -445,8 +445,9 @@ impl Read {
         Ok(Some(rows.into_iter().collect()))
     }
 
-    pub(crate) fn mac(&self, body: &[u8]) -> [u8; 16] {
-        crate::cursor::mac(&self.cursor_key, body)
+    /// What cursors are sealed with.
+    pub fn cursor_key(&self) -> &[u8; 32] {
+        &self.cursor_key
     }
 }
 

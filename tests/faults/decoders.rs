@@ -1,8 +1,11 @@
 //! No bytes make a decoder panic, and none are read in two ways. The same targets are run by the fuzzer
 //! (`tests/fuzz/README.md`) for as long as one likes.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use keiin::{client_import, visit_import};
+use keiin_eventlog::framed;
 use keiin_eventlog::note::Note;
 use keiin_eventlog::proof::Proof;
 use keiin_eventlog::record::Leaf;
@@ -75,7 +78,7 @@ fn decoders_take_any_bytes() {
     }
 }
 
-/// The corpus is good, or the changes would begin with bytes that no decoder looks into; and the fuzzer has every target.
+/// The corpus is good, or the changes would begin with bytes that no decoder looks into.
 #[test]
 fn decoders_begin_with_good_bytes() {
     for bundle in seeds("bundle") {
@@ -88,9 +91,39 @@ fn decoders_begin_with_good_bytes() {
     assert!(proofs.into_iter().all(|proof| proof.parse::<Proof>().is_ok()));
     assert!(seeds("envelope").iter().all(|body| keiin_domain::envelope::read(body).is_some()));
     assert!(seeds("event").len() > 30 && seeds("http_body").len() > 30);
-    let manifest =
-        std::fs::read_to_string(keiin_tests::root().join("tests/fuzz/Cargo.toml")).expect("the fuzzer's crate");
-    for (name, _) in TARGETS {
-        assert!(manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")), "tests/fuzz has no target {name}");
+    assert!(seeds("cluster_event").iter().all(|event| framed::read(&event[1..], &[]).is_some()));
+    for (name, columns) in
+        [("clients_csv", client_import::sheet::COLUMNS), ("visits_csv", visit_import::sheet::COLUMNS)]
+    {
+        for file in seeds(name) {
+            let read = if name == "clients_csv" { client_import::sheet::read } else { visit_import::sheet::read };
+            let rows = read(&file).unwrap_or_else(|problem| panic!("{name}: {problem:?}"));
+            assert_eq!((rows.rows.len(), rows.columns.iter().flatten().count()), (1, columns.len()), "{name}");
+        }
     }
+}
+
+/// The fuzzer's crate needs a compiler for libFuzzer and is built by hand, so what is in it is held here: a program for each
+/// decoder, of one line, and a decoder for each program.
+#[test]
+fn every_decoder_is_a_program_of_the_fuzzer() {
+    // What that line calls. If this no longer compiles, the line has to change.
+    const RUN: fn(&str, &[u8]) = keiin_tests::decoders::run;
+    RUN("leaf", b"");
+    let fuzz = keiin_tests::root().join("tests/fuzz");
+    let text =
+        |file: &str| std::fs::read_to_string(fuzz.join(file)).unwrap_or_else(|e| panic!("tests/fuzz/{file}: {e}"));
+    let manifest: toml::Table = text("Cargo.toml").parse().expect("a manifest");
+    let programs = manifest["bin"].as_array().expect("programs");
+    let named =
+        |key: &str| programs.iter().map(|bin| bin[key].as_str().expect("text").to_owned()).collect::<BTreeSet<_>>();
+    let all = |path: fn(&str) -> String| TARGETS.iter().map(|(name, _)| path(name)).collect::<BTreeSet<_>>();
+    assert_eq!(named("name"), all(str::to_owned));
+    assert_eq!(named("path"), all(|name| format!("fuzz_targets/{name}.rs")));
+    for (name, _) in TARGETS {
+        let line = format!("libfuzzer_sys::fuzz_target!(|bytes: &[u8]| keiin_tests::decoders::run({name:?}, bytes));");
+        assert_eq!(text(&format!("fuzz_targets/{name}.rs")), format!("#![no_main]\n\n{line}\n"));
+    }
+    let known = text("README.md");
+    assert!(TARGETS.iter().all(|(name, _)| known.contains(name)), "tests/fuzz/README.md does not name every target");
 }

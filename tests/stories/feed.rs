@@ -1,30 +1,28 @@
-//! F16, the event feed: whoever follows the ledger is told of each record once, in order, however often they are cut off;
-//! nobody is told what they may not read; and who does not read costs nothing.
+//! F16, the event feed: whoever follows the ledger is told of each record once, in order, however often they are cut off, and
+//! nobody is told what they may not read. Many who follow, and those who do not read: [`super::feed_slow`].
 
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use keiin_tests::client::Client;
 use keiin_tests::company::{PASSWORD, text};
 use keiin_tests::follow::{Event, Follow, Next};
-use keiin_tests::load::{Target, Writer, settle, write_for};
+use keiin_tests::load::{Target, Writer, settle};
 use keiin_tests::{Browser, Call, Company, Credential, Deployment, Seeded, Server, long, report};
 use serde_json::{Value, json};
 
 /// Longest wait for something that is certain to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// A revoked right ends a stream within this time.
 const SOON: Duration = Duration::from_secs(1);
 
-fn company(slug: &str) -> (Deployment, Server, Company) {
+pub fn company(slug: &str) -> (Deployment, Server, Company) {
     let deployment = Deployment::new();
     let server = deployment.serve();
     let company = Company::sign_up(&server, slug);
     (deployment, server, company)
 }
 
-fn positions(events: &[Event]) -> Vec<u64> {
+pub fn positions(events: &[Event]) -> Vec<u64> {
     events.iter().map(Event::position).collect()
 }
 
@@ -314,7 +312,7 @@ fn a_person_and_a_company_have_so_many_streams_and_no_more() {
 }
 
 /// Open streams, as operators see them.
-fn streams(server: &Server) -> f64 {
+pub fn streams(server: &Server) -> f64 {
     let metrics = server.admin().get("/metrics").expect(200).text();
     let line = metrics.lines().find_map(|line| line.strip_prefix("keiin_event_streams "));
     line.expect("the gauge is there").parse().expect("a number")
@@ -345,135 +343,4 @@ fn the_audit_page_says_how_many_records_are_new() {
     let started = Instant::now();
     assert_eq!(server.stop(), 0);
     assert!(started.elapsed() < Duration::from_secs(5), "stopped after {:?}", started.elapsed());
-}
-
-/// What one writer waits for.
-struct Waits(Vec<Duration>);
-
-impl Waits {
-    fn of(client: &Client, company: &Company, requests: usize) -> Waits {
-        let once = |n| {
-            let body = json!({ "name": format!("Timed {n}"), "honorific": "onchu" });
-            let started = Instant::now();
-            client.send(&company.token.on(Call::new("POST", "/v1/clients").json(&body))).expect(201);
-            started.elapsed()
-        };
-        let mut took: Vec<Duration> = (0..requests).map(once).collect();
-        took.sort();
-        Waits(took)
-    }
-
-    fn us(&self, percent: usize) -> u128 {
-        self.0[self.0.len() * percent / 100].as_micros()
-    }
-
-    /// Half of the requests tell more of the server than the slowest few, which wait for the disk that all tests share.
-    #[track_caller]
-    fn expect_unmoved_since(&self, alone: &Waits) {
-        assert!(self.us(50) <= alone.us(50) * 2 + 10_000, "{} µs instead of {}", self.us(50), alone.us(50));
-    }
-}
-
-fn rss_kib(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
-#[test]
-fn idle_subscribers_cost_little() {
-    let (_deployment, server, company) = company("idle");
-    let other = Company::sign_up(&server, "busy");
-    let count = if long() { 1_000 } else { 200 };
-    let client = server.client();
-    // What the server takes once, for its first streams, is not theirs.
-    let open = || Follow::open(&client, &company.token, "", None).caught_up();
-    let warm: Vec<Follow> = (0..20).map(|_| open()).collect();
-    drop(warm);
-    let alone = Waits::of(&client, &other, 100);
-    let before = rss_kib(&server);
-    let mut idle: Vec<Follow> = (0..count).map(|_| open()).collect();
-    let kib_each = rss_kib(&server).saturating_sub(before) as f64 / count as f64;
-    // Another company does not notice them.
-    let beside = Waits::of(&client, &other, 100);
-    let is_quiet = |follow: &mut Follow| !matches!(follow.next(Duration::from_millis(1)), Next::Event(_));
-    let quiet = idle.iter_mut().map(is_quiet).filter(|quiet| *quiet).count();
-    // All of them are told of one event.
-    let (position, started) = (company.mark(), Instant::now());
-    for follow in &mut idle {
-        assert_eq!(positions(&follow.up_to(position)), [position]);
-    }
-    let told = started.elapsed();
-    report!(
-        "F16 idle={count} kib_each={kib_each:.1} rss_kib={} p50_alone_us={} p95_alone_us={} p50_beside_us={} p95_beside_us={} told_all_ms={}",
-        rss_kib(&server),
-        alone.us(50),
-        alone.us(95),
-        beside.us(50),
-        beside.us(95),
-        told.as_millis()
-    );
-    assert_eq!(quiet, count, "another company's events reached them");
-    assert!(kib_each <= 64.0, "{kib_each} KiB each");
-    beside.expect_unmoved_since(&alone);
-    assert!(told < PATIENCE, "{told:?}");
-}
-
-/// One client takes nothing, one a byte a second. Both are cut off; who writes or reads beside them does not notice; and
-/// who was cut off goes on where they were.
-#[test]
-fn who_does_not_read_is_cut_off_and_goes_on_later() {
-    let deployment = Deployment::new();
-    let settings = deployment.data().join("keiin.toml");
-    let config = std::fs::read_to_string(&settings).expect("init wrote the settings");
-    let config = config.replace("[limits]\n", "[limits]\nstalled_s = 3\n");
-    std::fs::write(&settings, config).expect("the settings can be written");
-    let server = deployment.serve();
-    let company = Company::sign_up(&server, "slow");
-    let client = server.client();
-    let mut writers = Writer::some(8, 0, deployment.folder());
-    let targets = Target::of(std::slice::from_ref(&company));
-    // More than fits into the buffers of a connection.
-    while company.mark() < 600 {
-        write_for(&mut writers, &client, &targets, Duration::from_millis(500));
-    }
-    let alone = Waits::of(&client, &company, 50);
-    let narrow = || {
-        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a small buffer");
-        let address: std::net::SocketAddr = client.address().parse().expect("an address");
-        socket.connect(&address.into()).expect("the server accepts connections");
-        TcpStream::from(socket)
-    };
-    let connection = narrow();
-    let mut bytes = connection.try_clone().expect("a second handle");
-    let mut slow = Follow::on(connection, &client, &company.token, "?after=0", None).expect("an answer");
-    let first = positions(&slow.up_to(3));
-    let _stuck = Follow::on(narrow(), &client, &company.token, "?after=0", None).expect("an answer");
-    let mut good = Follow::open(&client, &company.token, "", None).caught_up();
-    assert_eq!(streams(&server), 3.0);
-
-    let started = Instant::now();
-    let beside = Waits::of(&client, &company, 50);
-    let last = company.mark();
-    let told = positions(&good.up_to(last));
-    assert!(told.iter().zip(&told[1..]).all(|(one, next)| one + 1 == *next), "{told:?}");
-    bytes.set_read_timeout(Some(Duration::from_secs(1))).expect("a time-out can be set");
-    while streams(&server) > 1.0 {
-        assert!(started.elapsed() < PATIENCE, "who does not read is still served");
-        let _ = std::io::Read::read(&mut bytes, &mut [0]);
-        std::thread::sleep(Duration::from_secs(1));
-    }
-    let cut_after = started.elapsed();
-    let again = positions(&Follow::open(&client, &company.token, "", slow.last.as_deref()).up_to(last));
-    assert_eq!([first, again].concat(), (1..=last).collect::<Vec<_>>());
-    report!(
-        "F16 slow=2 cut_after_ms={} stalled_s=3 p50_alone_us={} p95_alone_us={} p50_beside_us={} p95_beside_us={} resumed={last} gaps=0 doubled=0",
-        cut_after.as_millis(),
-        alone.us(50),
-        alone.us(95),
-        beside.us(50),
-        beside.us(95)
-    );
-    beside.expect_unmoved_since(&alone);
 }

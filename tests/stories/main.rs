@@ -37,6 +37,7 @@ mod erase;
 mod eventstore;
 mod factor;
 mod feed;
+mod feed_slow;
 mod guard;
 mod headers;
 mod inbox;

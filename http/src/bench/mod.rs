@@ -9,13 +9,19 @@ mod rebuild;
 mod replay;
 mod verify;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use self::deployment::Site;
+use self::deployment::{Deployment, Site};
+use crate::app::App;
 use crate::cli::block_on;
 use crate::config::Config;
+
+/// Events of one append where a ledger is only filled.
+const FILL: u64 = 500;
 
 /// What is measured.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +41,20 @@ pub enum Load {
     Http,
     /// Documents, from the draft to the list.
     Documents,
+}
+
+impl Load {
+    /// What is used of the settings, and so what the figures say. Where appends only fill a ledger they are large ones; a
+    /// request of the API is one event; documents are one company's.
+    fn uses(self, settings: Settings) -> Settings {
+        let (batch, ledgers) = match self {
+            Load::Append | Load::Verify { .. } => (settings.batch, settings.ledgers),
+            Load::Replay | Load::Rebuild => (settings.batch.max(100), settings.ledgers),
+            Load::Http => (1, settings.ledgers),
+            Load::Documents => (1, 1),
+        };
+        Settings { batch, ledgers, ..settings }
+    }
 }
 
 /// How much of it.
@@ -61,9 +81,9 @@ pub struct Figures {
 
 /// One load's own part of the figures.
 struct Measured {
-    /// Events that were handled.
+    /// Events that were handled, once.
     events: u64,
-    /// In this time.
+    /// In this time. Where the same is done several times, the mean of all.
     took: Took,
     /// Of each unit of work.
     latencies: Vec<Duration>,
@@ -78,6 +98,13 @@ struct Took {
     wall: Duration,
     /// CPU time of the process, all threads.
     cpu: Duration,
+}
+
+impl Took {
+    /// The mean of so many times.
+    fn each_of(self, times: u32) -> Took {
+        Took { wall: self.wall / times, cpu: self.cpu / times }
+    }
 }
 
 /// Started where a load's preparations end.
@@ -95,6 +122,7 @@ impl Clock {
 
 /// Runs one load and removes what it made, also when somebody has waited long enough.
 pub fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
+    let settings = load.uses(settings);
     let site = block_on(Site::make(&settings))?;
     // On a runtime of its own: nothing that serves is left when the databases are emptied.
     let measured = block_on(async {
@@ -108,6 +136,14 @@ pub fn run(load: Load, settings: Settings) -> anyhow::Result<Figures> {
     let measured = measured?;
     cleared?;
     Ok(Figures { settings, engine, measured })
+}
+
+/// Registers so many clients in a company's ledger, every fourth with a contact, as `keiin bench rebuild` does: for
+/// measurements of a server on a deployment that stays. The read models are behind when this returns.
+pub async fn fill(app: Arc<App>, ledger: Uuid, events: u64) -> anyhow::Result<()> {
+    let settings = Settings { config: Config::default(), clients: 8, batch: FILL, events, ledgers: 1 };
+    append::fill(&Deployment { app, ledgers: vec![ledger] }, &settings, true).await?;
+    Ok(())
 }
 
 async fn measure(site: &Site, load: Load, settings: &Settings) -> anyhow::Result<Measured> {

@@ -12,8 +12,7 @@ use super::{Clock, Measured, Settings, append};
 const PAGE: usize = 1_000;
 
 pub async fn run(place: &Deployment, settings: &Settings) -> anyhow::Result<Measured> {
-    let filling = Settings { batch: settings.batch.max(100), ..settings.clone() };
-    append::fill(place, &filling, false).await?;
+    append::fill(place, settings, false).await?;
     let clock = Clock::start();
     let (mut events, mut latencies) = (0, vec![]);
     for ledger in &place.ledgers {

@@ -24,7 +24,8 @@ enum Load {
     Append(Common),
     /// Read, check, open and decode everything. p50 and p99 are of a page of 1,000 events.
     Replay(Common),
-    /// Verify a bundle of one ledger, with its key given. p50 and p99 are of a whole pass, of which there are five.
+    /// Verify a bundle of each ledger, with its key given. p50 and p99 are of a pass over all of them; there are five, and
+    /// the rate is that of all.
     Verify(Verify),
     /// Fold all read models again. p50 and p99 are of a whole rebuild, of which there are three; the lists are asked
     /// afterwards.
@@ -44,13 +45,14 @@ struct Common {
     /// Who append, or ask, at the same time.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     clients: u64,
-    /// Events of one append.
+    /// Events of one append. For replay and rebuild, which only fill ledgers with appends, at least 100; requests and
+    /// documents are one event each.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
     batch: u64,
-    /// Events altogether.
+    /// Events altogether, made up to whole batches.
     #[arg(long, default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1..))]
     events: u64,
-    /// Ledgers that take turns.
+    /// Ledgers that take turns. Documents are one company's.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     ledgers: u64,
     #[arg(long, default_value = "text")]

@@ -17,7 +17,12 @@ pub async fn fields(app: &App, head: &Parts, body: Body) -> Result<Vec<(String, 
         return Err(Problem::new("request.wrong_content_type"));
     }
     let body = api::whole(app, head, body).await?;
-    Ok(form_urlencoded::parse(&body).map(|(n, v)| (n.into_owned(), v.into_owned())).collect())
+    Ok(pairs(&body))
+}
+
+/// Names and values of a body in `application/x-www-form-urlencoded`, of which every one can be read.
+pub fn pairs(body: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 /// Deepest list index that a form may name.

@@ -45,8 +45,6 @@ pub trait Import: 'static {
     const OPERATIONS: &'static [Operation; 2];
     /// What a file may have.
     const COLUMNS: &'static [Column];
-    /// The console's page.
-    const PAGE: &'static str;
 
     /// Reads, decides every row, and unless it is a check registers the good ones.
     fn run(
@@ -103,10 +101,11 @@ async fn show<I: Import>(app: &App, principal: &Principal, head: &Parts, came: V
     let peer = Peer::of(head);
     let lang = peer.lang;
     let mut context = common(app, &page_path::<I>(), peer, Some(principal)).await?;
+    context["noun"] = json!(I::NOUN);
     context["columns"] = I::COLUMNS.iter().map(|column| json!(column.title(lang))).collect();
     context["rows_max"] = json!(ROWS_MAX);
     context["came"] = came;
-    render(app, lang, I::PAGE, &context, StatusCode::OK)
+    render(app, lang, "import", &context, StatusCode::OK)
 }
 
 /// The console's two steps: a file is checked, and then what was checked is taken.

@@ -9,6 +9,7 @@ use keiin_eventlog::record::Hash;
 use uuid::Uuid;
 
 use super::{EventView, FROM, anchored, filter, view};
+use crate::cursor::mac;
 use crate::query::{Kind, OURS, Param, Params, Read, Refusal, Who};
 use crate::table::cell;
 use crate::view::col;
@@ -40,26 +41,27 @@ pub struct Place {
 }
 
 impl Place {
-    fn new(position: u64, hash: Hash) -> Place {
+    /// Of the record with this hash.
+    pub fn new(position: u64, hash: Hash) -> Place {
         let mut start = [0; HASH_BYTES];
         start.copy_from_slice(&hash.0[..HASH_BYTES]);
         Place { position, hash: start }
     }
 
     /// Opaque to the caller; only what this deployment gave out for this ledger is read back.
-    pub fn cursor(&self, read: &Read, ledger: Uuid) -> String {
+    pub fn cursor(&self, key: &[u8; 32], ledger: Uuid) -> String {
         let body = [&LABEL[..], ledger.as_bytes(), &self.position.to_be_bytes(), &self.hash].concat();
-        URL_SAFE_NO_PAD.encode([&body[..], &read.mac(&body)[..]].concat())
+        URL_SAFE_NO_PAD.encode([&body[..], &mac(key, &body)[..]].concat())
     }
 
-    /// Reads a cursor; `None` if it is not ours, or another ledger's.
-    pub fn of_cursor(read: &Read, ledger: Uuid, cursor: &str) -> Option<Place> {
+    /// Reads a cursor; `None` if it was not sealed with this key, or for another ledger.
+    pub fn of_cursor(key: &[u8; 32], ledger: Uuid, cursor: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let (body, mac) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
+        let (body, given) = bytes.split_at_checked(bytes.len().checked_sub(16)?)?;
         let rest = body.strip_prefix(LABEL)?.strip_prefix(ledger.as_bytes())?;
         let (position, hash) = rest.split_first_chunk()?;
         let place = Place { position: u64::from_be_bytes(*position), hash: hash.try_into().ok()? };
-        (read.mac(body) == mac).then_some(place)
+        (mac(key, body) == given).then_some(place)
     }
 }
 

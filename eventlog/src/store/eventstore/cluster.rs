@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::OpenError;
 use crate::chain::Commit;
+use crate::framed;
 use crate::near::is_near;
 use crate::record::{Hash, Record};
 use crate::store::{Read, StoreError};
@@ -43,13 +44,8 @@ pub(super) struct Prepared {
 impl Prepared {
     pub fn new(commit: &Commit) -> Prepared {
         let event = |record: &Record| {
-            let body = record.body.as_deref().unwrap_or_default();
-            let mut data = Vec::with_capacity(2 + record.leaf.len() + body.len());
-            data.extend((record.leaf.len() as u16).to_be_bytes());
-            data.extend(&record.leaf);
-            data.extend(body);
-            let event = EventData::binary(EVENT_TYPE, data.into()).id(event_id(&record.hash()));
-            event.metadata(record.signature.map_or(vec![], |s| s.to_vec()).into())
+            let (data, signature) = framed::write(record);
+            EventData::binary(EVENT_TYPE, data.into()).id(event_id(&record.hash())).metadata(signature.into())
         };
         let first = commit.head.size - commit.records.len() as u64;
         Prepared { first, events: commit.records.iter().map(event).collect() }
@@ -78,18 +74,8 @@ pub(super) struct Stored {
 
 impl Stored {
     fn new(event: &RecordedEvent) -> Stored {
-        Stored { revision: event.revision, record: record(event) }
+        Stored { revision: event.revision, record: framed::read(&event.data, &event.custom_metadata) }
     }
-}
-
-fn record(event: &RecordedEvent) -> Option<Record> {
-    let (length, rest) = event.data.split_first_chunk::<2>()?;
-    let (leaf, body) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-    let signature = match event.custom_metadata.len() {
-        0 => None,
-        _ => Some(event.custom_metadata.as_ref().try_into().ok()?),
-    };
-    Some(Record { leaf: leaf.to_vec(), body: Some(body.to_vec()), signature })
 }
 
 /// A place in the order of all events of the cluster.

@@ -1,13 +1,10 @@
-//! What becomes slower as ledgers grow: `growth [--ledgers N] [SIZE …]` (default 10000 100000 1000000 events).
-//!
-//! One deployment grows from size to size. At each size: appends of one event, loads of a stream of 20 events that lie far
-//! apart; then, in a fresh process, the start, proofs and memory; with one ledger also a bundle and its verification.
-//! One JSON object a line. Verification and start run in processes of their own, so that their memory is theirs.
+//! A ledger, or several, of one event of 400 bytes after another, through the log alone: 20 events of a stream lie far apart.
+//! Measured at each size: appends of one event, loads of a stream; in a fresh process the start, proofs and memory; a bundle
+//! and its verification.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,7 +23,7 @@ use keiin_eventlog::store::Outcome;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use keiin_eventlog::verify::{Options, verify};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 const LOG_NAME: &str = "bench.example";
@@ -38,28 +35,6 @@ const STREAM: u64 = 20;
 const BODY: usize = 400;
 /// Appends and loads that are measured at each size.
 const SAMPLES: u64 = 1_000;
-
-fn main() -> anyhow::Result<()> {
-    let mut args: Vec<String> = std::env::args().skip(1).collect();
-    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["verify", file, key, deep] => return check(Path::new(file), key, deep == "deep"),
-        ["start", dir] => return alone(start(Path::new(dir))),
-        _ => {}
-    }
-    let mut ledgers = 1;
-    if args.first().is_some_and(|arg| arg == "--ledgers") {
-        ledgers = args.get(1).context("--ledgers needs a number")?.parse()?;
-        args.drain(..2);
-    }
-    let sizes: Vec<u64> =
-        args.iter().map(|size| size.parse().context("sizes are numbers")).collect::<Result<_, _>>()?;
-    all(ledgers, if sizes.is_empty() { &[10_000, 100_000, 1_000_000] } else { &sizes })
-}
-
-/// In a runtime of its own, whose end is the end of every thread that had the files open.
-fn alone<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
-}
 
 struct Open {
     log: Log,
@@ -78,37 +53,19 @@ async fn open(dir: &Path) -> anyhow::Result<Open> {
     Ok(Open { log, vault, keyring, anchorer })
 }
 
-fn all(ledgers: u64, sizes: &[u64]) -> anyhow::Result<()> {
-    let dir = tempfile::tempdir()?;
-    let me = std::env::current_exe()?;
-    let mut grown = Grown { ledgers, batch: (BATCH / ledgers).max(1), appends: 0 };
-    for size in sizes {
-        alone(grow(dir.path(), &mut grown, *size))?;
-        child(Command::new(&me).arg("start").arg(dir.path()))?;
-    }
-    if ledgers == 1 {
-        let file = dir.path().join("bundle.keiin");
-        let key = alone(export(dir.path(), &file))?;
-        for deep in ["plain", "deep"] {
-            child(Command::new(&me).arg("verify").arg(&file).arg(&key).arg(deep))?;
-        }
-    }
-    Ok(())
-}
-
-fn child(command: &mut Command) -> anyhow::Result<()> {
-    anyhow::ensure!(command.status()?.success(), "{command:?} failed");
-    Ok(())
-}
-
 /// How far the deployment has grown. Append n goes to ledger n mod `ledgers`.
-struct Grown {
+pub struct Grown {
     ledgers: u64,
     batch: u64,
     appends: u64,
 }
 
 impl Grown {
+    /// Not yet.
+    pub fn new(ledgers: u64) -> Grown {
+        Grown { ledgers, batch: (BATCH / ledgers).max(1), appends: 0 }
+    }
+
     fn ledger(&self, append: u64) -> Uuid {
         Uuid::from_u128(u128::from(append % self.ledgers) + 1)
     }
@@ -147,7 +104,8 @@ impl Grown {
     }
 }
 
-async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<()> {
+/// Grows the deployment in `dir` to so many events; appends and loads there.
+pub async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<Value> {
     let open = open(dir).await?;
     if grown.appends == 0 {
         for n in 0..grown.ledgers {
@@ -187,8 +145,10 @@ async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<()> {
     }
     let mut appends = vec![];
     for n in 0..SAMPLES {
-        let append =
-            Append { append_id: Uuid::from_u128(1 << 100 | u128::from(size + n)), ..grown.append(&open, n, 1)? };
+        let append = Append {
+            append_id: Uuid::from_u128(1 << 100 | u128::from(size) << 32 | u128::from(n)),
+            ..grown.append(&open, n, 1)?
+        };
         let asked = Instant::now();
         let outcome = open.log.append(append).await;
         anyhow::ensure!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
@@ -200,18 +160,14 @@ async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<()> {
     }
     let bytes = std::fs::metadata(dir.join("log.db"))?.len();
     let us = |times: &mut [_], part| percentile(times, part).as_micros() as u64;
-    println!(
-        "{}",
-        json!({ "load": "grow", "events": size, "ledgers": grown.ledgers, "bulk_events_per_s": rate as u64,
+    Ok(json!({ "load": "grow", "events": size, "ledgers": grown.ledgers, "bulk_events_per_s": rate as u64,
                 "append_p50_us": us(&mut appends, 0.5), "append_p99_us": us(&mut appends, 0.99),
                 "stream_p50_us": us(&mut loads, 0.5), "stream_p99_us": us(&mut loads, 0.99),
-                "anchor_ms": anchored.elapsed().as_millis() as u64, "bytes_per_event": bytes / size.max(1) })
-    );
-    Ok(())
+                "anchor_ms": anchored.elapsed().as_millis() as u64, "bytes_per_event": bytes / size.max(1) }))
 }
 
 /// A fresh process: how long until it serves, the first proof, later proofs, memory.
-async fn start(dir: &Path) -> anyhow::Result<()> {
+pub async fn start(dir: &Path) -> anyhow::Result<Value> {
     let started = Instant::now();
     let open = open(dir).await?;
     let ready = started.elapsed();
@@ -230,17 +186,14 @@ async fn start(dir: &Path) -> anyhow::Result<()> {
         times.push(asked.elapsed());
     }
     let (p50, p99) = (percentile(&mut times, 0.5), percentile(&mut times, 0.99));
-    println!(
-        "{}",
-        json!({ "load": "start", "events": events, "ledgers": ledgers.len(), "ready_ms": ready.as_millis() as u64,
+    Ok(json!({ "load": "start", "events": events, "ledgers": ledgers.len(), "ready_ms": ready.as_millis() as u64,
                 "first_proof_us": first.unwrap_or_default().as_micros() as u64,
                 "proof_p50_us": p50.as_micros() as u64, "proof_p99_us": p99.as_micros() as u64,
-                "resident_mib": memory_kib("VmRSS") / 1024 })
-    );
-    Ok(())
+                "resident_mib": memory_kib("self", "VmRSS") / 1024 }))
 }
 
-async fn export(dir: &Path, file: &Path) -> anyhow::Result<String> {
+/// The first ledger as a bundle, and with its figures the key that checks it.
+pub async fn export(dir: &Path, file: &Path) -> anyhow::Result<(Value, String)> {
     let open = open(dir).await?;
     let ledger = Uuid::from_u128(1);
     let anchored = open.anchorer.latest(ledger).context("anchored")?;
@@ -255,21 +208,19 @@ async fn export(dir: &Path, file: &Path) -> anyhow::Result<String> {
     }
     writer.finish()?;
     let rate = anchored.size as f64 / started.elapsed().as_secs_f64();
-    println!("{}", json!({ "load": "export", "events": anchored.size, "events_per_s": rate as u64 }));
+    let figures = json!({ "load": "export", "events": anchored.size, "events_per_s": rate as u64 });
     let origin = Origin::new(LOG_NAME, ledger, 1)?.to_string();
-    Ok(keiin_eventlog::note::VerifierKey::new(&origin, open.keyring.current().public())?.to_string())
+    let key = keiin_eventlog::note::VerifierKey::new(&origin, open.keyring.current().public())?;
+    Ok((figures, key.to_string()))
 }
 
-fn check(file: &Path, key: &str, deep: bool) -> anyhow::Result<()> {
+/// Verifies a bundle.
+pub fn check(file: &Path, key: &str, deep: bool) -> anyhow::Result<Value> {
     let started = Instant::now();
     let options = Options { keys: vec![key.parse()?], deep, ..Options::default() };
     let report = verify(BufReader::with_capacity(1 << 18, File::open(file)?), &options);
     let rate = report.events as f64 / started.elapsed().as_secs_f64();
-    println!(
-        "{}",
-        json!({ "load": if deep { "verify --deep" } else { "verify" }, "events": report.events,
+    Ok(json!({ "load": if deep { "verify --deep" } else { "verify" }, "events": report.events,
                 "events_per_s": rate as u64, "verdict": report.verdict.to_string(),
-                "signatures": report.signatures, "peak_mib": memory_kib("VmHWM") / 1024 })
-    );
-    Ok(())
+                "signatures": report.signatures, "peak_mib": memory_kib("self", "VmHWM") / 1024 }))
 }
