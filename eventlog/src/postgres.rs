@@ -102,8 +102,13 @@ impl Address {
 fn secure(options: PgConnectOptions, shown: &str) -> Result<PgConnectOptions, OpenError> {
     let near = options.get_socket().is_some() || is_near(options.get_host());
     match options.get_ssl_mode() {
+        // It would leave out the name, and the client's check of an authority alone picks among providers of TLS that were
+        // not chosen: it ends in a panic.
+        PgSslMode::VerifyCa => {
+            Err(OpenError::new(shown, "sslmode=verify-ca does not check the server's name: say verify-full"))
+        }
         _ if near => Ok(options),
-        PgSslMode::VerifyCa | PgSslMode::VerifyFull => Ok(options),
+        PgSslMode::VerifyFull => Ok(options),
         // What is not said in the URL.
         PgSslMode::Prefer => Ok(options.ssl_mode(PgSslMode::VerifyFull)),
         _ => {

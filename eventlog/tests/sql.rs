@@ -117,7 +117,7 @@ fn addresses_are_checked_and_show_no_password() {
     let shown = |url: &str| Address::parse(url).map(|a| a.to_string()).map_err(|e| e.to_string());
     assert_eq!(shown("postgres://u:secret@127.0.0.1:5433/keiin"), Ok("postgres://127.0.0.1:5433/keiin".into()));
     assert_eq!(shown("postgres://u:secret@db1,db2:5433/k?sslmode=verify-full"), Ok("postgres://db1,db2:5433/k".into()));
-    for plain in ["disable", "allow", "require"] {
+    for plain in ["disable", "allow", "require", "verify-ca"] {
         let refused = shown(&format!("postgres://u:secret@db.example/keiin?sslmode={plain}")).unwrap_err();
         assert!(refused.contains("verify-full") && !refused.contains("secret"), "{refused}");
     }

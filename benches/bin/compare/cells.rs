@@ -82,7 +82,7 @@ pub fn cells() -> Vec<Cell> {
         ours("replay", "replay --events 200000"),
         ours("verify", "verify --events 100000 --batch 100 --clients 1"),
         raw("batch verification", "signatures"),
-        ours("verify --deep", "verify --deep --events 8000 --batch 1 --clients 1"),
+        ours("verify --deep", "verify --deep --events 20000 --batch 1 --clients 1"),
         ours("rebuild", "rebuild --events 60000"),
         raw_postgres("PostgreSQL INSERT, 1", "postgres {pg} insert 1 3000"),
         ours_postgres("PostgreSQL, 1 writer", "append --clients 1 --events 3000"),
