@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::fact::{Fact, Opener};
-use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
+use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Source, Who};
 use crate::runner::Projection;
 use crate::search;
-use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
+use crate::table::{Columns, Table, Writes, blob, cell, counted, counts, int, personal, text};
 use crate::view::{Named, Row, Seen, col, filled};
 
 /// One row a client.
@@ -38,16 +38,24 @@ pub static CLIENTS: Table = Table {
         text("search"),
         text("overridden"),
         text("override_reason"),
-        text("status"),
+        counted("status", &COUNTS),
         int("since"),
         int("version"),
         int("position"),
     ],
-    indexes: &["since", "status", "name", "registration_number"],
+    indexes: &[
+        // The list is decided in this index alone, newest first. Entries are bounded: see `search::indexed`.
+        "status, since, id, search, person_search",
+        "name",
+        "registration_number",
+    ],
     only_grows: false,
 };
 
-/// One row a contact; `place` 0 is the main one.
+/// How many there are by status.
+pub static COUNTS: Table = counts("client_counts");
+
+/// One row a contact; `place` 0 is the main one, `since` is the client's.
 pub static CONTACTS: Table = Table {
     name: "client_contacts",
     key: &[blob("id"), int("place")],
@@ -59,13 +67,15 @@ pub static CONTACTS: Table = Table {
         personal("email"),
         personal("phone"),
         personal("search"),
+        int("since"),
     ],
-    indexes: &[],
+    indexes: &["since, id, search"],
     only_grows: false,
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "client", revision: 3, tables: &[&CLIENTS, &CONTACTS], fold };
+pub const PROJECTION: Projection =
+    Projection { name: "client", revision: 4, tables: &[&CLIENTS, &COUNTS, &CONTACTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Client::STREAM {
@@ -96,8 +106,8 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
 fn columns(profile: Profile, reading: String, person: Option<Sealed<Person>>, keys: &Opener) -> Columns {
     let kana = person.as_ref().and_then(|person| person.open(keys)).map(|person| person.kana);
     vec![
-        ("search", cell(search::lines(&[&profile.name, &reading, &profile.registration_number]))),
-        ("person_search", cell(kana.as_deref().map(search::folded))),
+        ("search", cell(searched(&[&profile.name, &reading, &profile.registration_number]))),
+        ("person_search", cell(kana.as_deref().map(|kana| searched(&[kana])))),
         ("person_reading", cell(kana)),
         ("name", cell(profile.name)),
         ("honorific", cell(profile.honorific.name())),
@@ -112,13 +122,19 @@ fn columns(profile: Profile, reading: String, person: Option<Sealed<Person>>, ke
     ]
 }
 
+fn searched(texts: &[&str]) -> String {
+    search::indexed(search::lines(texts))
+}
+
 fn contacts(fact: &Fact, contacts: Vec<Sealed<Contact>>, keys: &Opener, out: &mut Writes) {
+    let born = fact.leaf.stream_version == 0;
     for (place, contact) in contacts.into_iter().enumerate() {
         let mut columns = vec![("subject", cell(contact.subject))];
+        columns.extend(born.then(|| ("since", cell(fact.leaf.position))));
         if let Some(contact) = contact.open(keys) {
             let Contact { name, reading, email, phone, department } = &contact;
             columns.extend([
-                ("search", cell(search::lines(&[name, reading, email, phone, department]))),
+                ("search", cell(searched(&[name, reading, email, phone, department]))),
                 ("name", cell(contact.name)),
                 ("reading", cell(contact.reading)),
                 ("department", cell(contact.department)),
@@ -126,7 +142,11 @@ fn contacts(fact: &Fact, contacts: Vec<Sealed<Contact>>, keys: &Opener, out: &mu
                 ("phone", cell(contact.phone)),
             ]);
         }
-        out.put(&CONTACTS, [fact.id(), cell(place as u64)], columns);
+        let key = || [fact.id(), cell(place as u64)];
+        out.put(&CONTACTS, key(), columns);
+        if !born {
+            out.inherit(&CONTACTS, key(), "since", &CLIENTS, [fact.id()]);
+        }
     }
 }
 
@@ -288,6 +308,26 @@ fn view(row: &Row) -> Seen<ClientView> {
     })
 }
 
+/// Every status a client can have.
+const STATUS: &[&str] = &["active", "archived"];
+
+/// Where the list's clients are found: under their status by what is known of themselves, and by the people there.
+fn sources(params: &Params) -> Vec<Source<'static>> {
+    let [name, person] = ["t.search", "t.person_search"].map(search::has);
+    let (asked, text) = (params.text("status"), params.text("q"));
+    let statuses = STATUS.iter().filter(|status| asked.is_none_or(|asked| asked == **status));
+    let own = |status| {
+        let filter = Filter::new().and("t.status = ?", Some(status)).search(&format!("{name} OR {person}"), text);
+        Source { rows: CLIENTS.name, filter, each: 1 }
+    };
+    let people = text.map(|text| {
+        let of = "EXISTS (SELECT 1 FROM clients c WHERE c.ledger = t.ledger AND c.id = t.id AND c.status = ?)";
+        let filter = Filter::new().search(&search::has("t.search"), Some(text)).and(of, asked);
+        Source { rows: CONTACTS.name, filter, each: CONTACTS_MOST }
+    });
+    statuses.copied().map(own).chain(people).collect()
+}
+
 /// All clients, newest first.
 pub struct ListClients;
 
@@ -297,17 +337,12 @@ impl Query for ListClients {
     const PERMISSION: Permission = Permission("client.read");
     const CLASS: DataClass = DataClass::Personal;
     const PARAMS: &'static [Param] =
-        &[Param { name: "status", kind: Kind::OneOf(&["active", "archived"]) }, Param { name: "q", kind: Kind::Text }];
+        &[Param { name: "status", kind: Kind::OneOf(STATUS) }, Param { name: "q", kind: Kind::Text }];
     const LIST: bool = true;
     type Answer = Listing<ClientView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let [name, person, contact] = ["t.search", "t.person_search", "k.search"].map(search::has);
-        let people = format!("t.id IN (SELECT k.id FROM client_contacts k WHERE k.ledger = :ledger AND {contact})");
-        let filter = Filter::new()
-            .and("t.status = ?", params.text("status"))
-            .search(&format!("{name} OR {person} OR {people}"), params.text("q"));
-        let page = read.list(who, FROM, filter, params, view)?;
-        Ok(Listing { counts: read.counts(who, "clients", Filter::new())?, ..page })
+        let page = read.list_within(who, sources(params), FROM, params, view)?;
+        Ok(Listing { counts: read.counted(who, &COUNTS)?, ..page })
     }
 }
 
@@ -340,4 +375,59 @@ pub fn duplicates(read: &Read, who: &Who, id: Option<Uuid>, name: &str, number: 
         ORDER BY +t.since LIMIT 10";
     let values = vec![cell(id.unwrap_or_default()), cell(name), cell(number)];
     read.rows(who, alike, values, |row| Ok(Named { id: col(row, "id")?, name: col(row, "name")? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use keiin_eventlog::sql::Scope;
+
+    use super::*;
+    use crate::database::Database;
+    use crate::query::first;
+    use crate::table::Value;
+
+    /// A million clients are a list like any other only as long as nothing is read but these indexes, each in the list's order.
+    #[test]
+    fn what_is_asked_of_all_clients_reads_one_index() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut database = Database::sqlite(dir.path().join("read.db")).open(&[PROJECTION]).unwrap().connection;
+        let mut plan = |params: &[(&str, &str)], further: bool| -> Vec<String> {
+            let given: BTreeMap<_, _> = params.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect();
+            let mut sources = sources(&Params::read(given, &[ListClients::PARAMS]).unwrap());
+            for source in &mut sources {
+                let filter = std::mem::take(&mut source.filter);
+                source.filter = filter.and("(t.since, t.id) < (?, x'00')", further.then_some(9u64));
+            }
+            let (sql, mut values) = first(sources, 51);
+            values.push(Value::Integer(51));
+            let sql = format!("EXPLAIN QUERY PLAN {}", sql.replace(":ledger", "x'00'"));
+            let rows = database.query(Scope::All, &sql, &values).unwrap();
+            rows.iter().map(|row| row.get(3).unwrap()).collect()
+        };
+        let all: &[&[(&str, &str)]] =
+            &[&[], &[("status", "archived")], &[("q", "x")], &[("status", "archived"), ("q", "x")]];
+        for (params, further) in all.iter().flat_map(|params| [(params, false), (params, true)]) {
+            let steps = plan(params, further);
+            let (read, rest): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.starts_with("SEARCH"));
+            let start = if further { " AND (since,id)<(?,?))" } else { ")" };
+            let mut indexes = vec![format!("SEARCH t USING COVERING INDEX clients_0 (ledger=? AND status=?{start}")];
+            if params.iter().all(|(name, _)| *name != "status") {
+                indexes.push(indexes[0].clone());
+            }
+            if params.iter().any(|(name, _)| *name == "q") {
+                indexes.push(format!("SEARCH t USING COVERING INDEX client_contacts_0 (ledger=?{start}"));
+            }
+            // Of whom somebody was found there the status is looked up.
+            let read = read.into_iter().filter(|step| !step.ends_with("USING PRIMARY KEY (ledger=? AND id=?)"));
+            assert_eq!(read.collect::<Vec<_>>(), indexes.iter().collect::<Vec<_>>(), "{params:?}: {steps:#?}");
+            // Scanned and sorted are the first of each index alone.
+            let whole = |step: &&&String| step.starts_with("SCAN") && !["SCAN o", "SCAN s"].contains(&step.as_str());
+            assert_eq!(rest.iter().find(whole), None, "{params:?}: {steps:#?}");
+            let sorted = steps.iter().rposition(|step| step.contains("ORDER BY"));
+            assert!(sorted.is_none_or(|at| at == steps.len() - 1), "{params:?}: {steps:#?}");
+            assert!(steps.iter().filter(|step| step.contains("ORDER BY")).count() <= 1, "{params:?}: {steps:#?}");
+        }
+    }
 }

@@ -19,6 +19,7 @@ use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
 use crate::view::{Row, Seen, Time, col, filled};
 
@@ -35,6 +36,7 @@ pub static DELIVERIES: Table = Table {
         personal("to_name"),
         personal("to_email"),
         personal("message"),
+        personal("search"),
         int("expires_at"),
         int("view_limit"),
         int("has_passcode"),
@@ -73,7 +75,7 @@ pub static ENCLOSED: Table = Table {
 
 /// The projection.
 pub const PROJECTION: Projection =
-    Projection { name: "delivery", revision: 3, tables: &[&DELIVERIES, &ENCLOSED, &REPLIES], fold };
+    Projection { name: "delivery", revision: 4, tables: &[&DELIVERIES, &ENCLOSED, &REPLIES], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Delivery::STREAM {
@@ -164,6 +166,7 @@ fn sent(
         ("to_name", cell(to.as_ref().map(|p| p.name.as_str()))),
         ("to_email", cell(to.as_ref().map(|p| p.email.as_str()))),
         ("message", cell(to.as_ref().map(|p| p.note.as_str()))),
+        ("search", cell(to.as_ref().map(|p| search::lines(&[&p.name, &p.email])))),
         ("views", cell(0u32)),
         ("wrong", cell(0u32)),
         ("issued_at", cell(fact.time_us())),
@@ -264,12 +267,10 @@ pub struct DocumentOf {
     pub accepted_at: Option<Time>,
 }
 
-/// Deliveries with what is derived: `status`, `failure`, and the numbers and titles of their documents, to be searched.
+/// Deliveries with what is derived: `status` and `failure`.
 pub static FROM: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "(SELECT d.*, (SELECT string_agg(coalesce(o.number, '') || ' ' || o.title, ' ') FROM delivery_documents x
-             JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
-             WHERE x.ledger = d.ledger AND x.delivery_id = d.id) AS papers,
+        "(SELECT d.*,
         CASE WHEN m.state IN ('failed', 'dead', 'bounced') THEN trim(coalesce(CAST(m.code AS TEXT), '') || ' ' || m.diagnostic) END AS failure,
         CASE WHEN d.revoked = 1 THEN 'revoked' WHEN d.wrong >= {PASSCODE_TRIES} THEN 'locked'
              WHEN d.views > 0 THEN 'opened' WHEN d.channel = 'inbox' THEN 'delivered'
@@ -360,6 +361,15 @@ pub(crate) fn of<T: Clone>(delivery: Uuid, all: &[(Uuid, T)]) -> Vec<T> {
     all.iter().filter(|(id, _)| *id == delivery).map(|(_, one)| one.clone()).collect()
 }
 
+/// That a pattern stands in the number or the title of one of a delivery's documents.
+pub(crate) fn searched_papers() -> String {
+    let found = search::in_any(&["o.number_search", "o.search"]);
+    format!(
+        "t.id IN (SELECT x.delivery_id FROM documents o JOIN delivery_documents x ON x.ledger = o.ledger
+           AND x.document_id = o.id WHERE o.ledger = :ledger AND ({found}))"
+    )
+}
+
 /// What becomes of a delivery.
 const STATUS: &[&str] = &["sending", "sent", "failed", "delivered", "opened", "expired", "locked", "revoked"];
 
@@ -391,7 +401,7 @@ impl Query for ListDeliveries {
             )
             .and("t.issued_at >= ?", params.day_start_us("from"))
             .and("t.issued_at < ?", params.day_end_us("to"))
-            .like(&["papers", "to_name", "to_email"], params.text("q"));
+            .search(&format!("{} OR {}", search::has("t.search"), searched_papers()), params.text("q"));
         let page = read.list(who, &FROM, filter, params, view)?;
         let counts = read.counts(who, &FROM, Filter::new())?;
         Ok(Listing { counts, items: enclosed(read, who, page.items)?, ..page })

@@ -74,7 +74,7 @@ pub static DOCUMENTS: Table = Table {
     indexes: &[
         // Every filter of the list is decided in this index alone, newest first. Nothing long is in it: PostgreSQL takes
         // 2,704 bytes an entry.
-        "since, search, number_search, client_id, document_type, date, total, approval, cancelled, revision, paid, withheld, date_due",
+        "since, id, search, number_search, client_id, document_type, date, total, approval, cancelled, revision, paid, withheld, date_due",
         "client_id, since",
         // The figures above the list.
         "cancelled, revision, document_type, approval, total, withheld, paid, date_due",
@@ -89,7 +89,7 @@ pub static LINES: Table =
     Table { name: "document_lines", key: &[blob("id")], columns: &[text("lines")], indexes: &[], only_grows: false };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "document", revision: 6, tables: &[&DOCUMENTS, &LINES], fold };
+pub const PROJECTION: Projection = Projection { name: "document", revision: 7, tables: &[&DOCUMENTS, &LINES], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     match fact.stream() {

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::attachment::{self, AttachmentOf};
-use crate::delivery::{DocumentOf, FROM, ReplyView, beside, of};
+use crate::delivery::{DocumentOf, FROM, ReplyView, beside, of, searched_papers};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::view::{Row, Seen, Time, col, filled};
 
@@ -68,7 +68,7 @@ impl Query for ListInbox {
             .and("t.revoked = ?", Some(false))
             .and("t.issued_at >= ?", params.day_start_us("from"))
             .and("t.issued_at < ?", params.day_end_us("to"))
-            .like(&["papers"], params.text("q"));
+            .search(&searched_papers(), params.text("q"));
         let mut page = read.list(who, &FROM, filter, params, view)?;
         let ids: Vec<Uuid> = page.items.iter().map(|one| one.id).collect();
         let (documents, replies) = beside(read, who, &ids)?;

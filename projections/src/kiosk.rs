@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Table, Writes, blob, cell, int, text};
 use crate::view::{Named, Row, Seen, SqlError, Time, col};
 use crate::visit::visible_by;
@@ -22,6 +23,7 @@ pub static KIOSKS: Table = Table {
     columns: &[
         text("name"),
         text("location"),
+        text("search"),
         text("status"),
         int("paired_at"),
         int("since"),
@@ -42,7 +44,7 @@ pub static REFUSALS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "kiosk", revision: 2, tables: &[&KIOSKS, &REFUSALS], fold };
+pub const PROJECTION: Projection = Projection { name: "kiosk", revision: 3, tables: &[&KIOSKS, &REFUSALS], fold };
 
 fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Kiosk::STREAM {
@@ -51,6 +53,7 @@ fn fold(fact: &Fact, _: &Opener, out: &mut Writes) -> Result<(), String> {
     match fact.read()? {
         KioskEvent::Paired(e) => {
             let columns = [
+                ("search", cell(search::lines(&[&e.name, &e.location]))),
                 ("name", cell(e.name)),
                 ("location", cell(e.location)),
                 ("status", cell("paired")),
@@ -123,7 +126,7 @@ impl Query for ListKiosks {
     type Answer = Listing<KioskView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let filter =
-            Filter::new().and("t.status = ?", params.text("status")).like(&["name", "location"], params.text("q"));
+            Filter::new().and("t.status = ?", params.text("status")).search(&search::has("t.search"), params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
         Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }

@@ -32,6 +32,7 @@ use crate::client::Recipient;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, OURS, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Table, Value, Writes, blob, cell, int, text};
 use crate::view::{Row, Seen, SqlError, Time, col};
 
@@ -359,7 +360,7 @@ impl Query for ListMails {
         let filter = Filter::new()
             .and("t.status = ?", params.text("status"))
             .and("t.template = ?", params.text("template"))
-            .like(&["to_name", "to_email"], params.text("q"));
+            .search(&search::has("t.search"), params.text("q"));
         let page = read.list(who, FROM, filter, params, |row| view(read, row))?;
         Ok(Listing { counts: read.counts(who, FROM, Filter::new())?, ..page })
     }

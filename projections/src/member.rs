@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
+use crate::search;
 use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
 use crate::view::{Named, Row, Seen, SqlError, Time, col};
 
@@ -26,6 +27,8 @@ pub static MEMBERS: Table = Table {
         blob("subject"),
         personal("name"),
         personal("email"),
+        personal("name_search"),
+        personal("email_search"),
         text("role"),
         blob("permission_set"),
         blob("invited_by"),
@@ -49,7 +52,7 @@ pub static MEMBERS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "member", revision: 3, tables: &[&MEMBERS], fold };
+pub const PROJECTION: Projection = Projection { name: "member", revision: 4, tables: &[&MEMBERS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     match fact.stream() {
@@ -85,7 +88,9 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
         MemberEvent::InvitationRevoked(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Revoked)]),
         MemberEvent::InvitationExpired(_) => out.changed(&MEMBERS, fact, [status(MemberStatus::Expired)]),
         MemberEvent::Joined(e) => {
-            let name = e.person.open(keys).map(|person| ("name", cell(person.name)));
+            let name = e.person.open(keys).map_or(vec![], |person| {
+                vec![("name_search", cell(search::folded(&person.name))), ("name", cell(person.name))]
+            });
             let joined = [status(MemberStatus::Active), ("joined_at", now), ("expires_at", cell(None::<i64>))];
             out.changed(&MEMBERS, fact, joined.into_iter().chain(name).collect::<Columns>());
         }
@@ -120,9 +125,17 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
 }
 
 fn person(sealed: &Sealed<Person>, role: Role, keys: &Opener) -> impl Iterator<Item = (&'static str, Value)> {
-    let subject = cell(sealed.subject);
     let (name, email) = sealed.open(keys).map(|p| (p.name, p.email)).unzip();
-    [("subject", subject), ("name", cell(name)), ("email", cell(email)), ("role", cell(role.name()))].into_iter()
+    let searched = |text: &Option<String>| cell(text.as_deref().map(search::folded));
+    [
+        ("subject", cell(sealed.subject)),
+        ("name_search", searched(&name)),
+        ("email_search", searched(&email)),
+        ("name", cell(name)),
+        ("email", cell(email)),
+        ("role", cell(role.name())),
+    ]
+    .into_iter()
 }
 
 /// A member, as shown.
@@ -275,7 +288,9 @@ impl Query for ListMembers {
             let role = Some(Role::Recipient.name());
             Filter::new().and(if recipients { "t.role = ?" } else { "t.role <> ?" }, role)
         };
-        let filter = of_kind().and("t.status = ?", params.text("status")).like(&["name", "email"], params.text("q"));
+        let filter = of_kind()
+            .and("t.status = ?", params.text("status"))
+            .search(&search::in_any(&["t.name_search", "t.email_search"]), params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
         Ok(Listing { counts: read.counts(who, FROM, of_kind())?, ..page })
     }

@@ -18,7 +18,8 @@ use crate::attachment;
 use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
 use crate::runner::Projection;
-use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
+use crate::search;
+use crate::table::{Columns, Table, Value, Writes, blob, cell, counted, counts, int, personal, text};
 use crate::view::{Json, Row, Seen, col, filled, json};
 
 /// One row an item.
@@ -27,7 +28,7 @@ pub static ITEMS: Table = Table {
     key: &[blob("id")],
     columns: &[
         text("reference"),
-        text("status"),
+        counted("status", &COUNTS),
         blob("client_id"),
         blob("subject"),
         personal("name"),
@@ -40,6 +41,7 @@ pub static ITEMS: Table = Table {
         personal("street_address"),
         personal("extended_address"),
         personal("message"),
+        personal("search"),
         text("service"),
         text("extras"),
         text("envelope"),
@@ -65,6 +67,9 @@ pub static ITEMS: Table = Table {
     only_grows: false,
 };
 
+/// How many there are by status.
+pub static COUNTS: Table = counts("postal_counts");
+
 /// One row a document of an item.
 pub static POSTED: Table = Table {
     name: "postal_documents",
@@ -75,7 +80,8 @@ pub static POSTED: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "postal_item", revision: 1, tables: &[&ITEMS, &POSTED], fold };
+pub const PROJECTION: Projection =
+    Projection { name: "postal_item", revision: 2, tables: &[&ITEMS, &COUNTS, &POSTED], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != PostalItem::STREAM {
@@ -150,6 +156,7 @@ fn recipient(sealed: &Sealed<PostalAddress>, keys: &Opener) -> Columns {
     let part = |of: fn(&PostalAddress) -> &str| cell(to.as_ref().map(of));
     vec![
         ("subject", cell(sealed.subject)),
+        ("search", cell(to.as_ref().map(|to| search::folded(&to.name)))),
         ("name", part(|to| &to.name)),
         ("department", part(|to| &to.department)),
         ("attention", part(|to| &to.attention)),
@@ -163,10 +170,19 @@ fn recipient(sealed: &Sealed<PostalAddress>, keys: &Opener) -> Columns {
     ]
 }
 
-/// Items with the numbers and titles of their documents, to be searched.
-pub const FROM: &str = "(SELECT p.*, (SELECT string_agg(coalesce(o.number, '') || ' ' || o.title, ' ')
-         FROM postal_documents x JOIN documents o ON o.ledger = x.ledger AND o.id = x.document_id
-         WHERE x.ledger = p.ledger AND x.postal_item_id = p.id) AS papers FROM postal_items p)";
+/// Items as they are kept.
+pub const FROM: &str = "postal_items";
+
+/// That a pattern stands in the recipient's name, the number or title of a document, or in what is printed outside, which is of
+/// digits and letters from A to Z.
+fn searched() -> String {
+    let found = search::in_any(&["o.number_search", "o.search"]);
+    format!(
+        "{} OR t.id IN (SELECT x.postal_item_id FROM documents o JOIN postal_documents x ON x.ledger = o.ledger
+           AND x.document_id = o.id WHERE o.ledger = :ledger AND ({found}))",
+        search::in_any(&["t.search", "lower(t.reference)", "lower(t.tracking_number)"])
+    )
+}
 
 fn view(row: &Row) -> Seen<PostalItemView> {
     let text = |column| Ok::<_, crate::view::SqlError>(col::<Option<String>>(row, column)?.and_then(filled));
@@ -263,10 +279,15 @@ fn posted(read: &Read, who: &Who, mut items: Vec<PostalItemView>) -> Result<Vec<
     Ok(items)
 }
 
-/// Whoever handles the post sees what is still to go out.
+/// What is still to go out; whoever handles the post sees nothing else.
+const OPEN: [&str; 2] = ["queued", "printed"];
+
 fn visible(who: &Who) -> Filter {
-    let is_clerk = who.actor.role == Role::PostalClerk;
-    Filter::new().and("t.status IN ('queued', 'printed') AND ? = 1", is_clerk.then_some(true))
+    open(who.actor.role == Role::PostalClerk)
+}
+
+fn open(only: bool) -> Filter {
+    Filter::new().and("t.status IN ('queued', 'printed') AND ? = 1", only.then_some(true))
 }
 
 const SERVICES: &[&str] = &["letter", "letter_pack_light", "letter_pack_plus"];
@@ -299,9 +320,12 @@ impl Query for ListPostalItems {
             )
             .and("t.ordered_at >= ?", params.day_start_us("from"))
             .and("t.ordered_at < ?", params.day_end_us("to"))
-            .like(&["papers", "name", "reference", "tracking_number"], params.text("q"));
+            .search(&searched(), params.text("q"));
         let page = read.list(who, FROM, filter, params, view)?;
-        let counts = read.counts(who, FROM, visible(who))?;
+        let mut counts = read.counted(who, &COUNTS)?;
+        if who.actor.role == Role::PostalClerk {
+            counts.iter_mut().for_each(|counts| counts.retain(|status, _| OPEN.contains(&status.as_str())));
+        }
         Ok(Listing { counts, items: posted(read, who, page.items)?, ..page })
     }
 }
@@ -318,7 +342,7 @@ impl Query for GetPostalItem {
     type Answer = PostalItemView;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
         let found = read.one(who, FROM, params.id("id"), detail)?;
-        let is_open = matches!(found.status.as_str(), "queued" | "printed");
+        let is_open = OPEN.contains(&found.status.as_str());
         if who.actor.role == Role::PostalClerk && !is_open {
             return Err(Refusal::Forbidden("postal_item.handed_over"));
         }
@@ -340,10 +364,9 @@ impl Query for GetPrintQueue {
     ];
     type Answer = PrintQueue;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let open = || Filter::new().and("t.status IN ('queued', 'printed') AND ? = 1", Some(true));
-        let filter = open().and("t.status = ?", params.text("status")).and("t.service = ?", params.text("service"));
+        let filter = open(true).and("t.status = ?", params.text("status")).and("t.service = ?", params.text("service"));
         let items = read.oldest(who, FROM, filter, crate::query::MAX_LIMIT, view)?;
-        let counts = read.counts(who, FROM, open())?.unwrap_or_default();
+        let counts = read.counted(who, &COUNTS)?.unwrap_or_default();
         let count = |status: &str| counts.get(status).copied().unwrap_or_default();
         Ok(PrintQueue { items: posted(read, who, items)?, queued: count("queued"), printed: count("printed") })
     }

@@ -24,11 +24,15 @@ pub use keiin_domain::date::instant as rfc3339;
 use crate::database::Database;
 use crate::mail::{Letter, Rendered};
 use crate::runner;
-use crate::table::{Value, cell};
+use crate::table::{Table, Value, cell};
 pub use crate::view::ActorView;
 
 mod filter;
+mod page;
 pub use filter::Filter;
+pub use page::Source;
+#[cfg(test)]
+pub(crate) use page::first;
 
 /// Most items on a page.
 pub const MAX_LIMIT: usize = 200;
@@ -371,77 +375,18 @@ impl Read {
         self.rows(who, &sql, values, read)
     }
 
-    /// A page of a list, sorted by the columns `since` and `id` of `from`, largest first.
-    pub fn list<T>(
-        &self,
-        who: &Who,
-        from: &str,
-        filter: Filter,
-        params: &Params,
-        read: impl FnMut(&Row) -> Result<T, SqlError>,
-    ) -> Result<Listing<T>, Refusal> {
-        self.page(who, None, from, filter, params, read)
-    }
-
-    /// The same, where the filter is first decided in `narrow`: what it reads is in an index, and `from` is asked only for
-    /// the rows of the page.
-    pub fn list_within<T>(
-        &self,
-        who: &Who,
-        narrow: &str,
-        from: &str,
-        filter: Filter,
-        params: &Params,
-        read: impl FnMut(&Row) -> Result<T, SqlError>,
-    ) -> Result<Listing<T>, Refusal> {
-        self.page(who, Some(narrow), from, filter, params, read)
-    }
-
-    fn page<T>(
-        &self,
-        who: &Who,
-        narrow: Option<&str>,
-        from: &str,
-        filter: Filter,
-        params: &Params,
-        mut read: impl FnMut(&Row) -> Result<T, SqlError>,
-    ) -> Result<Listing<T>, Refusal> {
-        let limit = params.limit();
-        let mut filter = filter;
-        if let Some(cursor) = params.text("cursor") {
-            let (since, id) = crate::cursor::open(&self.cursor_key, cursor).ok_or(Refusal::BadParameter("cursor"))?;
-            filter.sql.push_str(" AND (t.since, t.id) < (?, ?)");
-            filter.values.extend([Value::Integer(since), id]);
-        }
-        let placed = |row: &Row| {
-            let place: (i64, Value) = (row.named("since")?, row.value("id")?.clone());
-            Ok((place, read(row)?))
-        };
-        let mut found = match narrow {
-            None => self.some(who, from, filter, limit + 1, placed)?,
-            Some(narrow) => {
-                let Filter { sql, mut values } = filter;
-                values.push(cell(limit as u64 + 1));
-                // The plus keeps the planner from looking for the few rows in the order of all.
-                let sql = format!(
-                    "SELECT * FROM {from} t WHERE {OURS} AND t.id IN (SELECT t.id FROM {narrow} t WHERE {OURS}{sql}
-                     ORDER BY t.since DESC, t.id DESC LIMIT ?) ORDER BY +t.since DESC, t.id DESC"
-                );
-                self.rows(who, &sql, values, placed)?
-            }
-        };
-        let more = found.len() > limit;
-        found.truncate(limit);
-        let next =
-            found.last().filter(|_| more).map(|((since, id), _)| crate::cursor::seal(&self.cursor_key, *since, id));
-        Ok(Listing { items: found.into_iter().map(|(_, item)| item).collect(), next, counts: None, figures: None })
-    }
-
     /// How many rows of `from` there are by its column `status`.
     pub fn counts(&self, who: &Who, from: &str, filter: Filter) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
         let narrowed = filter.sql;
         let sql = format!("SELECT t.status, count(*) AS n FROM {from} t WHERE {OURS}{narrowed} GROUP BY t.status");
         let rows = self.rows(who, &sql, filter.values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Some(rows.into_iter().collect()))
+    }
+
+    /// The same, where they are counted as they are written: see [`crate::table::counted`].
+    pub fn counted(&self, who: &Who, counts: &Table) -> Result<Option<BTreeMap<String, u64>>, Refusal> {
+        let sql = format!("SELECT t.value, t.n FROM {} t WHERE {OURS}", counts.name);
+        let rows = self.rows(who, &sql, vec![], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Some(rows.into_iter().collect()))
     }
 

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::database::{Database, Opened, Version, sqlite};
 use crate::fact::{Fact, Opener, Unreadable};
-use crate::sink::write_live;
+use crate::sink::Live;
 use crate::table::{self, Table, Value, Write, Writes, cell, id};
 
 mod rebuild;
@@ -215,7 +215,7 @@ impl Runner {
         let done = connection.write(Scope::Ledger(ledger), |tx| {
             self.claim(tx, ledger)?;
             self.move_on(tx, ledger, &was, &at)?;
-            writes.into_iter().try_for_each(|write| write_live(tx, ledger, write)).map_err(Halt::Sql)
+            Live::write(tx, ledger, writes).map_err(Halt::Sql)
         });
         match done {
             Ok(()) => {}

@@ -10,6 +10,15 @@ pub fn lines(texts: &[&str]) -> String {
     texts.join("\n")
 }
 
+/// Most bytes of a text in an index with others: PostgreSQL takes 2,704 an entry.
+const MOST: usize = 1_200;
+
+/// The beginning of folded text, as far as it may stand in an index: all of it, unless folding made many letters of one.
+pub fn indexed(mut folded: String) -> String {
+    folded.truncate(folded.floor_char_boundary(MOST));
+    folded
+}
+
 /// What is typed, as a pattern for [`has`].
 pub fn pattern(typed: &str) -> String {
     format!("%{}%", folded(typed).replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_"))
@@ -18,6 +27,11 @@ pub fn pattern(typed: &str) -> String {
 /// The condition that a pattern stands in a column of folded text.
 pub fn has(column: &str) -> String {
     format!("{column} LIKE ? ESCAPE '\\'")
+}
+
+/// The condition that a pattern stands in one of these columns.
+pub fn in_any(columns: &[&str]) -> String {
+    columns.iter().map(|column| has(column)).collect::<Vec<_>>().join(" OR ")
 }
 
 #[cfg(test)]
@@ -42,6 +56,7 @@ mod tests {
         }
         assert_ne!(folded("田中"), folded("山中"));
         assert_eq!(lines(&["A b", "Ｃ\n"]), "ab\nc");
+        assert_eq!(indexed("高".repeat(401)), "高".repeat(400));
         assert_eq!(pattern(" 50%_\\ "), "%50\\%\\_\\\\%");
     }
 }

@@ -19,27 +19,47 @@ pub struct Column {
     pub kind: &'static str,
     /// Emptied when the row's `subject` is erased.
     pub personal: bool,
+    /// Where it is kept how many rows of a company hold each value.
+    pub counts: Option<&'static Table>,
+}
+
+const fn column(name: &'static str, kind: &'static str) -> Column {
+    Column { name, kind, personal: false, counts: None }
 }
 
 /// A number, a time or a flag.
 pub const fn int(name: &'static str) -> Column {
-    Column { name, kind: "BIGINT", personal: false }
+    column(name, "BIGINT")
 }
 
 /// Text that concerns nobody in person.
 pub const fn text(name: &'static str) -> Column {
-    Column { name, kind: "TEXT", personal: false }
+    column(name, "TEXT")
 }
 
 /// An id, a hash or encoded bytes.
 pub const fn blob(name: &'static str) -> Column {
-    Column { name, kind: "BLOB", personal: false }
+    column(name, "BLOB")
 }
 
 /// Text about the person whose id is in the column `subject`.
 pub const fn personal(name: &'static str) -> Column {
-    Column { name, kind: "TEXT", personal: true }
+    Column { personal: true, ..column(name, "TEXT") }
 }
+
+/// Text by whose values the rows of a company are counted in a table made by [`counts`], so that a list of many can say how many
+/// there are without reading them. Whatever a fold writes is counted where it is written: no fold adds.
+pub const fn counted(name: &'static str, counts: &'static Table) -> Column {
+    Column { counts: Some(counts), ..column(name, "TEXT") }
+}
+
+/// A table for a column that is [`counted`]: a row a value that there is. It belongs to the same projection.
+pub const fn counts(name: &'static str) -> Table {
+    Table { name, key: COUNTED, columns: COUNT, indexes: &[], only_grows: false }
+}
+
+const COUNTED: &[Column] = &[text("value")];
+const COUNT: &[Column] = &[int("n")];
 
 /// A table of a read model. Its primary key is (ledger, `key`).
 #[derive(Debug)]
@@ -72,6 +92,11 @@ impl Table {
         self.columns.iter().any(|c| c.personal)
     }
 
+    /// The column that is counted, and where its counts are.
+    pub fn counted(&self) -> Option<(&'static Column, &'static Table)> {
+        self.columns.iter().find_map(|column| Some((column, column.counts?)))
+    }
+
     /// The place of a column behind the key.
     pub fn place(&self, column: &str) -> usize {
         let at = self.columns.iter().position(|c| c.name == column);
@@ -86,6 +111,8 @@ pub enum Write {
     Put(&'static Table, Vec<Value>, Vec<Value>),
     /// Sets some columns of a row, if it is there.
     Set(&'static Table, Vec<Value>, Vec<(&'static str, Value)>),
+    /// Sets a column of a row, if it is there, to what the row of another table, with this key, holds under the same name.
+    Inherit(&'static Table, Vec<Value>, &'static str, &'static Table, Vec<Value>),
     /// Adds to a number of a row, if it is there.
     Add(&'static Table, Vec<Value>, &'static str, i64),
     /// Removes a row.
@@ -117,6 +144,17 @@ impl Writes {
     /// Sets some columns.
     pub fn set(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, columns: impl Into<Columns>) {
         self.0.push(Write::Set(table, key.into(), columns.into()));
+    }
+    /// Sets a column to what the row of another table holds, which an earlier record wrote.
+    pub fn inherit(
+        &mut self,
+        table: &'static Table,
+        key: impl Into<Vec<Value>>,
+        column: &'static str,
+        from: &'static Table,
+        its_key: impl Into<Vec<Value>>,
+    ) {
+        self.0.push(Write::Inherit(table, key.into(), column, from, its_key.into()));
     }
     /// Adds to a number.
     pub fn add(&mut self, table: &'static Table, key: impl Into<Vec<Value>>, column: &'static str, by: i64) {

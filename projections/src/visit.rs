@@ -28,7 +28,7 @@ use crate::fact::{Fact, Opener};
 use crate::query::{Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who, day_start_us};
 use crate::runner::Projection;
 use crate::search;
-use crate::table::{Columns, Table, Writes, blob, cell, int, personal, text};
+use crate::table::{Columns, Table, Value, Writes, blob, cell, int, personal, text};
 use crate::view::{Json, Named, Row, Seen, SqlError, Time, col, filled, json};
 
 /// One row a visit, listed by its start. Its codes are in no read model.
@@ -49,6 +49,7 @@ pub static VISITS: Table = Table {
         blob("host_id"),
         blob("registered_by"),
         text("location"),
+        text("location_search"),
         int("starts_at"),
         int("ends_at"),
         text("weekdays"),
@@ -86,7 +87,7 @@ pub static HOSTS: Table = Table {
 };
 
 /// The projection.
-pub const PROJECTION: Projection = Projection { name: "visit", revision: 3, tables: &[&VISITS, &HOSTS], fold };
+pub const PROJECTION: Projection = Projection { name: "visit", revision: 4, tables: &[&VISITS, &HOSTS], fold };
 
 fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
     if fact.stream() != Visit::STREAM {
@@ -149,7 +150,8 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
             let mut columns = visitor(&e.visitor, keys);
             columns.extend([("since", now.clone()), ("starts_at", now.clone()), ("arrived_at", now.clone())]);
             columns.push(("recorded_arrived_at", now));
-            columns.extend([("location", cell(e.location)), ("host_id", cell(e.host_id))]);
+            columns.extend(place(e.location));
+            columns.push(("host_id", cell(e.host_id)));
             columns.push(("people", cell((e.people > 0).then_some(e.people))));
             columns.extend(said(&e.answers, &e.consent, keys));
             columns.extend([("state", cell("arrived")), ("walk_in", cell(true)), ("late", cell(false))]);
@@ -158,7 +160,8 @@ fn fold(fact: &Fact, keys: &Opener, out: &mut Writes) -> Result<(), String> {
         VisitEvent::Matched(Matched { visitor: Some(sealed), location, .. })
         | VisitEvent::ScreeningFailed(ScreeningFailed { visitor: Some(sealed), location, .. }) => {
             let mut columns = visitor(&sealed, keys);
-            columns.extend([("since", now.clone()), ("starts_at", now), ("location", cell(location))]);
+            columns.extend(place(location));
+            columns.extend([("since", now.clone()), ("starts_at", now)]);
             columns.extend([("state", cell("held")), ("walk_in", cell(true)), ("late", cell(false))]);
             out.born(&VISITS, fact, columns);
         }
@@ -204,8 +207,7 @@ fn plan(fact: &Fact, location: String, starts_at_us: i64, ends_at_us: i64, weekd
     let planned = Visit { starts_at_us, ends_at_us, weekdays: weekdays.to_vec(), ..Visit::default() };
     let first_at = planned.next_hours(planned.first_day()).map_or(starts_at_us, |hours| hours.start);
     let weekdays: Vec<&str> = weekdays.iter().map(|day| day.name()).collect();
-    vec![
-        ("location", cell(location)),
+    let mut columns = vec![
         ("since", cell(starts_at_us)),
         ("starts_at", cell(starts_at_us)),
         ("ends_at", cell(ends_at_us)),
@@ -213,7 +215,13 @@ fn plan(fact: &Fact, location: String, starts_at_us: i64, ends_at_us: i64, weekd
         ("over_at", cell(day_start_us(Date::at(ends_at_us - 1, ZONE_S).plus(1)))),
         ("first_at", cell(first_at)),
         ("planned_at", cell(fact.time_us())),
-    ]
+    ];
+    columns.extend(place(location));
+    columns
+}
+
+fn place(location: String) -> [(&'static str, Value); 2] {
+    [("location_search", cell(search::folded(&location))), ("location", cell(location))]
 }
 
 /// Members beside the host take the place of those before.
@@ -233,7 +241,8 @@ const STATUS: &str = "CASE WHEN v.state = 'expected' AND v.over_at <= :now THEN 
 /// Visits with what is derived.
 pub fn from() -> String {
     format!(
-        "(SELECT v.*, m.name AS host_name, r.name AS registered_by_name, {STATUS} AS status
+        "(SELECT v.*, m.name AS host_name, m.name_search AS host_search, r.name AS registered_by_name,
+            {STATUS} AS status
           FROM visits v LEFT JOIN members m ON m.ledger = v.ledger AND m.id = v.host_id
           LEFT JOIN members r ON r.ledger = v.ledger AND r.id = v.registered_by)"
     )
@@ -347,13 +356,13 @@ impl Query for ListVisits {
     const LIST: bool = true;
     type Answer = Listing<VisitView>;
     async fn run(read: &Read, who: &Who, params: &Params) -> Result<Self::Answer, Refusal> {
-        let searched = ["visitor_name", "visitor_kana", "visitor_company", "location", "host_name"];
+        let searched = search::in_any(&["t.search", "t.location_search", "t.host_search"]);
         let filter = Filter::new()
             .and("t.status = ?", params.text("status"))
             .and("t.host_id = ?", params.id("host_id"))
             .and("t.starts_at >= ?", params.day_start_us("from"))
             .and("t.starts_at < ?", params.day_end_us("to"))
-            .like(&searched, params.text("q"));
+            .search(&searched, params.text("q"));
         let page = read.list(who, &from(), visible(filter, who), params, view)?;
         let counted = format!("(SELECT v.ledger, v.id, v.host_id, v.registered_by, {STATUS} AS status FROM visits v)");
         Ok(Listing { counts: read.counts(who, &counted, visible(Filter::new(), who))?, ..page })

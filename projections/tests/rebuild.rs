@@ -252,6 +252,17 @@ async fn nothing_of_an_erased_person_is_left_in_any_file(house: House) {
             runner.catch_up().await.unwrap();
         }
     }
+    // The same people where they are searched in an index.
+    let mut contacts = vec![];
+    for n in 0..40 {
+        let person =
+            json!({ "name": format!("{CANARY}{:03}", n % 10), "email": format!("canary{}@example.jp", n % 10) });
+        let client = json!({ "name": format!("client {n}"), "honorific": "onchu", "contacts": [person] });
+        let client = house.run::<RegisterClient>(owner, None, client).await;
+        if n % 10 == 3 {
+            contacts.push(subject_of(&house, owner, "client", client).await);
+        }
+    }
     house.later(HOUR);
     runner.rebuild().await.unwrap();
     runner.catch_up().await.unwrap();
@@ -259,8 +270,10 @@ async fn nothing_of_an_erased_person_is_left_in_any_file(house: House) {
     let searched = ask::<visit::ListVisits>(&house, owner, &[("q", &name), ("limit", "200")]).await.unwrap();
     assert_eq!(searched["items"].as_array().unwrap().len(), subjects.len());
     assert!(found(&house, &name).iter().any(|file| file.starts_with("read.db")), "the search finds what is there");
+    let clients = ask::<client::ListClients>(&house, owner, &[("q", &name)]).await.unwrap();
+    assert_eq!(clients["items"].as_array().unwrap().len(), contacts.len());
 
-    for subject in subjects {
+    for subject in subjects.into_iter().chain(contacts) {
         house.erase(owner.ledger, subject).await;
     }
     runner.catch_up().await.unwrap();

@@ -9,7 +9,7 @@ use keiin_domain::role::Permission;
 
 use super::view::{DocumentView, view};
 use super::{FROM, PAID, status};
-use crate::query::{Figure, Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Who};
+use crate::query::{Figure, Filter, Kind, Listing, Param, Params, Query, Read, Refusal, Source, Who};
 use crate::search;
 use crate::view::col;
 
@@ -62,7 +62,7 @@ impl ListDocuments {
             .and("t.total <= ?", params.number("total_max"))
             .and("t.approval = ?", params.text("approval"))
             .search(&searched(params.text("q").unwrap_or_default()), params.text("q"));
-        read.list_within(who, &NARROW, &FROM, filter, params, view)
+        read.list_within(who, vec![Source { rows: &NARROW, filter, each: 1 }], &FROM, params, view)
     }
 }
 
@@ -178,6 +178,11 @@ mod tests {
             assert!(steps[0].contains("COVERING INDEX documents_0 (ledger=?)"), "{filter}: {steps:?}");
             let wrong = |step: &&String| step.starts_with("SCAN") || step.ends_with("TEMP B-TREE FOR ORDER BY");
             assert_eq!(steps.iter().find(wrong), None, "{filter}: {steps:?}");
+            let clients = steps.iter().find(|step| step.starts_with("SEARCH c "));
+            assert!(
+                clients.is_none_or(|step| step.contains("COVERING INDEX clients_0 (ledger=?)")),
+                "{filter}: {steps:?}"
+            );
         }
         assert_eq!(plan(&sums()), ["SEARCH d USING COVERING INDEX documents_2 (ledger=?)"]);
     }

@@ -114,7 +114,8 @@ pub struct Attachment {
     pub bytes: Vec<u8>,
 }
 
-/// Mails with everything that [`Letter`] needs. A pass for a visitor without an address is no mail. What cannot be sent any
+/// Mails with everything that [`Letter`] needs, and to whom they go as it is searched: addresses
+/// are kept in one width and case. A pass for a visitor without an address is no mail. What cannot be sent any
 /// more (withdrawn, cancelled, erased) is dead.
 pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
         CASE WHEN f.state = 'queued' AND f.live = 0 THEN 'dead' ELSE f.state END AS status
@@ -148,6 +149,14 @@ pub const FROM: &str = "(SELECT f.*, f.position AS since, f.n AS id,
             WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.email ELSE yl.email END
             ELSE CASE WHEN e.template IN ('visit_pass', 'visit_changed', 'visit_reminder', 'visit_cancelled') THEN v.visitor_email
               ELSE vm.email END END AS to_email,
+          CASE e.object_kind WHEN 'member' THEN m.name_search || '\n' || m.email_search
+            WHEN 'delivery' THEN CASE WHEN e.template IN ('reply', 'acceptance') THEN ds.name_search || '\n' || ds.email_search
+              ELSE d.search END
+            WHEN 'device' THEN gm.name_search || '\n' || gm.email_search WHEN 'sign_up' THEN s.email
+            WHEN 'secretary' THEN CASE e.template WHEN 'secretary_confirm' THEN ys.name_search || '\n' || ys.email_search
+              ELSE yl.name_search || '\n' || yl.email_search END
+            ELSE CASE WHEN e.template IN ('visit_pass', 'visit_changed', 'visit_reminder', 'visit_cancelled')
+              THEN v.search || '\n' || v.visitor_email ELSE vm.name_search || '\n' || vm.email_search END END AS search,
           CASE WHEN CASE e.template WHEN 'invitation' THEN m.status = 'invited' AND m.email IS NOT NULL
             WHEN 'password_changed' THEN m.email IS NOT NULL
             WHEN 'support_access' THEN m.status = 'active' AND m.email IS NOT NULL
