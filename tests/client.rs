@@ -98,7 +98,16 @@ impl Client {
         Client::with(url, tls.unversioned_rustls_crypto_provider(provider).build())
     }
 
+    /// The same server over plain HTTP, by somebody who waits no longer than this for an answer.
+    pub fn hurried(&self, patience: Duration) -> Client {
+        Client { token: self.token.clone(), ..Client::waiting(&self.url, TlsConfig::default(), patience) }
+    }
+
     fn with(url: &str, tls: TlsConfig) -> Client {
+        Client::waiting(url, tls, PATIENCE)
+    }
+
+    fn waiting(url: &str, tls: TlsConfig, patience: Duration) -> Client {
         let config = ureq::Agent::config_builder()
             .tls_config(tls)
             .http_status_as_error(false)
@@ -107,7 +116,7 @@ impl Client {
             .proxy(None)
             // Each request has its own connection: the server closes one whose body it did not read.
             .max_idle_connections(0)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(patience))
             .build();
         Client { agent: config.new_agent(), url: url.to_owned(), token: None }
     }

@@ -13,13 +13,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Answer, Call, Client};
-use crate::mailbox::are_welcomed;
 use crate::server::{Server, keiin};
 use crate::sign_up::SignUp;
 use crate::sms::Exchange;
 
 /// Longest wait for what the server does beside its requests: mails, checkpoints.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// The password of everybody.
 pub const PASSWORD: &str = "correct horse battery staple";
 /// Where kiosks stand and visits take place.
@@ -422,15 +421,6 @@ impl Company {
     /// The key that checks the ledger.
     pub fn key(&self) -> String {
         text(&self.get("/v1/log/key"), "vkey")
-    }
-
-    /// Waits until the outbox is empty, and that of the sign-ups, so that the server writes nothing of its own any more.
-    pub fn settle(&self) {
-        let deadline = Instant::now() + PATIENCE;
-        while self.get("/v1/mails?status=queued&limit=1")["items"] != json!([]) || !are_welcomed(&self.data) {
-            assert!(Instant::now() < deadline, "mails are still queued after {PATIENCE:?}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
     }
 }
 

@@ -172,19 +172,41 @@ impl Writer {
 
     /// Sends again what was not answered, each request until it is.
     pub fn settle(&mut self, client: &Client, targets: &[Target]) -> usize {
+        self.settle_at(&[client], targets)
+    }
+
+    /// The same at several nodes, at each in turn.
+    pub fn settle_at(&mut self, nodes: &[&Client], targets: &[Target]) -> usize {
         let open = std::mem::take(&mut self.open);
         for sent in &open {
             let deadline = Instant::now() + PATIENCE;
-            let ack = loop {
+            let mut node = nodes.iter().cycle();
+            loop {
+                let client = node.next().expect("there is a node");
                 match send(client, targets, sent) {
-                    Ok(ack) => break ack,
+                    Ok(ack) => break self.keep(client, targets, sent, ack),
                     Err(silence) => assert!(Instant::now() < deadline, "{sent:?} is not answered: {silence:?}"),
                 }
                 std::thread::sleep(Duration::from_millis(20));
-            };
-            self.keep(client, targets, sent, ack);
+            }
         }
         open.len()
+    }
+
+    /// Sends requests until told to stop, each until it is answered: at one node after the other, with the same key. The
+    /// longest that one took.
+    pub fn persist(&mut self, nodes: &[&Client], targets: &[Target], stop: &AtomicBool) -> Duration {
+        let mut slowest = Duration::ZERO;
+        let mut turn = self.number;
+        while !stop.load(Ordering::Relaxed) {
+            let started = Instant::now();
+            turn += 1;
+            if self.once(nodes[turn % nodes.len()], targets).is_err() {
+                self.settle_at(nodes, targets);
+            }
+            slowest = slowest.max(started.elapsed());
+        }
+        slowest
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use keiin::config::Config;
 use keiin::datadir::DataDir;
@@ -11,8 +12,10 @@ use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::log::Log;
 use keiin_eventlog::record::{Leaf, Record};
 use keiin_eventlog::vault::Vault;
+use serde_json::json;
 use uuid::Uuid;
 
+use crate::company::PATIENCE;
 use crate::{Answer, Call, Company, Credential};
 
 /// What a test changes everybody's password to.
@@ -72,6 +75,20 @@ pub fn are_welcomed(data: &Path) -> bool {
 }
 
 impl Company {
+    /// Waits until the outbox is empty, and that of the sign-ups, so that the server writes nothing of its own any more.
+    pub fn settle(&self) {
+        self.settle_within(PATIENCE);
+    }
+
+    /// The same where mails may be tried again, or wait for the lease of a node that is gone.
+    pub fn settle_within(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while self.get("/v1/mails?status=queued&limit=1")["items"] != json!([]) || !are_welcomed(&self.data) {
+            assert!(Instant::now() < deadline, "mails are still queued after {patience:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// The owner makes a member set a new password.
     pub fn require_reset(&self, member: &str) -> Answer {
         let path = format!("/v1/members/{member}");

@@ -278,6 +278,21 @@ impl Server {
         format!("{}{path}", self.url)
     }
 
+    /// SIGSTOP: the process stands still, whatever it was doing; the kernel keeps its connections open.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "the server had ended before\n{}", self.log_tail());
+    }
+
     /// SIGKILL, and waits until the process is gone.
     pub fn kill(&mut self) {
         self.child.kill().expect("our own child can be killed");
@@ -286,8 +301,7 @@ impl Server {
 
     /// SIGTERM, and waits for the orderly end; the exit code.
     pub fn stop(mut self) -> i32 {
-        let killed = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill runs");
-        assert!(killed.success(), "the server had ended before\n{}", self.log_tail());
+        self.signal("-TERM");
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().expect("our own child can be waited for") {

@@ -125,7 +125,10 @@ impl Receiver {
         let mut headers = BTreeMap::new();
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line)?;
+            // Whoever went away within the head has sent nothing.
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
             let Some((name, value)) = line.trim().split_once(": ") else { break };
             headers.insert(name.to_lowercase(), value.to_owned());
         }

@@ -35,12 +35,14 @@ use crate::sql::{OpenError, SqlError};
 
 /// Everything runs as this role. It is made with the first database and may log in nowhere.
 pub const ROLE: &str = "keiin_app";
-/// How long getting a connection may take.
-const CONNECT: Duration = Duration::from_millis(1_000);
+/// How long getting a connection may take; asking why there is none comes on top.
+const CONNECT: Duration = Duration::from_millis(750);
 /// How long making the tables may take.
 const PREPARE: Duration = Duration::from_secs(60);
 /// After a failure nobody tries for so long, so that a queue of callers does not wait one after the other.
 const REST: Duration = Duration::from_millis(250);
+/// How long all hosts are asked why they give no connection.
+const ASK: Duration = Duration::from_millis(250);
 
 /// Where a database is. `postgres://user:password@host:port/database?sslmode=…`; several hosts, separated by commas, are
 /// one database and its standbys.
@@ -128,6 +130,9 @@ struct Inner {
     // Highest timeline that was seen.
     timeline: Arc<AtomicI64>,
     rest_until: Mutex<Option<Instant>>,
+    /// Why there was no connection the last time, and when that was asked.
+    why: tokio::sync::Mutex<Option<(Instant, String)>>,
+    path: Arc<str>,
     // Idle connections from before are closed instead of used.
     trusted_since: Arc<Mutex<Instant>>,
 }
@@ -153,7 +158,8 @@ impl Pool {
         let timeline = Arc::new(AtomicI64::new(0));
         let trusted_since = Arc::new(Mutex::new(Instant::now()));
         let schemas: Vec<&str> = setups.iter().map(Setup::schema).collect();
-        let (path, seen): (Arc<str>, _) = (schemas.join(", ").into(), timeline.clone());
+        let path: Arc<str> = schemas.join(", ").into();
+        let (asked, seen) = (path.clone(), timeline.clone());
         let (trusted, raised) = (trusted_since.clone(), trusted_since.clone());
         let pool = PgPoolOptions::new()
             .max_connections(connections)
@@ -184,6 +190,8 @@ impl Pool {
             at: AtomicUsize::new(at),
             timeline,
             rest_until: Mutex::new(None),
+            why: tokio::sync::Mutex::new(None),
+            path: asked,
             trusted_since,
         }));
         let mut connection = pool.acquire().await.map_err(|e| unfit(e.to_string()))?;
@@ -197,22 +205,60 @@ impl Pool {
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, SqlError> {
         let resting = || self.0.rest_until.lock().unwrap_or_else(|e| e.into_inner());
         if resting().is_some_and(|until| Instant::now() < until) {
-            return Err(SqlError::Away(format!("{} did not answer a moment ago", self.0.address)));
+            // Whoever asks it now tells the others soon.
+            let known = self.0.why.try_lock().ok().and_then(|known| known.as_ref().map(|(_, why)| format!(": {why}")));
+            let why = known.unwrap_or_default();
+            return Err(SqlError::Away(format!("{} did not answer a moment ago{why}", self.0.address)));
         }
-        let deadline = tokio::time::Instant::now() + CONNECT;
+        let began = Instant::now();
         let hosts = &self.0.address.hosts;
-        let mut last = String::from("no answer");
         for _ in 0..hosts.len().max(2) {
-            match tokio::time::timeout_at(deadline, self.0.pool.acquire()).await {
+            match tokio::time::timeout_at((began + CONNECT).into(), self.0.pool.acquire()).await {
                 Ok(Ok(connection)) => return Ok(connection),
-                Ok(Err(error)) => last = error.to_string(),
+                Ok(Err(_)) => {}
                 Err(_) => break,
             }
             let next = (self.0.at.fetch_add(1, Ordering::SeqCst) + 1) % hosts.len();
             self.0.pool.set_connect_options(hosts[next].clone());
         }
         self.rest();
-        Err(SqlError::Away(format!("{}: {last}", self.0.address)))
+        let why = self.why(began).await;
+        // Asking took its time: whoever waited for the same thing behind this caller must not wait as long again.
+        self.rest();
+        Err(SqlError::Away(format!("{}: {why}", self.0.address)))
+    }
+
+    /// Why there is no connection. The pool itself says but that it waited in vain, so each host is asked once, for all who
+    /// waited together since `began`.
+    async fn why(&self, began: Instant) -> String {
+        let mut known = self.0.why.lock().await;
+        if let Some((_, why)) = known.as_ref().filter(|(asked, _)| *asked > began) {
+            return why.clone();
+        }
+        let asked = Instant::now();
+        let hosts = &self.0.address.hosts;
+        let mut reasons = vec![];
+        for host in hosts {
+            let why = self.reason(host, ASK / hosts.len() as u32).await;
+            let named = format!("{}:{}: {why}", host.get_host(), host.get_port());
+            reasons.push(if hosts.len() == 1 { why } else { named });
+        }
+        let why = reasons.join("; ");
+        *known = Some((asked, why.clone()));
+        why
+    }
+
+    async fn reason(&self, host: &PgConnectOptions, patience: Duration) -> String {
+        let tried = tokio::time::timeout(patience, async {
+            let mut connection = PgConnection::connect_with(host).await?;
+            settle(&mut connection, &self.0.path, &self.0.timeline).await?;
+            connection.close().await
+        });
+        match tried.await {
+            Ok(Ok(())) => format!("it answers, but all {} connections are in use", self.0.pool.size()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer; is it running, and may this machine reach it?".to_owned(),
+        }
     }
 
     /// Nobody tries for a moment: somebody has just waited in vain.
@@ -269,8 +315,8 @@ pub fn sql_error(error: sqlx::Error) -> SqlError {
     match &*code {
         "53100" => SqlError::Full,
         "55P03" | "40001" | "40P01" | "57014" => SqlError::Busy,
-        // Read only: a primary that became a standby.
-        "25006" => SqlError::Away(text),
+        // Read only: a primary that became a standby. And a transaction that the server ended: we were paused in it.
+        "25006" | "25P03" => SqlError::Away(text),
         _ if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => SqlError::Away(text),
         _ => SqlError::Failed(text),
     }

@@ -147,6 +147,10 @@ impl DataDir {
     pub fn scrub(&self) -> PathBuf {
         self.root.join("scrub.json")
     }
+    /// Since when a scrub is under way, if one is.
+    pub fn scrub_round(&self) -> PathBuf {
+        self.root.join("scrub-round.json")
+    }
     /// What it found in each ledger, signed.
     pub fn verifications(&self) -> PathBuf {
         self.root.join("verifications.json")

@@ -2,6 +2,7 @@
 //! outbox, which the console shows; addresses at `bounce.invalid` are refused there with 550, so that a failure can be
 //! seen, too.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use keiin_domain::mail_template::{MailKind, Wording};
 use keiin_domain::visit::VisitorLanguage;
 use keiin_eventlog::anchor::Anchorer;
 use keiin_eventlog::vault::Vault;
-use keiin_projections::mail::{Attachment, Due, Letter, Rendered, done, due, give_back, retry_later};
+use keiin_projections::mail::{Attachment, Due, Letter, Rendered, done, due, give_back, hold, retry_later};
 use keiin_projections::query::Beside;
 use uuid::Uuid;
 
@@ -229,9 +230,10 @@ impl Desk {
 /// Hands mails over until the server stops.
 pub async fn run(app: Arc<App>) {
     let mut changed = app.log.changed();
+    let mut taken = VecDeque::new();
     let quiet = Duration::from_secs(u64::from(app.config.mail.retry_s.min(60)));
     while !*app.stopping.borrow() {
-        match round(&app, clock::now_us()).await {
+        match round_with(&app, &mut taken, clock::now_us()).await {
             Ok(ROUND) => continue,
             Ok(_) => {}
             Err(problem) => tracing::warn!(code = problem.code, "mails could not be handed over"),
@@ -240,19 +242,36 @@ pub async fn run(app: Arc<App>) {
         app.rest(&mut changed, quiet).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    for mail in &taken {
+        if let Err(problem) = give_back(&app.read, mail, clock::now_us()) {
+            tracing::warn!(%problem, "a mail waits until it is nobody's any more");
+        }
+    }
 }
 
 /// One round at this time; returns how many mails it took up. Those that it has not begun when the server stops wait for the
 /// next start.
 pub async fn round(app: &App, now_us: i64) -> Result<usize, Problem> {
-    let mails = if app.sends() { due(&app.read, now_us, ROUND)? } else { vec![] };
-    let count = mails.len();
+    round_with(app, &mut VecDeque::new(), now_us).await
+}
+
+/// The same. What was taken up and not begun because the database went away stays in `taken`, for the next round: it is ours
+/// for as long as nobody else takes it.
+async fn round_with(app: &App, taken: &mut VecDeque<Due>, now_us: i64) -> Result<usize, Problem> {
+    if taken.len() < ROUND && app.sends() {
+        taken.extend(due(&app.read, now_us, ROUND - taken.len())?);
+    }
+    let count = taken.len();
     let mut carrier = Carrier { smtp: app.smtp.as_ref(), line: Line::default(), away: false };
-    for mail in mails {
+    while let Some(mail) = taken.front() {
         if *app.stopping.borrow() || !app.sends() {
-            give_back(&app.read, &mail, now_us)?;
+            give_back(&app.read, mail, now_us)?;
+            taken.pop_front();
             continue;
         }
+        let held = hold(&app.read, mail, clock::now_us())?;
+        taken.pop_front();
+        let Some(mail) = held else { continue };
         let handed_over = match carrier.carry(app, &mail).await {
             Some(outcome) => record(app, &mail.letter, outcome, now_us).await,
             None => Err(Problem::new("service.unavailable")),

@@ -45,6 +45,8 @@ pub async fn observe(app: &App) {
         metrics::gauge!("keiin_scrub_events").set(last.events as f64);
         metrics::gauge!("keiin_scrub_damaged_ledgers").set(last.damage.len() as f64);
     }
+    let behind = app.scrubbing.is_behind(&app.config.scrub);
+    metrics::gauge!("keiin_scrub_behind").set(f64::from(u8::from(behind)));
     for (of, bytes) in crate::room::free(&app.data) {
         metrics::gauge!("keiin_disk_free_bytes", "of" => of).set(bytes as f64);
     }

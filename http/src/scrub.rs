@@ -4,7 +4,7 @@
 //! Damage refuses the ledger it is in, which `/readyz` reports; see [`keiin_eventlog::scrub`].
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use keiin_eventlog::keys::Keyring;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock;
+use crate::config::Scrub as Settings;
 use crate::datadir::DataDir;
 use crate::verification::Verifications;
 
@@ -52,20 +53,32 @@ pub struct Damage {
     pub reason: String,
 }
 
+/// A round that is under way, kept in `scrub-round.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Begun {
+    /// When it began, microseconds UTC.
+    pub began_us: i64,
+    /// Of the process that reads.
+    pub pid: u32,
+}
+
 /// The scrub of a running deployment.
 pub struct Scrubbing {
     scrub: Scrub,
     verifications: Verifications,
     file: PathBuf,
+    begun: PathBuf,
     last: Mutex<Option<Finished>>,
+    /// When the rounds began that are under way: the one in the background, and those that an operator asked for.
+    under_way: Mutex<Vec<Instant>>,
 }
 
 impl Scrubbing {
     /// With the result of the last round of an earlier process.
     pub fn new(scrub: Scrub, data: &DataDir, keyring: Arc<Keyring>) -> Scrubbing {
-        let file = data.scrub();
+        let (file, begun) = (data.scrub(), data.scrub_round());
         let verifications = Verifications::new(keyring, data.verifications());
-        Scrubbing { last: Mutex::new(last(&file)), scrub, verifications, file }
+        Scrubbing { scrub, verifications, last: Mutex::new(last(&file)), file, begun, under_way: Mutex::default() }
     }
 
     /// What rounds found in each company's ledger.
@@ -78,9 +91,20 @@ impl Scrubbing {
         self.last.lock().unwrap_or_else(|e| e.into_inner()).clone()
     }
 
+    /// Does a round take longer than the next one may wait? One that is under way, or the last one.
+    pub fn is_behind(&self, settings: &Settings) -> bool {
+        let under_way: Vec<f64> = self.under_way().iter().map(|began| began.elapsed().as_secs_f64()).collect();
+        is_longer(under_way.into_iter().chain(self.last().map(|last| last.seconds)), settings)
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, Vec<Instant>> {
+        self.under_way.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// Reads everything once, working `share` percent of the time. Blocks.
     pub fn round(&self, handle: &tokio::runtime::Handle, share: u32) -> Finished {
         let (began_us, started) = (clock::now_us(), Instant::now());
+        self.begin(began_us, started);
         let Round { ledgers, events, bytes, refused, sound, damage, trouble } = self.scrub.round(handle, share);
         for found in &damage {
             let (ledger, position, reason) = (found.ledger, found.position, &found.reason);
@@ -98,8 +122,51 @@ impl Scrubbing {
             tracing::warn!(%error, "the result of the scrub could not be kept");
         }
         *self.last.lock().unwrap_or_else(|e| e.into_inner()) = Some(finished.clone());
+        self.end(started);
         finished
     }
+
+    /// What is written here and not there is missed by `keiin doctor` alone.
+    fn begin(&self, began_us: i64, began: Instant) {
+        let mut under_way = self.under_way();
+        if under_way.is_empty() {
+            let _ = write(&self.begun, &Begun { began_us, pid: std::process::id() });
+        }
+        under_way.push(began);
+    }
+
+    fn end(&self, began: Instant) {
+        let mut under_way = self.under_way();
+        under_way.retain(|one| *one != began);
+        if under_way.is_empty() {
+            let _ = std::fs::remove_file(&self.begun);
+        }
+    }
+}
+
+fn is_longer(mut seconds: impl Iterator<Item = f64>, settings: &Settings) -> bool {
+    settings.every_s > 0 && seconds.any(|seconds| seconds > settings.every_s as f64)
+}
+
+/// Why the scrub falls behind, from what is in the data directory, and what to do about it.
+pub fn trouble(data: &DataDir, settings: &Settings, now_us: i64) -> Option<(String, String)> {
+    let begun: Option<Begun> =
+        std::fs::read(data.scrub_round()).ok().and_then(|news| serde_json::from_slice(&news).ok());
+    let begun = begun.filter(|begun| Path::new(&format!("/proc/{}", begun.pid)).exists());
+    let under_way = begun.map(|begun| now_us.saturating_sub(begun.began_us) as f64 / 1e6);
+    let took = last(&data.scrub()).map(|last| last.seconds);
+    let seconds = under_way.into_iter().chain(took).fold(0.0, f64::max);
+    let late = is_longer([seconds].into_iter(), settings);
+    late.then(|| (format!("it falls behind: a round takes {seconds:.0} s or more"), advice(seconds, settings)))
+}
+
+/// A round's time follows from its share of the time.
+fn advice(seconds: f64, settings: &Settings) -> String {
+    let Settings { every_s, share_percent } = settings;
+    let enough = (f64::from(*share_percent) * seconds / *every_s as f64 * 1.2).ceil();
+    let how =
+        if enough <= 100.0 { format!("share_percent = {enough}") } else { format!("every_s = {:.0}", seconds * 1.2) };
+    format!("[scrub] every_s is {every_s}, share_percent {share_percent}: set {how} or more in keiin.toml")
 }
 
 /// What the last finished round found, of whatever process.
@@ -130,7 +197,18 @@ pub async fn run(app: Arc<App>) {
         if let Some(wait) = every.checked_sub(age).filter(|wait| !wait.is_zero()) {
             tokio::time::sleep(wait).await;
         }
-        on_its_own_thread(&app, share).await;
+        let mut round = std::pin::pin!(on_its_own_thread(&app, share));
+        if tokio::time::timeout(every, &mut round).await.is_err() {
+            tracing::warn!(
+                every_s = every.as_secs(),
+                share_percent = share,
+                "the scrub falls behind: its round is not over yet"
+            );
+            if let Some(last) = round.await {
+                let advice = advice(last.seconds, &app.config.scrub);
+                tracing::warn!(seconds = last.seconds as u64, advice, "the scrub has fallen behind");
+            }
+        }
         // Rounds that take longer than `every` do not run without a pause.
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -195,6 +195,9 @@ async fn send(app: &App, lanes: &Lanes, of: &Endpoint, message: Message) -> Resu
     if *app.stopping.borrow() || !app.sends() {
         return Ok(delivery::give_back(&app.read, of, &message, now_us)?);
     }
+    if !delivery::hold(&app.read, of, &message, now_us)? {
+        return Ok(());
+    }
     let Sent { answer, took } = match address(app, of)? {
         Some(url) => {
             let (headers, body) = written(app, of, &message, now_us)?;
@@ -214,9 +217,11 @@ async fn send(app: &App, lanes: &Lanes, of: &Endpoint, message: Message) -> Resu
     };
     let (server, call) = (Principal::system(of.ledger), Call::internal(done_us).on(of.id));
     let suspend = |why| SuspendWebhook { why, status };
-    if status == GONE {
+    // What somebody else has taken up meanwhile is theirs to give up.
+    let ours = outcome != Outcome::Dead || delivery::hold(&app.read, of, &message, done_us)?;
+    if ours && status == GONE {
         by_server(app, &server, suspend(WebhookOff::Gone), &call).await?;
-    } else if outcome == Outcome::Dead {
+    } else if ours && outcome == Outcome::Dead {
         let given_up = GiveUpWebhook { of_position: message.position, attempts: message.attempts, status };
         let call = Call { cause: Some(message.position), ..call.clone() };
         by_server(app, &server, given_up, &call).await?;

@@ -206,8 +206,9 @@ pub const LEASE_US: i64 = 5 * 60 * 1_000_000;
 const SYSTEM: Actor = Actor::new(actor_kind::SYSTEM, Uuid::nil(), Role::System);
 
 /// Hands out mails that must go out now, company after company, the oldest first. Each is leased for [`LEASE_US`]; its
-/// outcome must be recorded (`mail.sent`, `mail.failed`) and [`done`] called, or [`retry_later`] or [`give_back`]. A node whose
-/// view of a company's mails stands still hands out none of them.
+/// outcome must be recorded (`mail.sent`, `mail.failed`) and [`done`] called, or [`retry_later`] or [`give_back`]; what is sent
+/// is what [`hold`] shows right before. A node whose view of a company's mails stands still hands out
+/// none of them.
 pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> {
     let waiting = "SELECT p.ledger FROM positions p WHERE p.projection = 'mail' AND p.stopped IS NULL AND EXISTS
                      (SELECT 1 FROM effects e WHERE e.ledger = p.ledger AND e.state = 'queued') ORDER BY p.ledger";
@@ -240,21 +241,38 @@ pub fn due(read: &Read, now_us: i64, limit: usize) -> Result<Vec<Due>, Refusal> 
     Ok(due)
 }
 
+/// A mail that was handed out, as it is now, if it is still ours and still to be sent; it is leased anew. Whoever was paused, or
+/// was long at the mails before it, may find that another node has taken it meanwhile, or that it was withdrawn.
+pub fn hold(read: &Read, due: &Due, now_us: i64) -> Result<Option<Due>, Refusal> {
+    let Letter { ledger, position, n, .. } = due.letter;
+    let who = Who { ledger, actor: SYSTEM, member: None, acts_for: vec![], now_us };
+    let sql = format!("SELECT * FROM {FROM} t WHERE {OURS} AND t.status = 'queued' AND t.position = ? AND t.n = ?");
+    let found = read.rows(&who, &sql, vec![cell(position), cell(n)], letter)?;
+    let Some(letter) = found.into_iter().next() else { return Ok(None) };
+    let due = Due { letter, ..due.clone() };
+    Ok(write_attempt(read, &due, now_us + LEASE_US, Some(due.attempts))?.then_some(due))
+}
+
 /// Never hands a mail out again whose outcome is recorded, whoever is behind: another node may fold the outcome later than
 /// the lease lasts, or not at all while it is of an older version.
 pub fn done(read: &Read, due: &Due) -> Result<(), Refusal> {
-    retry_later(read, due, i64::MAX)
+    write_attempt(read, due, i64::MAX, None).map(|_| ())
 }
 
-/// Puts a mail back that could not be handed over for now.
+/// Puts a mail back that could not be handed over for now, unless another node has taken it meanwhile.
 pub fn retry_later(read: &Read, due: &Due, next_at_us: i64) -> Result<(), Refusal> {
-    let scope = Scope::Ledger(due.letter.ledger);
-    read.sql(|connection| Ok(connection.write(scope, |tx| attempt(tx, due, next_at_us, None).map(|_| ()))?))
+    write_attempt(read, due, next_at_us, Some(due.attempts)).map(|_| ())
 }
 
-/// Puts a mail back that was not tried.
+/// Puts a mail back that was not tried, unless another node has taken it meanwhile.
 pub fn give_back(read: &Read, due: &Due, now_us: i64) -> Result<(), Refusal> {
-    retry_later(read, &Due { attempts: due.attempts - 1, ..due.clone() }, now_us)
+    let untried = Due { attempts: due.attempts - 1, ..due.clone() };
+    write_attempt(read, &untried, now_us, Some(due.attempts)).map(|_| ())
+}
+
+fn write_attempt(read: &Read, due: &Due, next_at_us: i64, before: Option<u32>) -> Result<bool, Refusal> {
+    let scope = Scope::Ledger(due.letter.ledger);
+    read.sql(|connection| Ok(connection.write(scope, |tx| attempt(tx, due, next_at_us, before))?))
 }
 
 /// Writes down an attempt; false if there were not as many before as `before` says.

@@ -94,7 +94,9 @@ impl Table {
 
     /// The column that is counted, and where its counts are.
     pub fn counted(&self) -> Option<(&'static Column, &'static Table)> {
-        self.columns.iter().find_map(|column| Some((column, column.counts?)))
+        let found = self.columns.iter().find_map(|column| Some((column, column.counts?)));
+        debug_assert!(found.is_none() || !self.only_grows, "a rebuild counts what it still has in memory");
+        found
     }
 
     /// The place of a column behind the key.

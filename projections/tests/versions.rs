@@ -156,6 +156,18 @@ async fn mn_17_nodes_of_two_versions_send_no_mail_twice() {
         node.has(&house, owner).await;
         node.tasks.drain(..).for_each(|task| task.abort());
     }
+    // One is paused for longer than its lease: the other takes the mail, and the first changes nothing any more.
+    let late = house.now() + mail::LEASE_US;
+    let mine = mail::due(&old.read, house.now(), 1).unwrap().remove(0);
+    let theirs = mail::due(&new.read, late, 1).unwrap().remove(0);
+    assert_eq!((theirs.letter.position, theirs.attempts), (mine.letter.position, 2));
+    assert!(mail::hold(&old.read, &mine, late).unwrap().is_none());
+    assert!(mail::hold(&new.read, &theirs, late).unwrap().is_some());
+    mail::retry_later(&old.read, &mine, house.now()).unwrap();
+    mail::give_back(&old.read, &mine, house.now()).unwrap();
+    assert_ne!(mail::due(&new.read, late, 1).unwrap().remove(0).letter.position, mine.letter.position, "still leased");
+    mail::give_back(&new.read, &theirs, house.now()).unwrap();
+    house.later(2 * HOUR);
     // They take turns; no mail is handed out to both.
     let mut sent = vec![];
     for turn in 0.. {

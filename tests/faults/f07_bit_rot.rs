@@ -1,10 +1,10 @@
 //! F7. Stored bytes rot: one bit, anywhere. What is read is right or refused, in every file.
 
 use std::os::unix::fs::FileExt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keiin_eventlog::verify::{Options, Verdict, verify};
-use keiin_tests::{Call, Company, Deployment, Seeded, keiin, long, report};
+use keiin_tests::{Call, Company, Deployment, Seeded, Server, keiin, long, report};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 
@@ -103,6 +103,42 @@ fn f07_the_scrub_keeps_to_its_share() {
     assert!(events == again && events > 2_000);
     // A fifth of the time; a page is not divided, and the machine is not ours alone.
     assert!(fifth > whole * 2.5, "{whole} s, and with a fifth of the time {fifth} s");
+}
+
+/// A round that takes longer than the next one may wait says so: in the log, in a figure and to `keiin doctor`.
+#[test]
+fn f07_a_scrub_that_falls_behind_says_so() {
+    let deployment = Deployment::new();
+    let settings = deployment.data().join("keiin.toml");
+    let text = std::fs::read_to_string(&settings).expect("init wrote the settings");
+    let set = |scrub: &str| std::fs::write(&settings, format!("{text}\n[scrub]\n{scrub}")).expect("written");
+    set("every_s = 1\nshare_percent = 1\n");
+    let server = deployment.serve();
+    let company = Company::sign_up(&server, "behind");
+    let until = Instant::now() + Duration::from_secs(60);
+    let said = |server: &Server| {
+        let log = std::fs::read_to_string(&server.log).expect("a log");
+        log.contains("the scrub falls behind") && log.contains("share_percent = ")
+    };
+    while !said(&server) {
+        assert!(Instant::now() < until, "{}\n{}", server.log_tail(), server.admin().get("/scrub").text());
+        // Until there is too much to read.
+        company.mark();
+    }
+    let figure = |server: &Server| server.admin().get("/metrics").expect(200).text();
+    assert!(figure(&server).contains("keiin_scrub_behind 1"), "{}", figure(&server));
+    let doctor = || keiin(&["doctor", "--data", deployment.data_arg()]);
+    let found = doctor().expect(1).stdout;
+    assert!(found.contains("FAIL  scrub") && found.contains("it falls behind"), "{found}");
+    assert_eq!(server.stop(), 0);
+
+    set("share_percent = 100\n");
+    let server = deployment.serve();
+    server.admin().post("/scrub", &json!({})).expect(200);
+    assert!(figure(&server).contains("keiin_scrub_behind 0"), "{}", figure(&server));
+    let found = doctor().expect(0).stdout;
+    assert!(found.contains("ok    scrub"), "{found}");
+    assert_eq!(server.stop(), 0);
 }
 
 /// Rot under a running server: the scrub finds it, that company is refused with the position, the others work on, and the

@@ -21,4 +21,8 @@ mod f19_lost_answers;
 mod f20_two_processes;
 mod f21_killed_rebuild;
 mod f25_killed_rotation;
+mod f27_memory;
+mod f29_network;
 mod oracle;
+mod paused;
+mod proxy;

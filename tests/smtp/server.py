@@ -1,7 +1,7 @@
 """A mail server for tests, on loopback: prints its port, then every mail that it took as one line of JSON.
 
 What it does with a mail follows from the recipient: `refuse…@` never, `busy…@` at the second try, `twice…@` reads it
-and puts it off the first time, `hold…@` takes it and does not say so, everybody else at once.
+and puts it off the first time, `hold…@` takes it and does not say so, `slow…@` after half a second, everybody else at once.
 
     server.py PORT none|starttls|tls CERTIFICATE KEY USER PASSWORD      (PORT 0 = any; - = nothing)
 """
@@ -52,6 +52,8 @@ class Handler:
         if to.startswith("twice") and (to, mail["message-id"]) not in tried:
             tried.add((to, mail["message-id"]))
             return "451 4.3.0 not now"
+        if to.startswith("slow"):
+            await asyncio.sleep(0.5)
         if to.startswith("hold"):
             await asyncio.sleep(3600)
         return "250 2.0.0 taken"

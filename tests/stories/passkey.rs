@@ -50,6 +50,7 @@ fn rn_23_a_passkey_alone_is_a_login_with_two_factors() {
 
     let answer = company.log_in_by_passkey(&mut key).expect(201);
     assert_eq!((text(&answer.json(), "id"), &answer.json()["second_factor"]), (id.clone(), &json!(true)));
+    company.mark();
     let sessions = as_login(&company, &cookie(&answer), Call::new("GET", "/v1/sessions")).expect(200).json();
     let newest = &sessions["items"][0];
     assert_eq!((text(newest, "method"), &newest["second_factor"]), ("passkey".to_owned(), &json!(true)));

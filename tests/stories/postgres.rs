@@ -191,6 +191,68 @@ fn memory_kib(pid: u32) -> u64 {
     line.split_whitespace().next().and_then(|n| n.parse().ok()).expect("a number")
 }
 
+/// Why a database cannot be used reaches operators: the log, `/readyz` on their port, `keiin doctor`. Nobody else.
+#[test]
+fn operators_and_nobody_else_learn_why_a_database_is_away() {
+    let postgres = Postgres::start();
+    postgres.sql("postgres", "CREATE ROLE app SUPERUSER LOGIN PASSWORD 'Hamlet-quince-41'");
+    let hba = postgres.data().join("pg_hba.conf");
+    let trusting = std::fs::read_to_string(&hba).unwrap();
+    std::fs::write(&hba, format!("host all app 127.0.0.1/32 scram-sha-256\n{trusting}")).unwrap();
+    postgres.sql("postgres", "SELECT pg_reload_conf()");
+    let [log, vault, anchor] = [0; 3].map(|_| postgres.database().replace("postgres@", "app:Hamlet-quince-41@"));
+    let deployment = Deployment::at(&log, &vault, &anchor);
+    let server = deployment.serve();
+    let companies = [Company::sign_up(&server, "minato")];
+    let (company, client) = (&companies[0], server.client());
+
+    let away = |expected: &str| {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let told = server.admin().get("/readyz");
+            if told.status == 503 && told.text().contains(expected) {
+                break;
+            }
+            assert!(Instant::now() < until, "{expected:?} is not said: {}", told.text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let doctor = keiin(&["doctor", "--data", deployment.data_arg()]).expect(1);
+        assert!(doctor.stdout.contains(expected), "{}", doctor.stdout);
+        let public = client.get("/readyz");
+        assert_eq!((public.status, public.text().as_str()), (503, "not ready\n"));
+        for answer in [company.send(new_client("away")), company.send(Call::new("GET", "/v1/clients"))] {
+            assert_eq!((answer.status, answer.code().as_str()), (503, "service.unavailable"), "{}", answer.text());
+            let detail = answer.text().to_lowercase();
+            for secret in ["postgres", "password", "refused", "127.0.0.1"] {
+                assert!(!detail.contains(secret), "{detail}");
+            }
+        }
+        let log = std::fs::read_to_string(&server.log).unwrap();
+        assert!(log.contains(expected) && !log.contains("pool timed out") && !log.contains("Hamlet-quince"), "{log}");
+    };
+    let back = || {
+        let until = Instant::now() + Duration::from_secs(10);
+        while client.get("/readyz").status != 200 {
+            assert!(Instant::now() < until, "not ready again");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+
+    // Somebody has changed the password, and every connection ends.
+    postgres.sql("postgres", "ALTER ROLE app PASSWORD 'another'");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'";
+    postgres.sql("postgres", end);
+    away("password authentication failed for user \"app\"");
+    postgres.sql("postgres", "ALTER ROLE app PASSWORD 'Hamlet-quince-41'");
+    back();
+    postgres.stop();
+    away("Connection refused");
+    postgres.resume();
+    back();
+    assert_eq!(server.stop(), 0);
+    examine(&deployment, &companies).expect_none();
+}
+
 /// FM-08, F13: the primary is killed, the standby that it had to wait for is promoted; nothing acknowledged is lost, writes
 /// go on without a restart, and the former primary is not taken back.
 #[test]

@@ -17,14 +17,19 @@ use keiin_eventlog::checkpoint::Origin;
 use keiin_eventlog::keys::Keyring;
 use keiin_eventlog::life;
 use keiin_eventlog::log::Log;
+use keiin_eventlog::postgres::Address;
 use keiin_eventlog::record::{Leaf, Party, Stream};
 use keiin_eventlog::seal::{self, BodyPlace};
 use keiin_eventlog::store::Outcome;
+use keiin_eventlog::store::Store;
+use keiin_eventlog::store::postgres::PostgresStore;
 use keiin_eventlog::store::sqlite::SqliteStore;
 use keiin_eventlog::vault::Vault;
 use keiin_eventlog::verify::{Options, verify};
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::database;
 
 const LOG_NAME: &str = "bench.example";
 /// Most events of one append while the ledgers grow.
@@ -43,11 +48,16 @@ struct Open {
     anchorer: Arc<Anchorer>,
 }
 
-async fn open(dir: &Path) -> anyhow::Result<Open> {
+/// The log is in the database, where one is named; everything else is in the directory.
+async fn open(dir: &Path, database: Option<&str>) -> anyhow::Result<Open> {
     let keys = dir.join("keys");
     let keyring = Arc::new(if keys.exists() { Keyring::open(&keys)? } else { Keyring::create(&keys)? });
     let vault = Arc::new(Vault::open(&dir.join("vault.db"), keyring.kek()?)?);
-    let log = Log::open(Arc::new(SqliteStore::open(&dir.join("log.db"), keyring.clone())?));
+    let store: Arc<dyn Store> = match database {
+        Some(url) => Arc::new(PostgresStore::open(&Address::parse(url)?, keyring.clone()).await?),
+        None => Arc::new(SqliteStore::open(&dir.join("log.db"), keyring.clone())?),
+    };
+    let log = Log::open(store);
     let anchor = dir.join("anchor.db");
     let anchorer = Anchorer::open(&anchor, log.clone(), vault.clone(), keyring.clone(), LOG_NAME).await?;
     Ok(Open { log, vault, keyring, anchorer })
@@ -105,8 +115,8 @@ impl Grown {
 }
 
 /// Grows the deployment in `dir` to so many events; appends and loads there.
-pub async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<Value> {
-    let open = open(dir).await?;
+pub async fn grow(dir: &Path, database: Option<&str>, grown: &mut Grown, size: u64) -> anyhow::Result<Value> {
+    let open = open(dir, database).await?;
     if grown.appends == 0 {
         for n in 0..grown.ledgers {
             let ledger = grown.ledger(n);
@@ -158,7 +168,10 @@ pub async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<Va
     for n in 0..grown.ledgers {
         open.anchorer.anchor_now(grown.ledger(n)).await?;
     }
-    let bytes = std::fs::metadata(dir.join("log.db"))?.len();
+    let bytes = match database {
+        Some(url) => database::bytes(url).await?,
+        None => std::fs::metadata(dir.join("log.db"))?.len(),
+    };
     let us = |times: &mut [_], part| percentile(times, part).as_micros() as u64;
     Ok(json!({ "load": "grow", "events": size, "ledgers": grown.ledgers, "bulk_events_per_s": rate as u64,
                 "append_p50_us": us(&mut appends, 0.5), "append_p99_us": us(&mut appends, 0.99),
@@ -167,9 +180,9 @@ pub async fn grow(dir: &Path, grown: &mut Grown, size: u64) -> anyhow::Result<Va
 }
 
 /// A fresh process: how long until it serves, the first proof, later proofs, memory.
-pub async fn start(dir: &Path) -> anyhow::Result<Value> {
+pub async fn start(dir: &Path, database: Option<&str>) -> anyhow::Result<Value> {
     let started = Instant::now();
-    let open = open(dir).await?;
+    let open = open(dir, database).await?;
     let ready = started.elapsed();
     let ledgers = open.log.ledgers().await?;
     let (mut first, mut times, mut events) = (None, vec![], 0);
@@ -194,7 +207,7 @@ pub async fn start(dir: &Path) -> anyhow::Result<Value> {
 
 /// The first ledger as a bundle, and with its figures the key that checks it.
 pub async fn export(dir: &Path, file: &Path) -> anyhow::Result<(Value, String)> {
-    let open = open(dir).await?;
+    let open = open(dir, None).await?;
     let ledger = Uuid::from_u128(1);
     let anchored = open.anchorer.latest(ledger).context("anchored")?;
     let started = Instant::now();

@@ -1,14 +1,19 @@
 //! What becomes slower, or larger, as ledgers grow:
 //!
-//!     growth [--only ledger,bundle,served] [--ledgers N] [--subscribers N] [--idle-s N] [--format text|json] [SIZE …]
+//!     growth [--only ledger,bundle,served] [--database URL] [--ledgers N] [--subscribers N] [--idle-s N] [--format text|json] [SIZE …]
 //!
 //! One deployment grows from size to size (default 10000 100000 1000000 events). `ledger` is the log alone, `bundle` its export
 //! and verification at the largest size (one ledger only), `served` a company on a real server: its start, its lists, its
 //! memory with 1,000 idle subscribers (`--subscribers`), looked at when they have been idle for 20 seconds (`--idle-s`): each
 //! was sent a sign of life by then, and its rights were asked for again. What must not share memory runs in a process of its own.
 //!
+//! With `--database` (`postgres://user@host/database`) ledgers and read models are on that server, in databases that are made
+//! beside the one named and dropped at the end; vault and anchor stay files. A bundle is the same on every engine and is
+//! left out.
+//!
 //! Prints each load as JSON, one object a line: to stdout with `--format json`, else to stderr, and the table to stdout.
 
+mod database;
 mod ledger;
 mod served;
 mod table;
@@ -20,11 +25,12 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use database::Database;
 use served::Served;
 use table::Table;
 
-const USAGE: &str = "usage: growth [--only ledger,bundle,served] [--ledgers N] [--subscribers N] [--idle-s N] \
-    [--format text|json] [SIZE …]";
+const USAGE: &str = "usage: growth [--only ledger,bundle,served] [--database URL] [--ledgers N] [--subscribers N] \
+    [--idle-s N] [--format text|json] [SIZE …]";
 const PARTS: [&str; 3] = ["ledger", "bundle", "served"];
 
 fn main() -> anyhow::Result<()> {
@@ -32,7 +38,8 @@ fn main() -> anyhow::Result<()> {
     // A load in a process of its own.
     let figures = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["verify", file, key, deep] => ledger::check(Path::new(file), key, deep == "deep")?,
-        ["start", dir] => alone(ledger::start(Path::new(dir)))?,
+        ["start", dir] => alone(ledger::start(Path::new(dir), None))?,
+        ["start", dir, url] => alone(ledger::start(Path::new(dir), Some(url)))?,
         ["fill", data, company, events] => alone(served::fill(Path::new(data), company.parse()?, events.parse()?))?,
         _ => return Growth::read(args)?.run(),
     };
@@ -56,6 +63,7 @@ fn child(args: &[&str]) -> anyhow::Result<Value> {
 
 struct Growth {
     only: Vec<String>,
+    database: Option<String>,
     ledgers: u64,
     subscribers: usize,
     idle: Duration,
@@ -66,14 +74,23 @@ struct Growth {
 
 impl Growth {
     fn read(args: Vec<String>) -> anyhow::Result<Growth> {
-        let (only, table) = (PARTS.map(str::to_owned).to_vec(), Table::default());
         let idle = Duration::from_secs(20);
-        let mut growth = Growth { only, ledgers: 1, subscribers: 1_000, idle, json: false, sizes: vec![], table };
+        let mut growth = Growth {
+            only: vec![],
+            database: None,
+            ledgers: 1,
+            subscribers: 1_000,
+            idle,
+            json: false,
+            sizes: vec![],
+            table: Table::default(),
+        };
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {
             let mut value = || args.next().with_context(|| format!("{arg} needs a value; {USAGE}"));
             match arg.as_str() {
                 "--only" => growth.only = value()?.split(',').map(str::to_owned).collect(),
+                "--database" => growth.database = Some(value()?),
                 "--ledgers" => growth.ledgers = value()?.parse().context(USAGE)?,
                 "--subscribers" => growth.subscribers = value()?.parse().context(USAGE)?,
                 "--idle-s" => growth.idle = Duration::from_secs(value()?.parse().context(USAGE)?),
@@ -81,6 +98,12 @@ impl Growth {
                 size => growth.sizes.push(size.parse().context(USAGE)?),
             }
         }
+        if growth.only.is_empty() {
+            growth.only = PARTS.map(str::to_owned).to_vec();
+            growth.only.retain(|part| growth.database.is_none() || part != "bundle");
+        }
+        let bundled = growth.database.is_some() && growth.does("bundle");
+        anyhow::ensure!(!bundled, "a bundle is the same on every engine: leave it out, or --database");
         anyhow::ensure!(growth.only.iter().all(|part| PARTS.contains(&part.as_str())), USAGE);
         anyhow::ensure!(growth.ledgers > 0 && growth.sizes.is_sorted(), USAGE);
         if growth.sizes.is_empty() {
@@ -106,15 +129,22 @@ impl Growth {
         Ok(())
     }
 
+    fn database(&self, part: &str) -> anyhow::Result<Option<Database>> {
+        self.database.as_ref().map(|server| Database::beside(server, part)).transpose()
+    }
+
     fn ledger(&mut self) -> anyhow::Result<()> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().to_str().context("temporary paths are text")?;
+        let database = self.database("ledger")?;
+        let url = database.as_ref().map(|database| database.url.as_str());
         let mut grown = ledger::Grown::new(self.ledgers);
         let mut last = 0;
         for size in self.sizes.clone() {
-            let figures = alone(ledger::grow(dir.path(), &mut grown, size))?;
+            let figures = alone(ledger::grow(dir.path(), url, &mut grown, size))?;
             self.take(size, &figures);
-            self.take(size, &child(&["start", path])?);
+            let args: Vec<&str> = ["start", path].into_iter().chain(url).collect();
+            self.take(size, &child(&args)?);
             last = size;
         }
         if self.ledgers == 1 && self.does("bundle") {
@@ -130,7 +160,8 @@ impl Growth {
     }
 
     fn served(&mut self) -> anyhow::Result<()> {
-        let mut served = Served::make();
+        let database = self.database("served")?;
+        let mut served = Served::make(database.as_ref().map(|database| database.url.as_str()));
         for size in self.sizes.clone() {
             let missing = size.saturating_sub(served.events()).to_string();
             let figures = child(&["fill", served.data(), served.company(), &missing])?;

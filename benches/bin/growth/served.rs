@@ -24,9 +24,10 @@ pub struct Served {
 }
 
 impl Served {
-    /// The company has its owner and a few clients that are its own.
-    pub fn make() -> Served {
-        let deployment = Deployment::new();
+    /// The company has its owner and a few clients that are its own. Ledgers and read models are in the database, where one is
+    /// named.
+    pub fn make(database: Option<&str>) -> Served {
+        let deployment = database.map_or_else(Deployment::new, |url| Deployment::at(url, "", ""));
         let server = deployment.serve();
         let company = Company::sign_up(&server, "growing");
         company.settle();

@@ -57,7 +57,7 @@ impl Doctor {
         let config = config.unwrap_or_default();
         findings.extend(keys_and_stores(&data, &config).await);
         findings.push(tls(&data, &config));
-        findings.push(scrub(&data));
+        findings.push(scrub(&data, &config));
         findings.push(clock_finding());
         findings.push(disk(&data));
         findings.push(mail(&config).await);
@@ -203,14 +203,19 @@ fn tls(data: &DataDir, config: &Config) -> Finding {
     }
 }
 
-fn scrub(data: &DataDir) -> Finding {
+fn scrub(data: &DataDir, config: &Config) -> Finding {
+    let behind = || crate::scrub::trouble(data, &config.scrub, clock::now_us());
     let Some(last) = crate::scrub::last(&data.scrub()) else {
-        return good("scrub", "not yet; a server reads its records again twice a day");
+        let not_yet = || good("scrub", "not yet; a server reads its records again twice a day");
+        return behind().map_or_else(not_yet, |(found, fix)| bad("scrub", found, fix));
     };
     let when = keiin_domain::date::instant(last.began_us);
     let text = format!("{} events of {} ledger(s) read again at {when}", last.events, last.ledgers);
     match last.damage.first() {
-        None => good("scrub", text),
+        None => match behind() {
+            None => good("scrub", text),
+            Some((found, fix)) => bad("scrub", format!("{text}; {found}"), fix),
+        },
         Some(damage) => {
             let place = damage.position.map_or(String::new(), |position| format!(", position {position}"));
             let text = format!("{text}; ledger {}{place}: {}", damage.ledger, damage.reason);

@@ -75,20 +75,22 @@ pub fn pass(read: &Read, of: &Endpoint, from: u64, now_us: i64) -> Result<u64, R
         }
     }
     read.sql(|connection| {
-        connection.write(Scope::Ledger(of.ledger), |tx| {
-            // Another node may have been faster: then its rows are there.
+        let stands = connection.write(Scope::Ledger(of.ledger), |tx| {
+            // Another node may have been faster: its rows are there, as far as it has come and no further.
             let sql = "INSERT INTO webhook_cursors (ledger, webhook_id, next) VALUES ($1, $2, $3)
                        ON CONFLICT (ledger, webhook_id) DO UPDATE SET next = $3 WHERE webhook_cursors.next <= $4";
             if tx.execute(sql, &values![of.ledger, of.id, next, from])? == 0 {
-                return Ok(());
+                let sql = "SELECT next FROM webhook_cursors WHERE ledger = $1 AND webhook_id = $2";
+                let row = tx.row(sql, &values![of.ledger, of.id])?;
+                return Ok::<_, SqlError>(row.map(|row| row.get(0)).transpose()?.unwrap_or(from));
             }
             fresh.iter().try_for_each(|record| queue(tx, of, record, "NOTHING", now_us))?;
             let anew = "UPDATE SET status = 'queued', attempts = 0, next_at = $6, done_at = NULL";
-            again.iter().try_for_each(|record| queue(tx, of, record, anew, now_us))
+            again.iter().try_for_each(|record| queue(tx, of, record, anew, now_us))?;
+            Ok(next)
         })?;
-        Ok(())
-    })?;
-    Ok(next)
+        Ok(stands)
+    })
 }
 
 fn queue(tx: &mut Tx<'_>, of: &Endpoint, record: &Passed, if_there: &str, now_us: i64) -> Result<(), SqlError> {
@@ -157,7 +159,7 @@ impl Message {
 }
 
 /// Hands out the endpoint's oldest messages that must go out now; each is leased for [`LEASE_US`] and must be [`finish`]ed
-/// or [given back](give_back).
+/// or [given back](give_back); right before it is sent, [`hold`] must have said that it is still ours.
 pub fn take(read: &Read, of: &Endpoint, now_us: i64, most: u64) -> Result<Vec<Message>, Refusal> {
     let who = Who { ledger: of.ledger, actor: SYSTEM, member: None, acts_for: vec![], now_us };
     let sql = format!(
@@ -196,14 +198,21 @@ pub fn take(read: &Read, of: &Endpoint, now_us: i64, most: u64) -> Result<Vec<Me
     })
 }
 
-/// Puts a message back that was not tried.
+/// What is still ours of a message: nobody has taken it since this attempt began.
+const OURS: &str = "ledger = $1 AND id = $2 AND status = 'queued' AND attempts = $3";
+
+/// Is a message that was handed out still ours? Then it is leased anew. Whoever was paused, or waited long for their turn, may
+/// find that another node has taken it meanwhile.
+pub fn hold(read: &Read, of: &Endpoint, message: &Message, now_us: i64) -> Result<bool, Refusal> {
+    let sql = format!("UPDATE webhook_deliveries SET next_at = $4 WHERE {OURS}");
+    let values = values![of.ledger, message.id, message.attempts, now_us + LEASE_US];
+    read.sql(|connection| Ok(connection.write(Scope::Ledger(of.ledger), |tx| tx.execute(&sql, &values))? > 0))
+}
+
+/// Puts a message back that was not tried, unless another node has taken it meanwhile.
 pub fn give_back(read: &Read, of: &Endpoint, message: &Message, now_us: i64) -> Result<(), Refusal> {
-    let sql = "UPDATE webhook_deliveries SET attempts = $3, next_at = $4 WHERE ledger = $1 AND id = $2";
-    let values = values![of.ledger, message.id, message.attempts - 1, now_us];
-    read.sql(|connection| {
-        connection.write(Scope::Ledger(of.ledger), |tx| tx.execute(sql, &values))?;
-        Ok(())
-    })
+    let sql = format!("UPDATE webhook_deliveries SET attempts = attempts - 1, next_at = $4 WHERE {OURS}");
+    write(read, of.ledger, &sql, &values![of.ledger, message.id, message.attempts, now_us])
 }
 
 /// One try.
@@ -235,7 +244,8 @@ pub enum Outcome {
     Dead,
 }
 
-/// Writes down what a try came to; since when the endpoint has taken nothing, microseconds UTC.
+/// Writes down what a try came to; since when the endpoint has taken nothing, microseconds UTC. Where another node has taken
+/// the message meanwhile, only a success counts: that it was not taken here is no news then.
 pub fn finish(
     read: &Read,
     of: &Endpoint,
@@ -257,12 +267,19 @@ pub fn finish(
             let mut tries: Vec<Try> = row.map(|row| col::<Json<_>>(&row, "tries")).transpose()?.map_or(vec![], |t| t.0);
             tries.push(tried);
             let tries = json(&tries.split_off(tries.len().saturating_sub(TRIES_MAX)));
-            let sql = "UPDATE webhook_deliveries SET status = $3, next_at = $4, done_at = $5, tries = $6
-                       WHERE ledger = $1 AND id = $2";
-            tx.execute(sql, &values![of.ledger, message.id, status, next_at, done_at, tries])?;
-            let sql = "UPDATE webhook_cursors SET failing_since = CASE WHEN $3 = 0 THEN NULL ELSE coalesce(failing_since, $3) END
-                       WHERE ledger = $1 AND webhook_id = $2";
-            tx.execute(sql, &values![of.ledger, of.id, failing.unwrap_or(0)])?;
+            let sql = "UPDATE webhook_deliveries SET tries = $3 WHERE ledger = $1 AND id = $2";
+            tx.execute(sql, &values![of.ledger, message.id, tries])?;
+            // Fewer attempts than ours: it was ordered once more since, which is another sending.
+            let ours = if outcome == Outcome::Delivered { "attempts >= $3" } else { "status = 'queued' AND attempts = $3" };
+            let sql = format!(
+                "UPDATE webhook_deliveries SET status = $4, next_at = $5, done_at = $6 WHERE ledger = $1 AND id = $2 AND {ours}"
+            );
+            let values = values![of.ledger, message.id, message.attempts, status, next_at, done_at];
+            if tx.execute(&sql, &values)? > 0 {
+                let sql = "UPDATE webhook_cursors SET failing_since = CASE WHEN $3 = 0 THEN NULL ELSE coalesce(failing_since, $3) END
+                           WHERE ledger = $1 AND webhook_id = $2";
+                tx.execute(sql, &values![of.ledger, of.id, failing.unwrap_or(0)])?;
+            }
             let sql = "SELECT failing_since FROM webhook_cursors WHERE ledger = $1 AND webhook_id = $2";
             let row = tx.row(sql, &values![of.ledger, of.id])?;
             Ok::<Option<i64>, SqlError>(row.map(|row| row.get(0)).transpose()?.flatten())
