@@ -13,9 +13,11 @@ use crate::record::{Hash, Record, Stream};
 use crate::store::{Append, Head, Outcome, Read, Span, Store, StoreError, TileRow};
 
 /// Most records in one write over all ledgers.
-pub const MAX_GROUP_RECORDS: usize = 4_096;
+pub const MAX_GROUP_RECORDS: usize = 1_024;
 /// Most bytes of leaves and bodies in one write over all ledgers, unless a single append is larger.
 pub const MAX_GROUP_BYTES: usize = 4 << 20;
+/// What is written next without a pause, in KiB that wait.
+const ENOUGH_KIB: usize = 512;
 /// Most KiB that wait or are being written; an append counts as 1 KiB at least. Beyond: [`Outcome::Busy`].
 pub const MAX_WAITING_KIB: usize = 64 << 10;
 
@@ -40,15 +42,9 @@ impl Log {
     /// Starts the writer on the current tokio runtime. It ends when the last handle is dropped.
     pub fn open(store: Arc<dyn Store>) -> Log {
         let (queue, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(write_groups(store.clone(), waiting));
-        Log {
-            store,
-            queue,
-            room: Arc::new(Semaphore::new(MAX_WAITING_KIB)),
-            refused: Arc::default(),
-            ended: Arc::default(),
-            fenced: Arc::default(),
-        }
+        let room = Arc::new(Semaphore::new(MAX_WAITING_KIB));
+        tokio::spawn(write_groups(store.clone(), waiting, room.clone()));
+        Log { store, queue, room, refused: Arc::default(), ended: Arc::default(), fenced: Arc::default() }
     }
 
     /// Writes one append. Dropping the future does not take the append back: sent again, it is found by its id.
@@ -191,7 +187,7 @@ impl Log {
     }
 }
 
-async fn write_groups(store: Arc<dyn Store>, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+async fn write_groups(store: Arc<dyn Store>, mut waiting: mpsc::UnboundedReceiver<Waiting>, room: Arc<Semaphore>) {
     let mut held: Option<Waiting> = None;
     loop {
         let first = match held.take() {
@@ -223,7 +219,10 @@ async fn write_groups(store: Arc<dyn Store>, mut waiting: mpsc::UnboundedReceive
             // A caller that has gone away finds its append by the id.
             let _ = answer.send(outcome);
         }
-        // Whoever was answered and has more to write gets into the next group, not into the one after it.
-        tokio::task::yield_now().await;
+        // Whoever was answered and has more to write gets into the next group, not into the one after it; unless so much
+        // waits already that the disk would wait for them.
+        if MAX_WAITING_KIB - room.available_permits() < ENOUGH_KIB {
+            tokio::task::yield_now().await;
+        }
     }
 }

@@ -51,6 +51,7 @@ on_every_engine! {
     a_stream_that_is_only_read_counts
     one_append_writes_many_streams
     the_same_append_id_is_known
+    what_is_there_already_is_found_among_what_is_new
     thirty_two_writers_of_one_fact_leave_one
     reads_during_writes_see_whole_appends
     a_follower_from_any_position_misses_nothing
@@ -154,6 +155,43 @@ async fn the_same_append_id_is_known(log: Log) {
     // The id belongs to its ledger.
     let other = open(&log, 2).await;
     committed(&log, Append { ledger: other, ..first }).await;
+}
+
+/// Engines take for new what nearly always is. One that is not must take nothing from the others, and be answered rightly.
+async fn what_is_there_already_is_found_among_what_is_new(log: Log) {
+    let (id, other) = (open(&log, 1).await, open(&log, 2).await);
+    let one = stream("thing");
+    let first = expecting(append(id, &[&one]), &[(&one, None)]);
+    let there = committed(&log, first.clone()).await;
+    let new = |ledger| {
+        let stream = stream("thing");
+        expecting(append(ledger, &[&stream]), &[(&stream, None)])
+    };
+    let late = || expecting(append(id, &[&one]), &[(&one, None)]);
+    let put = |n| Outcome::Committed(Span { first: n, last: n });
+    let moved = |version| Outcome::Moved { stream: one.clone(), version: Some(version) };
+    for (batch, answers) in [
+        // Sent again, and a stream that is there: each alone, then both, and one that knows it is there.
+        (vec![new(id), first.clone(), new(other)], vec![put(2), Outcome::Known(there), put(1)]),
+        (vec![new(other), late(), new(id)], vec![put(2), moved(0), put(3)]),
+        (
+            vec![
+                late(),
+                new(id),
+                expecting(append(id, &[&one]), &[(&one, Some(0))]),
+                first.clone(),
+                late(),
+                new(other),
+            ],
+            vec![moved(0), put(4), put(5), Outcome::Known(there), moved(1), put(3)],
+        ),
+        // Nothing of it is new, and nothing stands against any of it.
+        (vec![late(), first.clone()], vec![moved(1), Outcome::Known(there)]),
+        (vec![new(other), new(id), new(other)], vec![put(4), put(6), put(5)]),
+    ] {
+        assert_eq!(log.store().commit(batch).await, answers);
+    }
+    assert_eq!((verified(&log, id).await.len(), verified(&log, other).await.len()), (7, 6));
 }
 
 async fn thirty_two_writers_of_one_fact_leave_one(log: Log) {

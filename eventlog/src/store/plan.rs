@@ -15,6 +15,10 @@ use crate::record::{MAX_BYTES, MAX_RECORDS, Stream};
 use crate::sign::Signers;
 
 /// What an engine shows of its state while it holds it still.
+///
+/// Nearly every append is new, and nearly every stream that is expected to be absent is. An engine whose tables refuse a
+/// second append id and a second version of a stream by themselves need not look for either: [`plan_fresh`] takes both
+/// for granted, and if writing then meets one that is there, the engine takes all back and asks [`plan`].
 pub(super) trait View {
     /// How reading fails.
     type Error;
@@ -24,6 +28,25 @@ pub(super) trait View {
     fn find_append(&mut self, ledger: Uuid, append_id: Uuid) -> Result<Read<Option<Span>>, Self::Error>;
     /// Version of a stream's last record.
     fn version(&mut self, ledger: Uuid, stream: &Stream) -> Result<Option<u64>, Self::Error>;
+}
+
+impl Append {
+    /// Is the stream of this expectation one whose absence writing the append shows?
+    pub(super) fn shows_absence(&self, at: usize) -> bool {
+        let Expectation { stream, version } = &self.expect[at];
+        version.is_none() && has(&self.drafts, at, |draft| draft.stream == *stream)
+    }
+
+    /// Is there nothing in it that has to be looked up?
+    pub(super) fn is_all_new(&self) -> bool {
+        (0..self.expect.len()).all(|at| self.shows_absence(at))
+            && (0..self.drafts.len()).all(|at| has(&self.expect, at, |e| e.stream == self.drafts[at].stream))
+    }
+}
+
+/// Is there such an item? Drafts and expectations nearly always stand in the same order: a look at the same place first.
+fn has<T>(items: &[T], at: usize, is_it: impl Fn(&T) -> bool) -> bool {
+    items.get(at).is_some_and(&is_it) || items.iter().any(is_it)
 }
 
 /// What to write, and what to answer once that is durable.
@@ -49,6 +72,7 @@ struct Part<'a> {
     head: Head,
     // What the head will be after the accepted appends, as far as the rules need it.
     ahead: Head,
+    fresh: bool,
     accepted: Vec<usize>,
     streams: HashMap<&'a Stream, Versions>,
 }
@@ -65,45 +89,29 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
     appends: &[A],
     signers: &dyn Signers,
 ) -> Result<Plan, V::Error> {
+    planned(view, appends, signers, false)
+}
+
+/// The same as far as all appends are written, with no look at what is hoped to be new. `None`: ask [`plan`].
+pub(super) fn plan_fresh<V: View, A: Borrow<Append>>(
+    view: &mut V,
+    appends: &[A],
+    signers: &dyn Signers,
+) -> Result<Option<Plan>, V::Error> {
+    let plan = planned(view, appends, signers, true)?;
+    Ok(plan.written.iter().all(|written| *written).then_some(plan))
+}
+
+fn planned<V: View, A: Borrow<Append>>(
+    view: &mut V,
+    appends: &[A],
+    signers: &dyn Signers,
+    fresh: bool,
+) -> Result<Plan, V::Error> {
     let appends: Vec<&Append> = appends.iter().map(Borrow::borrow).collect();
-    let mut parts: Vec<Part<'_>> = vec![];
-    let mut part_of: HashMap<Uuid, usize> = HashMap::new();
-    let mut same_call: HashMap<(Uuid, Uuid), Span> = HashMap::new();
-    let mut outcomes = Vec::with_capacity(appends.len());
-    let mut written = vec![false; appends.len()];
-    for (at, append) in appends.iter().enumerate() {
-        let id = (append.ledger, append.append_id);
-        if let Some(span) = same_call.get(&id) {
-            written[at] = true;
-            outcomes.push(Outcome::Known(*span));
-            continue;
-        }
-        match view.find_append(append.ledger, append.append_id)? {
-            Ok(None) => {}
-            Ok(Some(span)) => {
-                outcomes.push(Outcome::Known(span));
-                continue;
-            }
-            Err(damage) => {
-                outcomes.push(Outcome::Unknown(damage.to_string()));
-                continue;
-            }
-        }
-        let part = match part_of.get(&append.ledger) {
-            Some(part) => &mut parts[*part],
-            None => {
-                let head = view.head(append.ledger)?.unwrap_or_else(|| Head::empty(append.ledger));
-                part_of.insert(append.ledger, parts.len());
-                parts.push(Part { ahead: head.clone(), head, accepted: vec![], streams: HashMap::new() });
-                parts.last_mut().expect("just pushed")
-            }
-        };
-        let outcome = part.consider(view, at, append)?;
-        if let Outcome::Committed(span) = outcome {
-            same_call.insert(id, span);
-            written[at] = true;
-        }
-        outcomes.push(outcome);
+    let Decided { parts, outcomes, written } = decide(view, &appends, fresh)?;
+    if fresh && written.contains(&false) {
+        return Ok(Plan { commits: vec![], outcomes, written });
     }
     let mut plan = Plan { commits: vec![], outcomes, written };
     for (accepted, result) in sign_all(parts, &appends, signers) {
@@ -124,19 +132,71 @@ pub(super) fn plan<V: View, A: Borrow<Append>>(
     Ok(plan)
 }
 
+/// What becomes of each append, and which of them are written.
+struct Decided<'a> {
+    parts: Vec<Part<'a>>,
+    outcomes: Vec<Outcome>,
+    written: Vec<bool>,
+}
+
+fn decide<'a, V: View>(view: &mut V, appends: &[&'a Append], fresh: bool) -> Result<Decided<'a>, V::Error> {
+    let mut parts: Vec<Part<'_>> = vec![];
+    let mut part_of: HashMap<Uuid, usize> = HashMap::new();
+    let mut same_call: HashMap<(Uuid, Uuid), Span> = HashMap::new();
+    let mut outcomes = Vec::with_capacity(appends.len());
+    let mut written = vec![false; appends.len()];
+    for (at, append) in appends.iter().enumerate() {
+        let id = (append.ledger, append.append_id);
+        if let Some(span) = same_call.get(&id) {
+            written[at] = true;
+            outcomes.push(Outcome::Known(*span));
+            continue;
+        }
+        let found = if fresh { Ok(None) } else { view.find_append(append.ledger, append.append_id)? };
+        match found {
+            Ok(None) => {}
+            Ok(Some(span)) => {
+                outcomes.push(Outcome::Known(span));
+                continue;
+            }
+            Err(damage) => {
+                outcomes.push(Outcome::Unknown(damage.to_string()));
+                continue;
+            }
+        }
+        let part = match part_of.get(&append.ledger) {
+            Some(part) => &mut parts[*part],
+            None => {
+                let head = view.head(append.ledger)?.unwrap_or_else(|| Head::empty(append.ledger));
+                part_of.insert(append.ledger, parts.len());
+                parts.push(Part { ahead: head.clone(), head, fresh, accepted: vec![], streams: HashMap::new() });
+                parts.last_mut().expect("just pushed")
+            }
+        };
+        let outcome = part.consider(view, at, append)?;
+        if let Outcome::Committed(span) = outcome {
+            same_call.insert(id, span);
+            written[at] = true;
+        }
+        outcomes.push(outcome);
+    }
+    Ok(Decided { parts, outcomes, written })
+}
+
 impl<'a> Part<'a> {
     fn consider<V: View>(&mut self, view: &mut V, at: usize, append: &'a Append) -> Result<Outcome, V::Error> {
         if let Err(e) = append.check_on(&self.ahead) {
             return Ok(Outcome::Refused(e.0.to_owned()));
         }
-        for Expectation { stream, version } in &append.expect {
-            let now = self.versions(view, stream)?.ahead;
+        for (at, Expectation { stream, version }) in append.expect.iter().enumerate() {
+            let hoped = self.fresh && append.shows_absence(at);
+            let now = self.versions(view, stream, hoped)?.ahead;
             if now != *version {
                 return Ok(Outcome::Moved { stream: stream.clone(), version: now });
             }
         }
         for draft in &append.drafts {
-            let versions = self.versions(view, &draft.stream)?;
+            let versions = self.versions(view, &draft.stream, false)?;
             versions.ahead = Some(versions.ahead.map_or(0, |v| v + 1));
         }
         let first = self.ahead.size;
@@ -149,11 +209,12 @@ impl<'a> Part<'a> {
         Ok(Outcome::Committed(Span { first, last: self.ahead.size - 1 }))
     }
 
-    fn versions<V: View>(&mut self, view: &mut V, stream: &'a Stream) -> Result<&mut Versions, V::Error> {
+    /// The stream as it will be. `absent`: it is taken to be new where nothing is known of it yet.
+    fn versions<V: View>(&mut self, view: &mut V, stream: &'a Stream, absent: bool) -> Result<&mut Versions, V::Error> {
         Ok(match self.streams.entry(stream) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
-                let stored = view.version(self.head.ledger, stream)?;
+                let stored = if absent { None } else { view.version(self.head.ledger, stream)? };
                 new.insert(Versions { ahead: stored, next: stored.map_or(0, |v| v + 1) })
             }
         })

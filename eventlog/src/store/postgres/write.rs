@@ -9,7 +9,7 @@ use sqlx::{query, query_as};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::super::plan::{View, plan};
+use super::super::plan::{Plan, View, plan, plan_fresh};
 use super::session::{ANSWER, Session, lock_what_is_free};
 use super::{PostgresStore, read};
 use crate::chain::{Append, Commit, Head, Span};
@@ -28,6 +28,9 @@ const LOST: Duration = Duration::from_millis(1_000);
 /// Most records that are planned where we are: a signature and some hashes, sooner done than handed to another thread.
 const AT_ONCE: usize = 64;
 
+/// How much time there must be to do a round again.
+const AGAIN: Duration = Duration::from_millis(300);
+
 type Answers = Vec<(usize, Outcome)>;
 
 impl PostgresStore {
@@ -40,8 +43,17 @@ impl PostgresStore {
         while !open.is_empty() && (wait_for.is_none() || started.elapsed() < PATIENCE[1]) {
             let part = part(&batch, &open);
             let same = |error: SqlError| part.iter().map(|at| (*at, outcome(&error))).collect();
-            let answers: Answers = match (self.round(&batch, &part, wait_for, Instant::now() + ANSWER).await, wait_for)
-            {
+            let until = Instant::now() + ANSWER;
+            let mut answered = self.round(&batch, &part, wait_for, until, true).await;
+            // Most likely something that was hoped to be new is there already. Nothing was written.
+            if let Err(SqlError::Failed(_)) = answered {
+                let time_left = until.saturating_duration_since(Instant::now()) > AGAIN;
+                answered = match time_left {
+                    true => self.round(&batch, &part, wait_for, until, false).await,
+                    false => Err(SqlError::Busy),
+                };
+            }
+            let answers: Answers = match (answered, wait_for) {
                 (Ok(answers), _) => answers,
                 (Err(SqlError::Away(_)), _) => break,
                 (Err(SqlError::Busy), Some(held)) => {
@@ -56,13 +68,15 @@ impl PostgresStore {
         outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Busy)).collect()
     }
 
-    /// One transaction. Answers what is decided; appends to ledgers that another node holds are left out.
+    /// One transaction. Answers what is decided; appends to ledgers that another node holds are left out. `hope`: with no
+    /// look at what nearly always is new, if that is all there is; the tables' indexes say if it is not.
     async fn round(
         &self,
         batch: &Arc<Vec<Append>>,
         part: &[usize],
         wait_for: Option<Uuid>,
         until: Instant,
+        hope: bool,
     ) -> Result<Answers, SqlError> {
         let ledgers = distinct(part.iter().map(|at| batch[*at].ledger));
         let opens = |append: &Append| append.drafts.first().is_some_and(|draft| draft.event_kind == OPENED);
@@ -88,19 +102,17 @@ impl PostgresStore {
             return Ok(vec![]);
         }
         let appends: Vec<&Append> = mine.iter().map(|at| &batch[*at]).collect();
-        let mut seen = session.look(&appends, heads).await?;
-        let records: usize = appends.iter().map(|append| append.drafts.len()).sum();
-        let plan = if records <= AT_ONCE && ledgers.len() == 1 {
-            let Ok(plan) = plan(&mut seen, &appends, &*self.signers);
-            plan
-        } else {
-            let (all, places, signers) = (batch.clone(), mine.clone(), self.signers.clone());
-            let planned = tokio::task::spawn_blocking(move || {
-                let appends: Vec<&Append> = places.iter().map(|at| &all[*at]).collect();
-                let Ok(plan) = plan(&mut seen, &appends, &*signers);
-                plan
-            });
-            planned.await.map_err(|e| SqlError::Failed(e.to_string()))?
+        let mut seen = Seen { heads, spans: HashMap::new(), versions: HashMap::new() };
+        let mut plan = None;
+        if hope && appends.iter().all(|append| append.is_all_new()) {
+            plan = self.plan(batch, &mine, seen.clone(), true).await?;
+        }
+        let plan = match plan {
+            Some(plan) => plan,
+            None => {
+                session.look(&appends, &mut seen).await?;
+                self.plan(batch, &mine, seen, false).await?.expect("only hope ends without a plan")
+            }
         };
         let named = |at: &usize| (batch[*at].ledger, batch[*at].append_id);
         let positive = |outcome: &Outcome| matches!(outcome, Outcome::Committed(_) | Outcome::Known(_));
@@ -108,7 +120,10 @@ impl PostgresStore {
         let hoped: Vec<(Uuid, Uuid)> =
             mine.iter().zip(answers).filter(|(_, o)| positive(o)).map(|(at, _)| named(at)).collect();
         if wrote {
-            session.insert(&plan.commits).await?;
+            if let Err(error) = session.insert(&plan.commits).await {
+                session.roll_back().await?;
+                return Err(error);
+            }
         } else if !hoped.is_empty() {
             // Found is not yet durable: the commit makes it so.
             session.touch(&distinct(hoped.iter().map(|(ledger, _)| *ledger))).await?;
@@ -134,6 +149,32 @@ impl PostgresStore {
             self.wake();
         }
         Ok(mine.into_iter().zip(outcomes).collect())
+    }
+
+    /// Chains and signs where we are if it is little, and on another thread otherwise.
+    async fn plan(
+        &self,
+        batch: &Arc<Vec<Append>>,
+        part: &[usize],
+        mut seen: Seen,
+        hope: bool,
+    ) -> Result<Option<Plan>, SqlError> {
+        let records: usize = part.iter().map(|at| batch[*at].drafts.len()).sum();
+        let (all, places, signers) = (batch.clone(), part.to_vec(), self.signers.clone());
+        let ledgers = seen.heads.len();
+        let mut plan = move || {
+            let appends: Vec<&Append> = places.iter().map(|at| &all[*at]).collect();
+            let Ok(plan) = if hope {
+                plan_fresh(&mut seen, &appends, &*signers)
+            } else {
+                plan(&mut seen, &appends, &*signers).map(Some)
+            };
+            plan
+        };
+        if records <= AT_ONCE && ledgers <= 1 {
+            return Ok(plan());
+        }
+        tokio::task::spawn_blocking(plan).await.map_err(|e| SqlError::Failed(e.to_string()))
     }
 
     /// Which of these appends are durable, for certain: those that are not in the answer were not written and will not be.
@@ -224,7 +265,7 @@ impl Session {
 
     /// Everything that planning asks for. A statement of its own, after the lock, so that it sees what the last holder
     /// has committed.
-    async fn look(&mut self, appends: &[&Append], heads: HashMap<Uuid, Head>) -> Result<Seen, SqlError> {
+    async fn look(&mut self, appends: &[&Append], seen: &mut Seen) -> Result<(), SqlError> {
         let ids: Vec<(Uuid, Uuid)> = appends.iter().map(|append| (append.ledger, append.append_id)).collect();
         let streams = |append: &&Append| {
             let ledger = append.ledger;
@@ -242,8 +283,9 @@ impl Session {
         let streams: Vec<(Uuid, Stream)> = streams.into_values().collect();
         let borrowed: Vec<(Uuid, &Stream)> = streams.iter().map(|(ledger, stream)| (*ledger, stream)).collect();
         let (versions, spans) = self.versions_and_appends(&borrowed, &ids).await?;
-        let versions = streams.into_iter().zip(versions).filter_map(|(of, version)| Some((of, version?))).collect();
-        Ok(Seen { heads, spans, versions })
+        seen.versions = streams.into_iter().zip(versions).filter_map(|(of, version)| Some((of, version?))).collect();
+        seen.spans = spans;
+        Ok(())
     }
 
     /// Writes without changing anything, so that the commit is one.
@@ -297,6 +339,7 @@ impl Session {
 }
 
 /// What the database showed while the heads were held.
+#[derive(Clone)]
 struct Seen {
     heads: HashMap<Uuid, Head>,
     spans: read::Spans,

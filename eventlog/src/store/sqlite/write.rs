@@ -6,12 +6,12 @@ use std::sync::{Arc, mpsc};
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::super::plan::{View, plan};
+use super::super::plan::{Plan, View, plan, plan_fresh};
 use super::{Job, Shared, read, stopped};
 use crate::chain::{Append, Commit, Head, Span};
 use crate::record::Stream;
 use crate::sign::Signers;
-use crate::sqlite::{checkpoint, is_busy, is_full, say};
+use crate::sqlite::{checkpoint, is_busy, is_full, is_taken, say};
 use crate::store::{Outcome, Read, StoreError, TileRow};
 
 /// Estimated pages in the write-ahead log at which they are moved into the file.
@@ -108,13 +108,9 @@ impl Writer {
         if self.shared.is_dead() {
             return vec![unknown(); batch.len()];
         }
-        let planned = self.begin().and_then(|()| {
-            let signers = self.signers.clone();
-            plan(self, batch, &*signers)
-        });
-        let plan = match planned {
-            Ok(plan) => plan,
-            // Nothing was written yet.
+        let (plan, written) = match self.write(batch) {
+            Ok(done) => done,
+            // Nothing was written.
             Err(error) => return vec![self.failed(error); batch.len()],
         };
         if plan.commits.is_empty() {
@@ -122,7 +118,7 @@ impl Writer {
             return plan.outcomes;
         }
         // The commit point of the whole program is the COMMIT here.
-        match self.insert(&plan.commits).and_then(|()| say(&self.conn, "COMMIT")) {
+        match written.and_then(|()| say(&self.conn, "COMMIT")) {
             Ok(()) => {
                 self.shared.changed.send_modify(|n| *n += 1);
                 plan.outcomes
@@ -132,6 +128,24 @@ impl Writer {
                 plan.unwritten(instead)
             }
         }
+    }
+
+    /// Plans and inserts, in a transaction that is open afterwards. First as if all were new; the indexes say if not.
+    fn write(&mut self, batch: &[Append]) -> rusqlite::Result<(Plan, rusqlite::Result<()>)> {
+        let signers = self.signers.clone();
+        self.begin()?;
+        if let Some(plan) = plan_fresh(self, batch, &*signers)? {
+            match self.insert(&plan.commits) {
+                Err(error) if is_taken(&error) => {
+                    self.take_back();
+                    self.begin()?;
+                }
+                written => return Ok((plan, written)),
+            }
+        }
+        let plan = plan(self, batch, &*signers)?;
+        let written = self.insert(&plan.commits);
+        Ok((plan, written))
     }
 
     fn begin(&self) -> rusqlite::Result<()> {
@@ -144,11 +158,15 @@ impl Writer {
         }
     }
 
-    /// Takes everything back and says what the callers are told. There are two kinds only: no room, or the end.
-    fn failed(&mut self, error: rusqlite::Error) -> Outcome {
+    fn take_back(&mut self) {
         self.roll_back();
         // It may name ledgers that were just taken back.
         self.ledgers.clear();
+    }
+
+    /// Takes everything back and says what the callers are told. There are two kinds only: no room, or the end.
+    fn failed(&mut self, error: rusqlite::Error) -> Outcome {
+        self.take_back();
         if is_full(&error) {
             return Outcome::Full;
         }
